@@ -1,0 +1,21 @@
+/* core/relation/policy.h -- the replication policy: the published fields, ranges and defaults.
+ *
+ * HVR reference 2.1 (Msvm_ReplicationSettingData) and 4.1 (Site Recovery policy). */
+#pragma once
+#include <glib.h>
+
+typedef enum { TS_AUTH_KERBEROS = 1, TS_AUTH_CERTIFICATE = 2 } TsAuthentication; /* 2.1 */
+
+typedef struct {
+  gint64 frequency_us; /* 30 s, 300 s or 900 s: the published value */
+  guint32 time_scale;  /* 1 or more: cycles come every frequency_us / time_scale (lab only) */
+  TsAuthentication authentication;
+  gboolean compression;
+} TsPolicy;
+
+/* frequency 300 s (2.1), time_scale 1, certificate (4.1 "recommended"), compression on (UI default) */
+void ts_policy_init (TsPolicy *policy);
+/* TS_ERROR_ARGUMENT; the message names the field, its value and the range. */
+gboolean ts_policy_check (const TsPolicy *policy, GError **error);
+/* How long from one cycle to the next: frequency_us / time_scale. */
+gint64 ts_policy_interval_us (const TsPolicy *policy);

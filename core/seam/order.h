@@ -1,0 +1,40 @@
+/* core/seam/order.h -- what the operator, or fate, asks of a world: one step's verb and its objects.
+ *
+ * Objects are indices into the topology; -1 where the verb has none. */
+#pragma once
+#include <glib.h>
+
+typedef enum {
+  /* the operator's */
+  TS_DO_PROTECT,          /* vm, policy, host (the replica's): enable, then initial replication now */
+  TS_DO_FAILOVER,         /* vm, planned: HVR reference 3.6.  Done when the copy has been started */
+  TS_DO_COMMIT,           /* vm */
+  TS_DO_PAUSE,            /* vm: replication, on the primary */
+  TS_DO_RESUME,           /* vm */
+  TS_DO_RESET_STATISTICS, /* vm: both sides (Reset-VMReplicationStatistics) */
+  TS_DO_WORKLOAD_START,   /* vm */
+  TS_DO_WORKLOAD_STOP,    /* vm */
+  TS_DO_COMPARE,          /* vm: source disks against the replica's, block by block, journalled */
+  /* fate's */
+  TS_DO_LINK,             /* link, link_mode */
+  TS_DO_SITE_DOWN,        /* site: every host and VM in it loses power at once */
+  TS_DO_COUNT
+} TsVerb;
+
+typedef enum {
+  TS_LINK_UP,        /* works as shaped */
+  TS_LINK_BLACKHOLE, /* packets vanish; peers learn by timeout */
+  TS_LINK_MODES
+} TsLinkMode;
+
+typedef struct {
+  const char *step; /* the scenario step's id; owned by the scenario */
+  TsVerb verb;
+  gint vm, host, site, link, policy;
+  gboolean planned;
+  TsLinkMode link_mode;
+} TsOrder;
+
+/* "protect", "site_down": as written behind `do:`.  NULL past the end. */
+const char *ts_verb_name (TsVerb verb);
+const char *ts_link_mode_name (TsLinkMode mode);

@@ -1,0 +1,112 @@
+/* core/seam/topology.h -- what a world is made of: sites, hosts, VMs, workloads, links, policies.
+ *
+ * Plain data, made by the scenario reader, read by every engine.  Things refer to each other by
+ * index into these arrays, in the order of the file, so that no hash decides an order. */
+#pragma once
+#include <glib.h>
+#include "core/base/guid.h"
+#include "core/relation/policy.h"
+
+typedef struct {
+  char *name;
+} TsSiteSpec;
+
+typedef struct {
+  char *name;
+  guint site;
+} TsHostSpec;
+
+typedef struct {
+  char *name;         /* "system" */
+  guint64 size_bytes; /* a multiple of 4 KiB, 1 MiB to 64 TiB */
+  guint64 fill_bytes; /* the first so many bytes hold the initial fill (format/stamp.h); the
+                         workload writes behind them.  A multiple of 4 KiB, below size_bytes */
+} TsDiskSpec;
+
+typedef struct {
+  char *name;
+  guint host; /* where it runs first */
+  guint64 memory_bytes;
+  GArray *disks; /* TsDiskSpec, 1 to 16 (HVR reference 1.8) */
+  TsGuid id;     /* the same on both sides (HVR reference 1.1); drawn from stream "vm/NAME" */
+} TsVmSpec;
+
+typedef enum {
+  TS_WORKLOAD_APPEND, /* one record behind the other, from the region's start when it is full */
+  TS_WORKLOAD_RANDOM, /* slots drawn evenly */
+  TS_WORKLOAD_HOT,    /* slots drawn unevenly: a few are hot (format/plan.h) */
+} TsWorkloadKind;
+
+typedef struct {
+  char *name;
+  guint vm;
+  GArray *disks; /* guint: indices into the VM's disks; a write goes to each in turn */
+  TsWorkloadKind kind;
+  guint32 record_bytes;          /* 4 KiB to 1 MiB, a multiple of 4 KiB */
+  guint64 rate_per_megasecond;   /* writes per 1,000,000 s */
+  guint32 flush_every;           /* a flush of all disks after so many writes; 0: never */
+} TsWorkloadSpec;
+
+typedef struct {
+  guint64 rate_bits_per_s; /* 0: no limit */
+  gint64 delay_us;         /* one way */
+  gint64 jitter_us;        /* added, evenly in [0, jitter_us); order is kept */
+  guint32 loss_ppm;        /* per packet */
+  guint64 queue_bytes;     /* what waits for the rate; more is dropped.  0: 256 KiB */
+} TsLinkShape;
+
+typedef struct {
+  char *name;
+  guint site[2];
+  TsLinkShape shape; /* the same both ways */
+} TsLinkSpec;
+
+typedef struct {
+  char *name;
+  TsPolicy policy;
+} TsPolicySpec;
+
+typedef struct {
+  char *name;   /* the scenario's */
+  guint64 seed;
+  GPtrArray *sites;     /* TsSiteSpec */
+  GPtrArray *hosts;     /* TsHostSpec */
+  GPtrArray *vms;       /* TsVmSpec */
+  GPtrArray *workloads; /* TsWorkloadSpec; one VM has at most one */
+  GPtrArray *links;     /* TsLinkSpec */
+  GPtrArray *policies;  /* TsPolicySpec */
+} TsTopology;
+
+TsTopology *ts_topology_new (void);
+void ts_topology_free (TsTopology *topology); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsTopology, ts_topology_free)
+
+/* Each appends an empty thing that owns a copy of name, with its defaults, and returns it. */
+TsSiteSpec *ts_topology_add_site (TsTopology *topology, const char *name);
+TsHostSpec *ts_topology_add_host (TsTopology *topology, const char *name);
+TsVmSpec *ts_topology_add_vm (TsTopology *topology, const char *name);
+TsDiskSpec *ts_vm_spec_add_disk (TsVmSpec *vm, const char *name); /* valid until the next one */
+TsWorkloadSpec *ts_topology_add_workload (TsTopology *topology, const char *name);
+TsLinkSpec *ts_topology_add_link (TsTopology *topology, const char *name);
+TsPolicySpec *ts_topology_add_policy (TsTopology *topology, const char *name);
+
+/* By index, asserted to be in range. */
+TsSiteSpec *ts_topology_site (const TsTopology *topology, guint index);
+TsHostSpec *ts_topology_host (const TsTopology *topology, guint index);
+TsVmSpec *ts_topology_vm (const TsTopology *topology, guint index);
+TsWorkloadSpec *ts_topology_workload (const TsTopology *topology, guint index);
+TsLinkSpec *ts_topology_link (const TsTopology *topology, guint index);
+TsPolicySpec *ts_topology_policy (const TsTopology *topology, guint index);
+TsDiskSpec *ts_vm_spec_disk (const TsVmSpec *vm, guint index);
+
+/* The VM's workload, or NULL. */
+TsWorkloadSpec *ts_topology_workload_of (const TsTopology *topology, guint vm);
+/* The link between two sites, or -1. */
+gint ts_topology_link_between (const TsTopology *topology, guint site_a, guint site_b);
+
+/* By name; -1 when there is none. */
+gint ts_topology_find_site (const TsTopology *topology, const char *name);
+gint ts_topology_find_host (const TsTopology *topology, const char *name);
+gint ts_topology_find_vm (const TsTopology *topology, const char *name);
+gint ts_topology_find_link (const TsTopology *topology, const char *name);
+gint ts_topology_find_policy (const TsTopology *topology, const char *name);

@@ -1,0 +1,49 @@
+/* lab/guest-channel.h -- the talk with the agent in a guest: lines over its virtio-serial port.
+ *
+ * The runner holds the other end, outside both sites.  Nothing a guest says is trusted: a line that
+ * does not parse is counted and dropped, a line longer than 256 bytes ends the channel.
+ *
+ *   agent says                                    runner says
+ *   R <version>                      ready        P <n>                       answer me: p <n>
+ *   p <n>                            alive        W <kind> <seed> <record> <us per write> <flush every>
+ *   W <seq> <disk> <offset> <len>    acked           <next n> <turns> <disk>:<first byte>:<slots> ...
+ *   F <seq>                          flushed         workload: begin (format/plan.h), us 0: as fast
+ *   S <disk> <off> <len> <seq> <w|t|c> survey        as it goes
+ *   L <disk> <off> <blocks>          fill is whole w                           workload: end
+ *   s <records> <fill> <bad>         survey done  S <disk>:<fill bytes> ...    survey: read back all
+ *   E <text>                         trouble      Q                            power off
+ */
+#pragma once
+#include <glib.h>
+
+typedef enum {
+  TS_GUEST_READY, TS_GUEST_ALIVE, TS_GUEST_WROTE, TS_GUEST_FLUSHED, TS_GUEST_HELD, TS_GUEST_FILL,
+  TS_GUEST_SURVEYED, TS_GUEST_TROUBLE,
+} TsGuestSaid;
+
+typedef struct {
+  TsGuestSaid said;
+  guint64 number;              /* ALIVE: n; READY: version; WROTE, FLUSHED, HELD: sequence */
+  guint disk;
+  guint64 offset_bytes, length_bytes;
+  char held;                   /* HELD: 'w' whole, 't' torn, 'c' corrupt */
+  guint64 records, fill, bad;  /* SURVEYED */
+  char text[256];              /* TROUBLE */
+} TsGuestMessage;
+
+/* One line without its line end.  TS_ERROR_FORMAT when it is not one of the above. */
+gboolean ts_guest_message_parse (const char *line, gsize len, TsGuestMessage *message, GError **error);
+
+typedef struct _TsGuestChannel TsGuestChannel;
+typedef struct {
+  void (*message) (TsGuestChannel *channel, const TsGuestMessage *message, gpointer user);
+  void (*lost) (TsGuestChannel *channel, const GError *reason, gpointer user); /* once, last */
+} TsGuestChannelEvents;
+
+/* Connects to QEMU's unix socket, trying until it is there (at most timeout_us, then lost); all in
+ * the default main context. */
+TsGuestChannel *ts_guest_channel_open (const char *path, gint64 timeout_us,
+                                       const TsGuestChannelEvents *events, gpointer user);
+void ts_guest_channel_say (TsGuestChannel *channel, const char *format, ...) G_GNUC_PRINTF (2, 3);
+guint64 ts_guest_channel_garbage (const TsGuestChannel *channel); /* lines dropped */
+void ts_guest_channel_free (TsGuestChannel *channel); /* no events after it; NULL is fine */

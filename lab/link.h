@@ -1,0 +1,55 @@
+/* lab/link.h -- frames between two host processes: TCP, mutual TLS (port 8084, HVR reference 1.3).
+ *
+ * Everything is heard in the default main context, in order; the blocking work (handshake, encode and
+ * decode, socket) is done on threads of its own.  A peer is named by its certificate's subject
+ * alternative name (DNS), never by its address.  Bytes from a peer whose certificate is not accepted
+ * are never looked at; garbage closes the connection with TS_ERROR_FORMAT. */
+#pragma once
+#include "core/format/frame.h"
+
+#define TS_LAB_PORT 8084
+
+typedef struct _TsLabLink TsLabLink;
+typedef struct _TsLabListener TsLabListener;
+
+typedef struct { /* PEM files */
+  char *ca, *certificate, *key;
+} TsLabCredentials;
+
+typedef struct {
+  /* The handshake is done; peer: the name in its certificate. */
+  void (*connected) (TsLabLink *link, const char *peer, gpointer user);
+  /* A valid frame; the callee may take frame->payload (set it to NULL). */
+  void (*frame) (TsLabLink *link, TsFrame *frame, gpointer user);
+  /* Once, last: refused, broken, garbage, or closed by the peer.  Not after ts_lab_link_free. */
+  void (*lost) (TsLabLink *link, const GError *reason, gpointer user);
+} TsLabLinkEvents;
+
+/* Starts to connect and answers in events: connected, or lost (also when nobody answers within
+ * timeout_us).  host_name: what the peer's certificate must say. */
+TsLabLink *ts_lab_link_connect (const char *address, guint16 port, const char *host_name,
+                                const TsLabCredentials *credentials, gint64 timeout_us,
+                                const TsLabLinkEvents *events, gpointer user);
+void ts_lab_link_set_events (TsLabLink *link, const TsLabLinkEvents *events, gpointer user);
+/* Encodes (payload referenced) and sends behind what was sent before; sequence is filled in here.
+ * compress as in ts_frame_encode. */
+void ts_lab_link_send (TsLabLink *link, const TsFrame *frame, gboolean compress);
+guint64 ts_lab_link_wire_bytes_sent (const TsLabLink *link); /* frames as encoded, before TLS */
+const char *ts_lab_link_peer (const TsLabLink *link);        /* NULL before connected */
+/* Closes at once, without events.  NULL is fine. */
+void ts_lab_link_free (TsLabLink *link);
+
+/* accepted: a peer with a good certificate is connected; the callee owns link and sets its events
+ * (before returning to the main loop), or frees it to turn it away.
+ * turned_away: a peer did not get that far; reason says why, for the journal. */
+typedef struct {
+  void (*accepted) (TsLabListener *listener, TsLabLink *link, const char *peer, gpointer user);
+  void (*turned_away) (TsLabListener *listener, const GError *reason, gpointer user);
+} TsLabListenerEvents;
+/* A peer that says nothing is turned away after timeout_us; at most 64 handshakes at once. */
+TsLabListener *ts_lab_listener_new (const char *address, guint16 port,
+                                    const TsLabCredentials *credentials, gint64 timeout_us,
+                                    const TsLabListenerEvents *events, gpointer user,
+                                    GError **error);
+guint16 ts_lab_listener_port (const TsLabListener *listener);
+void ts_lab_listener_free (TsLabListener *listener);
