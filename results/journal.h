@@ -1,0 +1,32 @@
+/* results/journal.h -- what happened in a run: records in memory, and journal.jsonl on disk.
+ *
+ * One flat JSON object per line (results/README.md lists the kinds).  Both engines write it, one
+ * reader judges it. */
+#pragma once
+#include "core/base/record.h"
+
+typedef struct {
+  GPtrArray *records; /* TsRecord *, in the order they were heard; owned */
+  char *damage;       /* NULL, or what is wrong with the last line (the writer was killed in it):
+                         "line 812: not finished"; the line is left out of records */
+} TsJournal;
+
+TsJournal *ts_journal_new (void) G_GNUC_WARN_UNUSED_RESULT;
+void ts_journal_free (TsJournal *journal); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsJournal, ts_journal_free)
+
+/* Appends a copy of record. */
+void ts_journal_add (TsJournal *journal, const TsRecord *record);
+/* When the last record was told; 0 while empty. */
+gint64 ts_journal_end_us (const TsJournal *journal);
+
+/* One line, without its line end.  Strict: one object; t_us, source and kind are there; other
+ * values are whole numbers, texts and booleans; keys as core/base/record.h allows, each once.
+ * Errors: TS_ERROR_FORMAT. */
+TsRecord *ts_journal_parse_line (const char *line, gsize len,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* A whole file's text.  A bad line is TS_ERROR_FORMAT with its number, except the last one when it
+ * has no line end: that is told in damage.  Time that runs backwards is refused too. */
+TsJournal *ts_journal_parse (const char *text, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Same, from a file; messages begin with its path.  TS_ERROR_IO: it cannot be read. */
+TsJournal *ts_journal_read (const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
