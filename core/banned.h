@@ -1,4 +1,5 @@
-/* core/banned.h -- what core/ and sim/ cannot say: clocks, chance, files, sockets, threads, hash order.
+/* core/banned.h -- what core/ and sim/ cannot say: clocks, chance, files, sockets, threads, hash
+ * order.
  *
  * Compiled in front of every file of both rooms (-include).  The usual headers come first, so that
  * their own declarations pass; after the pragma the names do not compile any more (git banned.h).
@@ -20,6 +21,25 @@
 #include <xxhash.h>
 #include <zstd.h>
 
+/* Some are macros of GLib's, which cannot be poisoned. */
+#undef g_random_boolean
+#undef g_open
+#undef g_fopen
+#undef g_mkdir
+#undef g_remove
+#undef g_rename
+
+/* These names are too good to be lost for fields and parameters: only a call of the function fails.
+ */
+#define TS_BANNED(why) __attribute__ ((__unavailable__ (why)))
+extern time_t time (time_t *) TS_BANNED ("poisoned: no clock in core/ and sim/");
+extern clock_t clock (void) TS_BANNED ("poisoned: no clock in core/ and sim/");
+extern long random (void) TS_BANNED ("poisoned: no chance in core/ and sim/");
+extern ssize_t read (int, void *, size_t) TS_BANNED ("poisoned: no files in core/ and sim/");
+extern ssize_t write (int, const void *, size_t) TS_BANNED ("poisoned: no files in core/ and sim/");
+extern int close (int) TS_BANNED ("poisoned: no files in core/ and sim/");
+#undef TS_BANNED
+
 /* clocks */
 #pragma GCC poison g_get_monotonic_time g_get_real_time g_date_time_new_now g_date_time_new_now_utc
 #pragma GCC poison g_date_time_new_now_local clock_gettime gettimeofday timespec_get localtime
@@ -27,7 +47,7 @@
 #pragma GCC poison g_timer_new
 /* chance */
 #pragma GCC poison g_random_int g_random_int_range g_random_double g_random_boolean g_rand_new
-#pragma GCC poison g_uuid_string_random random rand srand srandom drand48 getrandom
+#pragma GCC poison g_uuid_string_random rand srand srandom drand48 getrandom
 /* files, processes, environment */
 #pragma GCC poison fopen fdopen freopen fread fwrite g_open g_fopen openat creat pread pwrite
 #pragma GCC poison g_file_get_contents g_file_set_contents g_mapped_file_new mkstemp tmpfile
