@@ -22,7 +22,8 @@ gboolean ts_parse_duration (const char *text, gint64 *us, GError **error);
 gboolean ts_parse_size (const char *text, guint64 *bytes, GError **error);
 /* bit/s kbit/s Mbit/s Gbit/s */
 gboolean ts_parse_rate (const char *text, guint64 *bits_per_s, GError **error);
-/* "20/s", "90/m", "0.5/s": how often; the answer is per million seconds, so that it is exact */
+/* "20/s", "90/m", "6/h": how often, per million seconds.  Per second it is exact; per minute and hour
+ * the nearest is taken, since "20/m" has no exact answer. */
 gboolean ts_parse_frequency (const char *text, guint64 *per_megasecond, GError **error);
 /* "0.5%" -> 5000 parts per million; 0 to 100 % */
 gboolean ts_parse_share (const char *text, guint32 *ppm, GError **error);
