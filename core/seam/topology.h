@@ -81,7 +81,9 @@ TsTopology *ts_topology_new (void);
 void ts_topology_free (TsTopology *topology); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsTopology, ts_topology_free)
 
-/* Each appends an empty thing that owns a copy of name, with its defaults, and returns it. */
+/* Each appends a thing that owns a copy of name, with its defaults, and returns it.  What is not listed
+ * is zero: seed 1; VM 256 MiB of memory; workload append, records of 4 KiB, one a second, each flushed;
+ * policy as ts_policy_init. */
 TsSiteSpec *ts_topology_add_site (TsTopology *topology, const char *name);
 TsHostSpec *ts_topology_add_host (TsTopology *topology, const char *name);
 TsVmSpec *ts_topology_add_vm (TsTopology *topology, const char *name);

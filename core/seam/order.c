@@ -1,0 +1,32 @@
+#include "core/seam/order.h"
+
+static const char *const verb_names[TS_DO_COUNT] = {
+    [TS_DO_PROTECT] = "protect",
+    [TS_DO_FAILOVER] = "failover",
+    [TS_DO_COMMIT] = "commit",
+    [TS_DO_PAUSE] = "pause",
+    [TS_DO_RESUME] = "resume",
+    [TS_DO_RESET_STATISTICS] = "reset_statistics",
+    [TS_DO_WORKLOAD_START] = "workload_start",
+    [TS_DO_WORKLOAD_STOP] = "workload_stop",
+    [TS_DO_COMPARE] = "compare",
+    [TS_DO_LINK] = "link",
+    [TS_DO_SITE_DOWN] = "site_down",
+};
+
+static const char *const link_mode_names[TS_LINK_MODES] = {
+    [TS_LINK_UP] = "up",
+    [TS_LINK_BLACKHOLE] = "blackhole",
+};
+
+const char *
+ts_verb_name (TsVerb verb)
+{
+  return (guint)verb < G_N_ELEMENTS (verb_names) ? verb_names[verb] : NULL;
+}
+
+const char *
+ts_link_mode_name (TsLinkMode mode)
+{
+  return (guint)mode < G_N_ELEMENTS (link_mode_names) ? link_mode_names[mode] : NULL;
+}
