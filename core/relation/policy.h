@@ -6,9 +6,12 @@
 
 typedef enum { TS_AUTH_KERBEROS = 1, TS_AUTH_CERTIFICATE = 2 } TsAuthentication; /* 2.1 */
 
+/* CHOICE: cycles 30 ms apart are as quick as a lab can want. */
+#define TS_POLICY_TIME_SCALE_MAX 1000u
+
 typedef struct {
   gint64 frequency_us; /* 30 s, 300 s or 900 s: the published value */
-  guint32 time_scale;  /* 1 or more: cycles come every frequency_us / time_scale (lab only) */
+  guint32 time_scale;  /* 1 to TS_POLICY_TIME_SCALE_MAX: cycles come every frequency_us / time_scale (lab only) */
   TsAuthentication authentication;
   gboolean compression;
 } TsPolicy;
