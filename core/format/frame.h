@@ -4,7 +4,8 @@
  *
  *   OFFSET  SIZE
  *        0     4  magic "TSF1"
- *        4     4  wire_bytes: the payload as it follows, 0 to TS_FRAME_PAYLOAD_MAX + 64 KiB
+ *        4     4  wire_bytes: the payload as it follows; no encoding makes it longer, so 0 to
+ *                 payload_bytes
  *        8     1  kind (TsFrameKind)
  *        9     1  encoding of the payload: 0 plain, 1 zstd, 2 zeros (payload_bytes of them, none sent)
  *       10     2  disk: index into the VM's disks, or 0
@@ -17,9 +18,11 @@
  *       56     8  XXH3-64 of bytes 0..55
  *       64        payload
  *
- * A frame is valid if and only if magic, both checksums, kind, encoding and both lengths fit, the
- * payload decodes to exactly payload_bytes, and sequence is the last one's plus one.  After an
- * invalid frame the connection is worth nothing: the reader says so for ever. */
+ * A frame is valid if and only if magic, both checksums, kind, encoding and both lengths fit (plain:
+ * equal; zstd: shorter and not 0; zeros: 0 of 1 or more), the payload is one zstd frame that decodes
+ * to exactly payload_bytes, and sequence is the last one's plus one.  After an invalid frame the
+ * connection is worth nothing: the reader says so for ever.  The header is judged before anything is
+ * allocated for the payload. */
 #pragma once
 #include <glib.h>
 
@@ -52,6 +55,10 @@ const char *ts_frame_kind_name (TsFrameKind kind);
 /* The bytes to send.  compress: zstd level 3 where that is smaller; an all-zero payload is never
  * sent.  payload at most TS_FRAME_PAYLOAD_MAX (asserted). */
 GBytes *ts_frame_encode (const TsFrame *frame, gboolean compress) G_GNUC_WARN_UNUSED_RESULT;
+/* The same in two pieces, so that a plain payload is referenced and not copied: fills header,
+ * returns what follows it; NULL: nothing does. */
+GBytes *ts_frame_encode_parts (const TsFrame *frame, gboolean compress,
+                               guint8 header[TS_FRAME_HEADER_BYTES]) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Turns a stream of bytes, cut anywhere, back into frames. */
 typedef struct _TsFrameReader TsFrameReader;
@@ -59,6 +66,13 @@ TsFrameReader *ts_frame_reader_new (void) G_GNUC_WARN_UNUSED_RESULT;
 void ts_frame_reader_free (TsFrameReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsFrameReader, ts_frame_reader_free)
 void ts_frame_reader_push (TsFrameReader *reader, const void *data, gsize len_bytes);
+/* The same without a copy, for who reads from a socket: after a pop that wanted more bytes, *room is
+ * where the next ones belong and the answer how many the frame still wants (1 or more; 0 after an
+ * error).  Then say how many came. */
+gsize ts_frame_reader_room (TsFrameReader *reader, void **room);
+void ts_frame_reader_filled (TsFrameReader *reader, gsize len_bytes);
+/* TRUE between two frames: the stream may end here.  FALSE: it would be cut in the middle of one. */
+gboolean ts_frame_reader_at_border (const TsFrameReader *reader);
 /* TRUE: *frame is the next one (ts_frame_clear it), or frame->kind is 0: more bytes are needed.
  * FALSE: TS_ERROR_FORMAT, now and at every later call. */
 gboolean ts_frame_reader_pop (TsFrameReader *reader, TsFrame *frame, GError **error);
