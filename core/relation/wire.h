@@ -44,6 +44,43 @@ typedef struct { /* payload of SET_END: the whole set, one log per disk */
   } disk[TS_WIRE_DISKS_MAX];
 } TsManifest;
 
+/* HELLO, version 1.  Every integer is unsigned and little-endian.
+ *
+ *   OFFSET  SIZE
+ *        0     4  magic "TSHE"
+ *        4     4  version, 1
+ *        8    16  vm, not zero
+ *       24     8  interval_us: 1 to TS_WIRE_INTERVAL_US_MAX
+ *       32     4  disks: 1 to TS_WIRE_DISKS_MAX
+ *       36     4  zero
+ *       40    64  name: a text
+ *      104        disks times
+ *       +0     8  size_bytes: 1 to TS_WIRE_DISK_BYTES_MAX
+ *       +8    32  name: a text
+ *
+ * MANIFEST, version 1.
+ *
+ *        0     4  magic "TSMA"
+ *        4     4  version, 1
+ *        8     8  instant_us: 0 to G_MAXINT64
+ *       16     4  kind (TsSetKind): carried, the receiver judges it
+ *       20     4  disks: 1 to TS_WIRE_DISKS_MAX
+ *       24        disks times
+ *       +0     8  log_bytes: 1 to TS_WIRE_LOG_BYTES_MAX
+ *       +8     8  data_bytes: less than log_bytes
+ *      +16    16  unique: not zero, and no other disk's
+ *      +32    16  previous: not unique; zero: the first log of the chain
+ *
+ * A text is UTF-8 of 1 byte or more without control characters, then NULs up to its size, at least
+ * one.  A payload is valid if and only if it is exactly that long and every field is as said.
+ *
+ * pack: a value that unpack would refuse is the caller's bug (asserted); what stands behind a
+ * text's first NUL is not sent.
+ * unpack: FALSE leaves the target unchanged, with TS_ERROR_REFUSED when it is another version
+ * (answer TS_REFUSE_VERSION) and TS_ERROR_FORMAT for anything else. */
+#define TS_WIRE_INTERVAL_US_MAX (G_GINT64_CONSTANT (86400) * 1000000)
+#define TS_WIRE_DISK_BYTES_MAX (G_GUINT64_CONSTANT (64) << 40) /* a VHDX disk's limit */
+#define TS_WIRE_LOG_BYTES_MAX (2 * TS_WIRE_DISK_BYTES_MAX) /* a log may hold more than the disk */
 GBytes *ts_hello_pack (const TsHello *hello);
 gboolean ts_hello_unpack (GBytes *bytes, TsHello *hello, GError **error);
 GBytes *ts_manifest_pack (const TsManifest *manifest);
