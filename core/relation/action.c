@@ -1,0 +1,60 @@
+/* core/relation/action.c -- lists of actions.  See action.h. */
+#include "core/relation/action.h"
+
+static const char *const names[TS_ACTION_KINDS] = {
+  [TS_ACTION_REPORT] = "report",   [TS_ACTION_PERSIST] = "persist", [TS_ACTION_CONNECT] = "connect",
+  [TS_ACTION_DISCONNECT] = "disconnect",
+  [TS_ACTION_SEND] = "send",       [TS_ACTION_TRACK] = "track",     [TS_ACTION_UNTRACK] = "untrack",
+  [TS_ACTION_MAP] = "map",         [TS_ACTION_CUT] = "cut",
+  [TS_ACTION_DELETE_SET] = "delete-set",
+  [TS_ACTION_LOCK] = "lock",       [TS_ACTION_CREATE] = "create",   [TS_ACTION_WRITE] = "write",
+  [TS_ACTION_FLUSH] = "flush",     [TS_ACTION_STORE] = "store",     [TS_ACTION_SEAL] = "seal",
+  [TS_ACTION_DROP] = "drop",       [TS_ACTION_APPLY] = "apply",     [TS_ACTION_BRANCH] = "branch",
+  [TS_ACTION_MERGE] = "merge",     [TS_ACTION_POWER_ON] = "power-on",
+};
+
+static void
+action_clear (gpointer data)
+{
+  TsAction *action = data;
+  ts_frame_clear (&action->frame);
+  g_clear_pointer (&action->payload, g_bytes_unref);
+  g_clear_pointer (&action->record, ts_record_free);
+}
+
+TsActions *
+ts_actions_new (void)
+{
+  GArray *actions = g_array_new (FALSE, TRUE, sizeof (TsAction));
+  g_array_set_clear_func (actions, action_clear);
+  return actions;
+}
+
+void
+ts_actions_free (TsActions *actions)
+{
+  if (actions)
+    g_array_unref (actions);
+}
+
+TsAction *
+ts_actions_add (TsActions *actions, TsActionKind kind)
+{
+  g_array_set_size (actions, actions->len + 1);
+  TsAction *action = &g_array_index (actions, TsAction, actions->len - 1);
+  action->kind = kind;
+  return action;
+}
+
+void
+ts_actions_report (TsActions *actions, TsRecord *record)
+{
+  ts_actions_add (actions, TS_ACTION_REPORT)->record = record;
+}
+
+const char *
+ts_action_name (TsActionKind kind)
+{
+  g_assert (kind < TS_ACTION_KINDS);
+  return names[kind];
+}

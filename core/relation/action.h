@@ -1,0 +1,70 @@
+/* core/relation/action.h -- what sender and receiver ask for.
+ *
+ * A driver (sim/host, lab/host) performs actions in the order given.  Those marked (done) answer with
+ * one TS_EVENT_DONE each, later; those of one kind answer in the order they were asked.  PERSIST does
+ * not answer: the driver makes the state durable before it performs what stands behind it. */
+#pragma once
+#include "core/base/record.h"
+#include "core/format/frame.h"
+
+typedef enum { /* how a set came about; in cut records and manifests */
+  TS_SET_INITIAL = 1,
+  TS_SET_REGULAR = 2,
+  TS_SET_PLANNED = 3, /* the last one of a planned failover */
+} TsSetKind;
+
+typedef enum {
+  TS_ACTION_REPORT,     /* record to the journal */
+  TS_ACTION_PERSIST,    /* state: replaces what was persisted before */
+  TS_ACTION_CONNECT,    /* to the peer; heard as CONNECTED or LOST */
+  TS_ACTION_DISCONNECT, /* at once; not heard */
+  TS_ACTION_SEND,       /* frame, with bytes of its own, of a log, or of the source disk */
+
+  /* the sender's */
+  TS_ACTION_TRACK,      /* (done) start to track every disk, at one instant */
+  TS_ACTION_UNTRACK,    /* stop it and forget */
+  TS_ACTION_MAP,        /* (done) which ranges of a disk hold anything */
+  TS_ACTION_CUT,        /* (done) close the logs of all disks at one instant as set number `set` */
+  TS_ACTION_DELETE_SET, /* the replica has it; also the receiver's, once it is applied */
+  TS_ACTION_LOCK,       /* the VM must not be switched on (HVR 3.6, planned failover) */
+
+  /* the receiver's */
+  TS_ACTION_CREATE,     /* (done) replica disks, empty, as hello says */
+  TS_ACTION_WRITE,      /* (done) payload at offset of a replica disk: initial copy */
+  TS_ACTION_FLUSH,      /* (done) the replica disks are durable */
+  TS_ACTION_STORE,      /* (done) payload at offset of the log of (set, disk) */
+  TS_ACTION_SEAL,       /* (done) make the logs of a set durable and check them whole */
+  TS_ACTION_DROP,       /* forget every log behind set: received in part or damaged */
+  TS_ACTION_APPLY,      /* (done) play set's logs onto the replica disks, redo after a crash */
+  TS_ACTION_BRANCH,     /* (done) put an overlay over every replica disk */
+  TS_ACTION_MERGE,      /* (done) fold the overlays into the disks */
+  TS_ACTION_POWER_ON,   /* (done) start the VM on the overlays */
+  TS_ACTION_KINDS
+} TsActionKind;
+
+typedef enum { TS_SOURCE_NONE, TS_SOURCE_PAYLOAD, TS_SOURCE_LOG, TS_SOURCE_DISK } TsSource;
+
+typedef struct {
+  TsActionKind kind;
+  TsFrame frame;       /* SEND; its payload is owned */
+  TsSource source;     /* SEND: where the payload comes from; (set, disk, offset) are the frame's */
+  guint32 len_bytes;   /* SEND from LOG or DISK */
+  gboolean compress;   /* SEND */
+  guint64 set;
+  TsSetKind set_kind;  /* CUT */
+  guint disk;
+  guint64 offset_bytes;
+  GBytes *payload;     /* WRITE, STORE, PERSIST (state); owned */
+  TsRecord *record;    /* REPORT; owned */
+} TsAction;
+
+typedef GArray TsActions; /* TsAction, cleared when removed */
+
+TsActions *ts_actions_new (void);
+void ts_actions_free (TsActions *actions);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsActions, ts_actions_free)
+/* Appends an action of that kind, all else zero; valid until the next call. */
+TsAction *ts_actions_add (TsActions *actions, TsActionKind kind);
+/* REPORT; takes the record. */
+void ts_actions_report (TsActions *actions, TsRecord *record);
+const char *ts_action_name (TsActionKind kind);

@@ -1,0 +1,57 @@
+/* core/relation/event.h -- what sender and receiver hear. */
+#pragma once
+#include "core/base/error.h"
+#include "core/disk/extents.h"
+#include "core/format/frame.h"
+#include "core/relation/action.h"
+#include "core/relation/state.h"
+#include "core/relation/wire.h"
+
+typedef enum {
+  TS_EVENT_TICK,      /* the time that ts_*_wake_us named has come; harmless at any other time */
+  TS_EVENT_ASK,       /* an operator's verb */
+  TS_EVENT_CONNECTED, /* the peer is authenticated and connected (receiver: before its HELLO) */
+  TS_EVENT_LOST,      /* the connection is gone, or could not be made */
+  TS_EVENT_FRAME,     /* from the peer, decoded and checked */
+  TS_EVENT_DONE,      /* an action that answers has ended */
+  TS_EVENT_MACHINE,   /* the VM of this side was switched on or off */
+} TsEventKind;
+
+typedef struct { /* what TS_ACTION_CUT answers, per disk */
+  guint64 log_bytes, data_bytes, entries;
+  TsGuid unique;
+} TsCutLog;
+
+typedef struct {
+  gint64 now_us; /* the only clock the core sees */
+  TsEventKind kind;
+  union {
+    struct {
+      TsAsk ask;
+      gboolean planned; /* FAILOVER: as part of a planned failover */
+    } ask;
+    struct {
+      const char *reason;
+      gboolean final; /* refused by certificate or authorization: do not retry (HVR 2.6) */
+    } lost;
+    struct {
+      TsFrame *frame; /* the machine may take the payload: set it to NULL */
+    } frame;
+    struct {
+      TsActionKind action;
+      guint64 set;
+      guint disk;
+      guint64 offset_bytes; /* STORE, WRITE: the end of what was written */
+      gboolean ok;
+      TsErrorCode code;     /* when not ok */
+      const char *reason;   /* when not ok */
+      gint64 instant_us;    /* CUT */
+      const TsCutLog *logs; /* CUT: one per disk */
+      const TsExtents *map; /* MAP */
+      const TsManifest *sealed; /* SEAL: what the stored logs say of themselves */
+    } done;
+    struct {
+      gboolean on;
+    } machine;
+  };
+} TsEvent;

@@ -1,0 +1,58 @@
+/* core/relation/receiver-internal.h -- the receiver's memory, shared by receiver.c (steps) and
+ * receiver-save.c (what outlives the process).  Nobody else includes it. */
+#pragma once
+#include "core/relation/receiver.h"
+
+typedef struct { /* a whole set: waiting to be sealed, or stored and waiting to be applied */
+  guint64 number;
+  TsManifest manifest;
+} TsReceiverSet;
+
+typedef struct { /* how far the initial copy has come */
+  guint disk;
+  guint64 offset_bytes;
+} TsCopyMark;
+
+typedef enum {
+  FAILOVER_NONE,
+  FAILOVER_APPLYING,  /* what was received is applied first (trap 7) */
+  FAILOVER_BRANCHING,
+  FAILOVER_DONE,
+} TsFailoverStage;
+
+struct _TsReceiver {
+  char *host, *source; /* source: "vm@host" once the VM is known */
+  gboolean known;      /* hello is filled in */
+  TsHello hello;
+  TsState state;
+  TsStatistics statistics;
+  TsHealth health;
+
+  gboolean connected, greeted;
+  gboolean welcome_due; /* HELLO came while a set was being sealed, or disks were being made */
+  gboolean created;     /* the replica disks are there */
+  gboolean restored;    /* from saved state; nothing has been done since */
+
+  /* the initial copy */
+  gboolean copy_done, copy_ending, flushing;
+  TsCopyMark copy_mark;    /* written up to */
+  TsCopyMark copy_flushing;/* what the flush under way covers */
+  TsCopyMark copy_durable;
+  guint64 copy_since_flush;
+
+  /* log sets */
+  guint64 stored, applied;
+  TsGuid chain[TS_WIRE_DISKS_MAX]; /* of the last stored set */
+  guint64 recv_set;                /* the set that frames now belong to */
+  guint recv_disk;
+  guint64 recv_offset;
+  GQueue seals;                    /* TsReceiverSet *: whole, not yet durable; head is sealing */
+  GQueue applies;                  /* TsReceiverSet *: stored, not yet applied */
+  gboolean applying;
+  gint64 apply_retry_us;
+  gint64 point_us;                 /* instant of the newest point; -1: none */
+  guint64 point_set;
+
+  TsFailoverStage failover;
+  gboolean planned, merging;
+};

@@ -1,0 +1,102 @@
+/* core/relation/receiver-save.c -- what of a receiver outlives its process. */
+#include "core/relation/receiver-internal.h"
+#include "core/base/units.h"
+
+/* version, state, hello, created, copy done, durable copy mark, stored, applied, chain, point (set,
+ * instant), planned, then per stored set that is not known to be applied: number, manifest */
+#define STATE_TYPE "(uuaybb(ut)ttaay(tx)ba(tay))"
+#define STATE_VERSION 1
+
+static GVariant *
+pack (GBytes *bytes) /* takes it */
+{
+  GVariant *v = g_variant_new_from_bytes (G_VARIANT_TYPE ("ay"), bytes, TRUE);
+  g_bytes_unref (bytes);
+  return v;
+}
+
+GBytes *
+ts_receiver_save (const TsReceiver *r)
+{
+  GVariantBuilder chain, sets;
+  g_variant_builder_init (&chain, G_VARIANT_TYPE ("aay"));
+  for (guint i = 0; i < r->hello.disks; i++)
+    g_variant_builder_add_value (
+        &chain, g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, r->chain[i].bytes, 16, 1));
+  g_variant_builder_init (&sets, G_VARIANT_TYPE ("a(tay)"));
+  for (const GList *l = r->applies.head; l; l = l->next) {
+    const TsReceiverSet *set = l->data;
+    g_variant_builder_add (&sets, "(t@ay)", set->number, pack (ts_manifest_pack (&set->manifest)));
+  }
+  g_autoptr (GVariant) state = g_variant_ref_sink (
+      g_variant_new ("(uu@aybb(ut)ttaay(tx)ba(tay))", STATE_VERSION, r->state,
+                     pack (ts_hello_pack (&r->hello)), r->created, r->copy_done,
+                     r->copy_durable.disk, r->copy_durable.offset_bytes, r->stored, r->applied,
+                     &chain, r->point_set, r->point_us, r->planned, &sets));
+  return g_variant_get_data_as_bytes (state);
+}
+
+static gboolean
+load (TsReceiver *r, GVariant *state, GError **error)
+{
+  guint32 version, number, mark_disk;
+  g_autoptr (GVariant) packed_hello = NULL;
+  g_autoptr (GVariantIter) chain = NULL;
+  g_autoptr (GVariantIter) sets = NULL;
+  g_variant_get (state, "(uu@aybb(ut)ttaay(tx)ba(tay))", &version, &number, &packed_hello,
+                 &r->created, &r->copy_done, &mark_disk, &r->copy_durable.offset_bytes, &r->stored,
+                 &r->applied, &chain, &r->point_set, &r->point_us, &r->planned, &sets);
+  if (version != STATE_VERSION || number >= TS_STATE_COUNT)
+    return ts_throw (error, TS_ERROR_FORMAT, "receiver state: version %u, state %u", version, number);
+  g_autoptr (GBytes) hello = g_variant_get_data_as_bytes (packed_hello);
+  if (!ts_hello_unpack (hello, &r->hello, error))
+    return FALSE;
+  if (g_variant_iter_n_children (chain) != r->hello.disks)
+    return ts_throw (error, TS_ERROR_FORMAT, "receiver state: chain and disks do not match");
+  r->known = TRUE;
+  r->source = g_strdup_printf ("%s@%s", r->hello.name, r->host);
+  r->state = (TsState) number;
+  r->copy_durable.disk = mark_disk;
+  r->copy_mark = r->copy_durable;
+  r->recv_set = r->stored + 1;
+  if (r->state == TS_STATE_RECOVERED || r->state == TS_STATE_COMMITTED)
+    r->failover = FAILOVER_DONE;
+  for (guint i = 0; i < r->hello.disks; i++) {
+    g_autoptr (GVariant) id = g_variant_iter_next_value (chain);
+    gsize len = 0;
+    const void *data = g_variant_get_fixed_array (id, &len, 1);
+    if (len != 16)
+      return ts_throw (error, TS_ERROR_FORMAT, "receiver state: a log id of %zu bytes", len);
+    memcpy (r->chain[i].bytes, data, 16);
+  }
+  for (gsize n = g_variant_iter_n_children (sets); n > 0; n--) {
+    guint64 set_number;
+    g_autoptr (GVariant) child = g_variant_iter_next_value (sets);
+    g_autoptr (GVariant) packed = NULL;
+    g_variant_get (child, "(t@ay)", &set_number, &packed);
+    g_autoptr (GBytes) bytes = g_variant_get_data_as_bytes (packed);
+    g_autofree TsReceiverSet *set = g_new0 (TsReceiverSet, 1);
+    set->number = set_number;
+    if (!ts_manifest_unpack (bytes, &set->manifest, error))
+      return FALSE;
+    g_queue_push_tail (&r->applies, g_steal_pointer (&set));
+  }
+  return TRUE;
+}
+
+TsReceiver *
+ts_receiver_restore (const char *host, GBytes *bytes, GError **error)
+{
+  g_autoptr (TsReceiver) r = ts_receiver_new (host);
+  g_autoptr (GVariant) state
+      = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE (STATE_TYPE), bytes, FALSE));
+  if (!g_variant_is_normal_form (state)) {
+    ts_throw (error, TS_ERROR_FORMAT, "receiver state: not in normal form");
+    return NULL;
+  }
+  if (!load (r, state, error))
+    return NULL;
+  r->restored = TRUE;
+  r->apply_retry_us = 0; /* the first TICK plays again what may have been played in part */
+  return g_steal_pointer (&r);
+}

@@ -1,0 +1,711 @@
+/* core/relation/receiver.c -- see receiver.h. */
+#include "core/relation/receiver-internal.h"
+#include "core/base/units.h"
+
+#define COPY_FLUSH_BYTES (32 * TS_MIB) /* CHOICE: how much copy is done again after a replica crash */
+#define APPLY_RETRY_US (5 * TS_S)      /* CHOICE: reference 2.4.5 says only that it is retried */
+
+/* --- telling ---------------------------------------------------------------------------------- */
+
+static TsRecord *
+record (const TsReceiver *r, gint64 now_us, const char *kind)
+{
+  TsRecord *rec = ts_record_new (now_us, r->source ? r->source : r->host, kind);
+  if (r->known)
+    ts_record_text (rec, "vm", r->hello.name);
+  return ts_record_text (rec, "host", r->host);
+}
+
+static void
+persist (TsReceiver *r, TsActions *out)
+{
+  ts_actions_add (out, TS_ACTION_PERSIST)->payload = ts_receiver_save (r);
+}
+
+static void
+change_state (TsReceiver *r, gint64 now_us, TsState to, TsActions *out)
+{
+  if (r->state == to)
+    return;
+  g_assert (ts_state_may_follow (r->state, to));
+  TsRecord *rec = ts_record_text (record (r, now_us, "state"), "role", "replica");
+  ts_record_text (rec, "from", ts_state_name (r->state));
+  ts_record_text (rec, "to", ts_state_name (to));
+  ts_record_int (rec, "wmi", to);
+  ts_record_int (rec, "ps", ts_state_powershell (to, TS_ROLE_REPLICA));
+  r->state = to;
+  persist (r, out);
+  ts_actions_report (out, rec);
+}
+
+static TsHealthInput
+health_input (const TsReceiver *r, gint64 now_us)
+{
+  return (TsHealthInput){ TS_ROLE_REPLICA, r->state, &r->statistics, r->hello.name, now_us,
+                          (gint64) r->hello.interval_us };
+}
+
+static void
+judge_health (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  if (!r->known)
+    return;
+  TsHealthInput input = health_input (r, now_us);
+  g_autofree char *reason = NULL;
+  TsHealth health = ts_health_judge (&input, &reason);
+  if (health == r->health)
+    return;
+  r->health = health;
+  TsRecord *rec = ts_record_text (record (r, now_us, "health"), "role", "replica");
+  ts_record_text (rec, "health", ts_health_name (health));
+  ts_actions_report (out, ts_record_text (rec, "reason", reason));
+}
+
+static TsAction *
+send_frame (TsActions *out, TsFrameKind kind, guint64 value)
+{
+  TsAction *a = ts_actions_add (out, TS_ACTION_SEND);
+  a->frame.kind = kind;
+  a->frame.value = value;
+  return a;
+}
+
+static void
+acknowledge (TsReceiver *r, TsAckKind what, guint64 set, guint disk, guint64 offset, TsActions *out)
+{
+  if (!r->greeted)
+    return;
+  TsAction *a = send_frame (out, TS_FRAME_ACK, what);
+  a->frame.set = set;
+  a->frame.disk = (guint16) disk;
+  a->frame.offset_bytes = offset;
+}
+
+static void
+refuse_peer (TsReceiver *r, gint64 now_us, TsRefusal why, const char *text, TsActions *out)
+{
+  TsRecord *rec = ts_record_text (record (r, now_us, "refused"), "verb", "receive");
+  ts_record_int (rec, "code", TS_CODE_INVALID_STATE);
+  ts_record_text (rec, "state", ts_state_name (r->state));
+  ts_actions_report (out, ts_record_text (rec, "reason", text));
+  TsAction *a = send_frame (out, TS_FRAME_REFUSE, why);
+  a->source = TS_SOURCE_PAYLOAD;
+  a->frame.payload = g_bytes_new (text, strlen (text));
+  r->greeted = FALSE;
+}
+
+/* --- log sets: stored, sealed, applied -------------------------------------------------------- */
+
+static void
+forget_unsealed (TsReceiver *r, TsActions *out)
+{
+  ts_actions_add (out, TS_ACTION_DROP)->set = r->stored;
+  g_queue_clear_full (&r->seals, g_free);
+  r->recv_set = r->stored + 1;
+  r->recv_disk = 0;
+  r->recv_offset = 0;
+}
+
+static void
+report_point (TsReceiver *r, gint64 now_us, const TsReceiverSet *set, TsActions *out)
+{
+  TsRecord *rec = ts_record_int (record (r, now_us, "point"), "set", (gint64) set->number);
+  ts_record_int (rec, "instant_us", set->manifest.instant_us);
+  ts_actions_report (out, ts_record_text (rec, "type",
+                                          set->manifest.kind == TS_SET_PLANNED ? "planned"
+                                                                               : "standard"));
+  r->point_us = set->manifest.instant_us;
+  r->point_set = set->number;
+}
+
+static void
+go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  gboolean may = r->state == TS_STATE_INITIAL || r->state == TS_STATE_REPLICATING
+                 || r->failover == FAILOVER_APPLYING;
+  if (may && !r->applying && r->apply_retry_us == TS_NEVER && r->applies.length > 0) {
+    TsReceiverSet *set = g_queue_peek_head (&r->applies);
+    r->applying = TRUE;
+    ts_actions_add (out, TS_ACTION_APPLY)->set = set->number;
+  }
+  if (r->failover == FAILOVER_APPLYING && !r->applying && r->applies.length == 0
+      && r->seals.length == 0) {
+    r->failover = FAILOVER_BRANCHING;
+    ts_actions_add (out, TS_ACTION_BRANCH);
+  }
+}
+
+/* Which of the announced logs is not what was stored; NULL: all are. */
+static char *
+seal_mismatch (const TsManifest *want, const TsManifest *have)
+{
+  if (want->disks != have->disks)
+    return g_strdup_printf ("%u logs were announced, %u are stored", want->disks, have->disks);
+  for (guint i = 0; i < want->disks; i++)
+    if (want->disk[i].log_bytes != have->disk[i].log_bytes
+        || want->disk[i].data_bytes != have->disk[i].data_bytes
+        || !ts_guid_equal (&want->disk[i].unique, &have->disk[i].unique)
+        || !ts_guid_equal (&want->disk[i].previous, &have->disk[i].previous))
+      return g_strdup_printf ("the stored log of disk %u is not the one that was announced", i);
+  return NULL;
+}
+
+static void welcome (TsReceiver *r, gint64 now_us, TsActions *out);
+
+static void
+sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  gint64 now_us = ev->now_us;
+  TsReceiverSet *set = g_queue_peek_head (&r->seals);
+  if (!set || set->number != ev->done.set)
+    return; /* dropped meanwhile */
+  g_autofree char *trouble = NULL;
+  TsRefusal refusal = TS_REFUSE_LOG;
+  if (!ev->done.ok) {
+    trouble = g_strdup (ev->done.reason);
+    if (ev->done.code == TS_ERROR_FULL || ev->done.code == TS_ERROR_IO)
+      refusal = TS_REFUSE_STORAGE;
+  } else
+    trouble = seal_mismatch (&set->manifest, ev->done.sealed);
+  /* HVR 2.9, secondary: out-of-sequence log */
+  for (guint i = 0; !trouble && i < set->manifest.disks; i++)
+    if (!ts_guid_equal (&set->manifest.disk[i].previous, &r->chain[i])) {
+      refusal = TS_REFUSE_SEQUENCE;
+      trouble = g_strdup_printf ("the log of disk %u in set %" G_GUINT64_FORMAT
+                                 " does not follow the last one received",
+                                 i, set->number);
+    }
+  if (trouble) {
+    forget_unsealed (r, out);
+    if (r->greeted)
+      refuse_peer (r, now_us, refusal, trouble, out);
+    go_on_applying (r, now_us, out);
+    return;
+  }
+  g_queue_pop_head (&r->seals);
+  r->stored = set->number;
+  for (guint i = 0; i < set->manifest.disks; i++)
+    r->chain[i] = set->manifest.disk[i].unique;
+  g_queue_push_tail (&r->applies, set);
+  persist (r, out);
+  r->statistics.last_sync_us = now_us;
+  if (set->manifest.kind != TS_SET_INITIAL)
+    report_point (r, now_us, set, out);
+  acknowledge (r, TS_ACK_STORED, set->number, 0, 0, out);
+  TsReceiverSet *next = g_queue_peek_head (&r->seals);
+  if (next)
+    ts_actions_add (out, TS_ACTION_SEAL)->set = next->number;
+  else if (r->welcome_due)
+    welcome (r, now_us, out);
+  go_on_applying (r, now_us, out);
+}
+
+static void
+applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  gint64 now_us = ev->now_us;
+  r->applying = FALSE;
+  TsReceiverSet *set = g_queue_peek_head (&r->applies);
+  if (!set || set->number != ev->done.set)
+    return;
+  if (!ev->done.ok) { /* HVR 2.4.5, event 32032: state, health and RPO stay; retried */
+    TsRecord *rec = ts_record_int (record (r, now_us, "failure"), "event", 32032);
+    ts_record_text (rec, "action", "apply");
+    ts_actions_report (out, ts_record_text (rec, "reason", ev->done.reason));
+    r->apply_retry_us = now_us + APPLY_RETRY_US;
+    return;
+  }
+  g_queue_pop_head (&r->applies);
+  r->applied = set->number;
+  persist (r, out);
+  TsRecord *rec = ts_record_int (record (r, now_us, "applied"), "set", (gint64) set->number);
+  ts_actions_report (out, ts_record_int (rec, "instant_us", set->manifest.instant_us));
+  if (set->manifest.kind == TS_SET_INITIAL) /* before, the copy was of no instant at all */
+    report_point (r, now_us, set, out);
+  ts_actions_add (out, TS_ACTION_DELETE_SET)->set = set->number;
+  acknowledge (r, TS_ACK_APPLIED, set->number, 0, 0, out);
+  g_free (set);
+  if (r->state == TS_STATE_INITIAL)
+    change_state (r, now_us, TS_STATE_REPLICATING, out);
+  go_on_applying (r, now_us, out);
+}
+
+/* --- what the primary says -------------------------------------------------------------------- */
+
+static void
+welcome (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  r->welcome_due = FALSE;
+  if (!r->connected)
+    return;
+  r->greeted = TRUE;
+  TsAction *a = send_frame (out, TS_FRAME_WELCOME, r->copy_done ? 1 + r->applied : 0);
+  a->frame.set = r->stored;
+  a->frame.disk = (guint16) (r->copy_done ? r->recv_disk : r->copy_mark.disk);
+  a->frame.offset_bytes = r->copy_done ? r->recv_offset : r->copy_mark.offset_bytes;
+}
+
+static gboolean
+same_vm (const TsHello *a, const TsHello *b)
+{
+  if (!ts_guid_equal (&a->vm, &b->vm) || a->disks != b->disks)
+    return FALSE;
+  for (guint i = 0; i < a->disks; i++)
+    if (a->disk[i].size_bytes != b->disk[i].size_bytes)
+      return FALSE;
+  return TRUE;
+}
+
+static void
+hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  g_autoptr (GError) error = NULL;
+  TsHello said;
+  g_autoptr (GBytes) none = g_bytes_new_static ("", 0);
+  GBytes *payload = ev->frame.frame->payload ? ev->frame.frame->payload : none;
+  if (!ts_hello_unpack (payload, &said, &error)) {
+    refuse_peer (r, ev->now_us, TS_REFUSE_VERSION, error->message, out);
+    return;
+  }
+  if (!r->known) {
+    r->known = TRUE;
+    r->hello = said;
+    r->source = g_strdup_printf ("%s@%s", said.name, r->host);
+    change_state (r, ev->now_us, TS_STATE_INITIAL, out); /* HVR 2.2.3: at once */
+    r->welcome_due = TRUE;
+    ts_actions_add (out, TS_ACTION_CREATE);
+    return;
+  }
+  if (!same_vm (&r->hello, &said)) {
+    refuse_peer (r, ev->now_us, TS_REFUSE_STATE,
+                 "the replica belongs to another virtual machine, or its disks have other sizes", out);
+    return;
+  }
+  if (r->failover != FAILOVER_NONE || r->state == TS_STATE_RECOVERED
+      || r->state == TS_STATE_COMMITTED) {
+    refuse_peer (r, ev->now_us, TS_REFUSE_STATE, "the replica has failed over", out);
+    return;
+  }
+  if (!r->created || r->seals.length > 0)
+    r->welcome_due = TRUE;
+  else
+    welcome (r, ev->now_us, out);
+}
+
+static void
+protocol_error (TsReceiver *r, gint64 now_us, const char *what, TsActions *out)
+{
+  ts_actions_report (out, ts_record_text (record (r, now_us, "failure"), "reason", what));
+  ts_actions_add (out, TS_ACTION_DISCONNECT);
+  r->connected = r->greeted = r->welcome_due = FALSE;
+}
+
+static void
+copy_frame (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  TsFrame *f = ev->frame.frame;
+  gsize len = f->payload ? g_bytes_get_size (f->payload) : 0;
+  gboolean behind = f->disk > r->copy_mark.disk
+                    || (f->disk == r->copy_mark.disk && f->offset_bytes >= r->copy_mark.offset_bytes);
+  if (r->copy_done || len == 0 || f->disk >= r->hello.disks || !behind
+      || f->offset_bytes > r->hello.disk[f->disk].size_bytes
+      || len > r->hello.disk[f->disk].size_bytes - f->offset_bytes) {
+    protocol_error (r, ev->now_us, "a piece of the initial copy that has no place", out);
+    return;
+  }
+  r->copy_mark = (TsCopyMark){ f->disk, f->offset_bytes + len };
+  TsAction *a = ts_actions_add (out, TS_ACTION_WRITE);
+  a->disk = f->disk;
+  a->offset_bytes = f->offset_bytes;
+  a->payload = g_steal_pointer (&f->payload);
+  r->copy_since_flush += len;
+  if (r->copy_since_flush >= COPY_FLUSH_BYTES && !r->flushing) {
+    r->copy_since_flush = 0;
+    r->flushing = TRUE;
+    r->copy_flushing = r->copy_mark;
+    ts_actions_add (out, TS_ACTION_FLUSH);
+  }
+}
+
+static void
+copy_end (TsReceiver *r, TsActions *out)
+{
+  if (r->copy_done) {
+    acknowledge (r, TS_ACK_COPY_END, 0, 0, 0, out);
+    return;
+  }
+  r->copy_ending = TRUE;
+  if (!r->flushing) {
+    r->flushing = TRUE;
+    r->copy_flushing = r->copy_mark;
+    ts_actions_add (out, TS_ACTION_FLUSH);
+  }
+}
+
+static void
+copy_trouble (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  r->copy_mark = r->copy_durable;
+  r->copy_ending = FALSE;
+  if (r->greeted)
+    refuse_peer (r, ev->now_us, TS_REFUSE_STORAGE, ev->done.reason, out);
+}
+
+static void
+flushed (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  r->flushing = FALSE;
+  if (!ev->done.ok) {
+    copy_trouble (r, ev, out);
+    return;
+  }
+  gboolean whole = r->copy_ending && r->copy_flushing.disk == r->copy_mark.disk
+                   && r->copy_flushing.offset_bytes == r->copy_mark.offset_bytes;
+  r->copy_durable = r->copy_flushing;
+  if (whole) {
+    r->copy_done = TRUE;
+    r->copy_ending = FALSE;
+    persist (r, out);
+    acknowledge (r, TS_ACK_COPY_END, 0, 0, 0, out);
+    return;
+  }
+  persist (r, out);
+  if (r->copy_ending)
+    copy_end (r, out);
+}
+
+static void
+log_frame (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  TsFrame *f = ev->frame.frame;
+  gsize len = f->payload ? g_bytes_get_size (f->payload) : 0;
+  gboolean next_disk = f->disk == r->recv_disk + 1 && f->offset_bytes == 0 && r->recv_offset > 0;
+  gboolean follows = f->disk == r->recv_disk && f->offset_bytes == r->recv_offset;
+  if (!r->copy_done || len == 0 || f->disk >= r->hello.disks || f->set != r->recv_set
+      || !(follows || next_disk)) {
+    protocol_error (r, ev->now_us, "a piece of a log that does not follow the last one", out);
+    return;
+  }
+  r->recv_disk = f->disk;
+  r->recv_offset = f->offset_bytes + len;
+  TsAction *a = ts_actions_add (out, TS_ACTION_STORE);
+  a->set = f->set;
+  a->disk = f->disk;
+  a->offset_bytes = f->offset_bytes;
+  a->payload = g_steal_pointer (&f->payload);
+}
+
+static void
+set_end (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  TsFrame *f = ev->frame.frame;
+  g_autoptr (GError) error = NULL;
+  g_autofree TsReceiverSet *set = g_new0 (TsReceiverSet, 1);
+  if (!f->payload || f->set != r->recv_set || !r->copy_done
+      || !ts_manifest_unpack (f->payload, &set->manifest, &error)) {
+    protocol_error (r, ev->now_us, error ? error->message : "the end of a set that did not begin",
+                    out);
+    return;
+  }
+  set->number = f->set;
+  r->recv_set++;
+  r->recv_disk = 0;
+  r->recv_offset = 0;
+  if (r->seals.length == 0)
+    ts_actions_add (out, TS_ACTION_SEAL)->set = set->number;
+  g_queue_push_tail (&r->seals, g_steal_pointer (&set));
+}
+
+static void
+frame_in (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  TsFrameKind kind = ev->frame.frame->kind;
+  if (!r->connected)
+    return;
+  if (kind == TS_FRAME_HELLO && !r->greeted && !r->welcome_due) {
+    hello (r, ev, out);
+    return;
+  }
+  if (kind == TS_FRAME_ALIVE)
+    return;
+  if (!r->greeted) /* of a stream that was refused in its middle: what is still on its way */
+    return;
+  switch (kind) {
+  case TS_FRAME_COPY:
+    copy_frame (r, ev, out);
+    return;
+  case TS_FRAME_COPY_END:
+    copy_end (r, out);
+    return;
+  case TS_FRAME_LOG:
+    log_frame (r, ev, out);
+    return;
+  case TS_FRAME_SET_END:
+    set_end (r, ev, out);
+    return;
+  case TS_FRAME_HELLO:
+  case TS_FRAME_WELCOME:
+  case TS_FRAME_ACK:
+  case TS_FRAME_REFUSE:
+  case TS_FRAME_ALIVE:
+  case TS_FRAME_KINDS:
+    protocol_error (r, ev->now_us, "a frame that a primary does not send here", out);
+    return;
+  }
+}
+
+/* --- what the operator says ------------------------------------------------------------------- */
+
+static void
+asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  gint64 now_us = ev->now_us;
+  TsAsk ask = ev->ask.ask;
+  g_autofree char *why = NULL;
+  if (!ts_state_allows (r->state, TS_ROLE_REPLICA, ask))
+    why = g_strdup_printf ("Could not change the replication state: '%s' is not possible in state "
+                           "'%s'",
+                           ts_ask_name (ask), ts_state_name (r->state));
+  else if (ask == TS_ASK_FAILOVER && r->failover != FAILOVER_NONE)
+    why = g_strdup ("a failover is under way");
+  else if (ask == TS_ASK_COMMIT && r->merging)
+    why = g_strdup ("a commit is under way");
+  if (why) {
+    TsRecord *rec = ts_record_text (record (r, now_us, "refused"), "verb", ts_ask_name (ask));
+    ts_record_int (rec, "code", TS_CODE_INVALID_STATE);
+    ts_record_text (rec, "state", ts_state_name (r->state));
+    ts_actions_report (out, ts_record_text (rec, "reason", why));
+    return;
+  }
+  switch (ask) {
+  case TS_ASK_FAILOVER: {
+    if (r->connected)
+      ts_actions_add (out, TS_ACTION_DISCONNECT);
+    r->connected = r->greeted = r->welcome_due = FALSE;
+    /* What is whole is still sealed and taken (HVR 3.6: received logs are applied first); what came in
+     * part is forgotten. */
+    if (r->seals.length == 0)
+      forget_unsealed (r, out);
+    r->failover = FAILOVER_APPLYING;
+    r->planned = ev->ask.planned;
+    r->apply_retry_us = TS_NEVER;
+    go_on_applying (r, now_us, out);
+    return;
+  }
+  case TS_ASK_COMMIT:
+    r->merging = TRUE;
+    ts_actions_add (out, TS_ACTION_MERGE);
+    return;
+  case TS_ASK_POWER_ON: /* trap 11: the table lets nobody in but through a failover */
+    ts_actions_add (out, TS_ACTION_POWER_ON);
+    return;
+  case TS_ASK_RESET_STATISTICS:
+    ts_statistics_reset (&r->statistics, now_us);
+    return;
+  case TS_ASK_ENABLE:
+  case TS_ASK_START:
+  case TS_ASK_SUSPEND:
+  case TS_ASK_RESUME:
+  case TS_ASK_PREPARE:
+  case TS_ASK_COUNT:
+    return;
+  }
+}
+
+static void
+report_failover (TsReceiver *r, gint64 now_us, const char *phase, TsActions *out)
+{
+  TsRecord *rec = ts_record_bool (record (r, now_us, "failover"), "planned", r->planned);
+  ts_record_text (rec, "phase", phase);
+  ts_record_int (rec, "set", (gint64) r->point_set);
+  ts_actions_report (out, ts_record_int (rec, "instant_us", r->point_us));
+}
+
+static void
+own_failure (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  TsRecord *rec = ts_record_int (record (r, ev->now_us, "failure"), "event", 33680);
+  ts_record_text (rec, "action", ts_action_name (ev->done.action));
+  ts_actions_report (out, ts_record_text (rec, "reason", ev->done.reason));
+}
+
+static void
+done (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  gint64 now_us = ev->now_us;
+  switch ((int) ev->done.action) { /* only those that a receiver asks for */
+  case TS_ACTION_CREATE:
+    if (!ev->done.ok) {
+      r->known = FALSE;
+      g_clear_pointer (&r->source, g_free);
+      r->state = TS_STATE_DISABLED;
+      r->welcome_due = FALSE;
+      refuse_peer (r, now_us, TS_REFUSE_STORAGE, ev->done.reason, out);
+      return;
+    }
+    r->created = TRUE;
+    persist (r, out);
+    if (r->welcome_due)
+      welcome (r, now_us, out);
+    return;
+  case TS_ACTION_WRITE:
+    if (!ev->done.ok)
+      copy_trouble (r, ev, out);
+    else
+      acknowledge (r, TS_ACK_COPY, 0, ev->done.disk, ev->done.offset_bytes, out);
+    return;
+  case TS_ACTION_FLUSH:
+    flushed (r, ev, out);
+    return;
+  case TS_ACTION_STORE:
+    if (ev->done.ok)
+      acknowledge (r, TS_ACK_LOG, ev->done.set, ev->done.disk, ev->done.offset_bytes, out);
+    else if (r->greeted) {
+      forget_unsealed (r, out);
+      refuse_peer (r, now_us, TS_REFUSE_STORAGE, ev->done.reason, out);
+    }
+    return;
+  case TS_ACTION_SEAL:
+    sealed (r, ev, out);
+    return;
+  case TS_ACTION_APPLY:
+    applied (r, ev, out);
+    return;
+  case TS_ACTION_BRANCH:
+    if (r->failover != FAILOVER_BRANCHING)
+      return;
+    if (!ev->done.ok) {
+      r->failover = FAILOVER_NONE;
+      own_failure (r, ev, out);
+      return;
+    }
+    r->failover = FAILOVER_DONE;
+    change_state (r, now_us, TS_STATE_RECOVERED, out);
+    report_failover (r, now_us, "promoted", out);
+    return;
+  case TS_ACTION_POWER_ON:
+    if (ev->done.ok)
+      report_failover (r, now_us, "started", out);
+    else
+      own_failure (r, ev, out);
+    return;
+  case TS_ACTION_MERGE:
+    r->merging = FALSE;
+    if (!ev->done.ok) {
+      own_failure (r, ev, out);
+      return;
+    }
+    change_state (r, now_us, TS_STATE_COMMITTED, out);
+    report_failover (r, now_us, "committed", out);
+    return;
+  default:
+    return;
+  }
+}
+
+void
+ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  switch (ev->kind) {
+  case TS_EVENT_TICK:
+    if (r->restored) { /* logs received in part are of no use without the mark of how far */
+      r->restored = FALSE;
+      forget_unsealed (r, out);
+    }
+    if (ev->now_us >= r->apply_retry_us) {
+      r->apply_retry_us = TS_NEVER;
+      go_on_applying (r, ev->now_us, out);
+    }
+    break;
+  case TS_EVENT_ASK:
+    asked (r, ev, out);
+    break;
+  case TS_EVENT_CONNECTED:
+    r->connected = TRUE;
+    r->greeted = r->welcome_due = FALSE;
+    break;
+  case TS_EVENT_LOST:
+    r->connected = r->greeted = r->welcome_due = FALSE;
+    break;
+  case TS_EVENT_FRAME:
+    frame_in (r, ev, out);
+    break;
+  case TS_EVENT_DONE:
+    done (r, ev, out);
+    break;
+  case TS_EVENT_MACHINE:
+    break;
+  }
+  judge_health (r, ev->now_us, out);
+}
+
+gint64
+ts_receiver_wake_us (const TsReceiver *r)
+{
+  TsHealthInput input = health_input (r, 0);
+  gint64 health_us
+      = r->known && r->health == TS_HEALTH_NORMAL ? ts_health_wake_us (&input) : TS_NEVER;
+  return MIN (r->apply_retry_us, health_us);
+}
+
+TsState
+ts_receiver_state (const TsReceiver *r)
+{
+  return r->state;
+}
+
+TsHealth
+ts_receiver_health (const TsReceiver *r)
+{
+  return r->health;
+}
+
+const TsHello *
+ts_receiver_hello (const TsReceiver *r)
+{
+  return r->known ? &r->hello : NULL;
+}
+
+guint64
+ts_receiver_stored_set (const TsReceiver *r)
+{
+  return r->stored;
+}
+
+guint64
+ts_receiver_applied_set (const TsReceiver *r)
+{
+  return r->applied;
+}
+
+gint64
+ts_receiver_point_us (const TsReceiver *r)
+{
+  return r->point_us;
+}
+
+TsReceiver *
+ts_receiver_new (const char *host)
+{
+  TsReceiver *r = g_new0 (TsReceiver, 1);
+  r->host = g_strdup (host);
+  r->recv_set = 1;
+  r->apply_retry_us = TS_NEVER;
+  r->point_us = -1;
+  r->statistics.last_sync_us = -1;
+  g_queue_init (&r->seals);
+  g_queue_init (&r->applies);
+  return r;
+}
+
+void
+ts_receiver_free (TsReceiver *r)
+{
+  if (!r)
+    return;
+  g_queue_clear_full (&r->seals, g_free);
+  g_queue_clear_full (&r->applies, g_free);
+  g_free (r->host);
+  g_free (r->source);
+  g_free (r);
+}

@@ -1,0 +1,38 @@
+/* core/relation/receiver.h -- the replica's side of one protected VM.
+ *
+ * Takes the initial copy and log sets, makes them durable, acknowledges, applies; fails over on an
+ * overlay, commits.  One event in, actions out; no I/O, no clock, no chance, no failure of its own.
+ *
+ * A set is a recovery point once all its logs are stored durably, checked whole, and follow the last
+ * stored set (log ids); only then is it acknowledged.  It is applied later (from WS2012 R2 on receiving
+ * and applying are two times: trap 7), whole or not at all: a crash in the middle is made good by
+ * playing the stored logs again. */
+#pragma once
+#include "core/relation/event.h"
+#include "core/relation/health.h"
+
+typedef struct _TsReceiver TsReceiver;
+
+TsReceiver *ts_receiver_new (const char *host) G_GNUC_WARN_UNUSED_RESULT;
+void ts_receiver_free (TsReceiver *receiver); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsReceiver, ts_receiver_free)
+
+/* CONNECTED is a new connection; it replaces an older one.  The VM is named by the first HELLO. */
+void ts_receiver_step (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+/* TICK by then; TS_NEVER: not needed. */
+gint64 ts_receiver_wake_us (const TsReceiver *receiver);
+
+TsState ts_receiver_state (const TsReceiver *receiver);
+TsHealth ts_receiver_health (const TsReceiver *receiver);
+/* What HELLO said; NULL before the first. */
+const TsHello *ts_receiver_hello (const TsReceiver *receiver);
+guint64 ts_receiver_stored_set (const TsReceiver *receiver);
+guint64 ts_receiver_applied_set (const TsReceiver *receiver);
+/* The newest point's instant; -1: none. */
+gint64 ts_receiver_point_us (const TsReceiver *receiver);
+
+/* What PERSIST carries, and back.  A restored receiver has no connection and, on its first TICK,
+ * plays again what was stored and not known to be applied. */
+GBytes *ts_receiver_save (const TsReceiver *receiver) G_GNUC_WARN_UNUSED_RESULT;
+TsReceiver *ts_receiver_restore (const char *host, GBytes *state, GError **error)
+    G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,88 @@
+/* core/relation/sender-save.c -- what of a sender outlives its process: state, chain, queued sets. */
+#include "core/relation/sender-internal.h"
+#include "core/base/units.h"
+
+/* version, state, copy, next set, stored, applied, planned set, success, missed,
+ * chain of log ids per disk, then per queued set: number, data bytes, counted, manifest */
+#define STATE_TYPE "(uuuttttttaaya(ttbay))"
+#define STATE_VERSION 1
+
+static GVariant *
+bytes_variant (const void *data, gsize len)
+{
+  return g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, data, len, 1);
+}
+
+GBytes *
+ts_sender_save (const TsSender *s)
+{
+  GVariantBuilder chain, sets;
+  g_variant_builder_init (&chain, G_VARIANT_TYPE ("aay"));
+  for (guint i = 0; i < s->hello.disks; i++)
+    g_variant_builder_add_value (&chain, bytes_variant (s->last_unique[i].bytes, 16));
+  g_variant_builder_init (&sets, G_VARIANT_TYPE ("a(ttbay)"));
+  for (const GList *l = s->sets.head; l; l = l->next) {
+    const TsSenderSet *set = l->data;
+    g_autoptr (GBytes) manifest = ts_manifest_pack (&set->manifest);
+    g_variant_builder_add (&sets, "(ttb@ay)", set->number, set->data_bytes, set->counted,
+                           g_variant_new_from_bytes (G_VARIANT_TYPE ("ay"), manifest, TRUE));
+  }
+  g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
+      STATE_TYPE, STATE_VERSION, s->state, s->copy, s->next_set, s->stored, s->applied,
+      s->planned_set, s->statistics.success, s->statistics.missed, &chain, &sets));
+  return g_variant_get_data_as_bytes (state);
+}
+
+static gboolean
+load (TsSender *s, GVariant *state, GError **error)
+{
+  guint32 version, number, copy;
+  g_autoptr (GVariantIter) chain = NULL;
+  g_autoptr (GVariantIter) sets = NULL;
+  g_variant_get (state, STATE_TYPE, &version, &number, &copy, &s->next_set, &s->stored, &s->applied,
+                 &s->planned_set, &s->statistics.success, &s->statistics.missed, &chain, &sets);
+  if (version != STATE_VERSION || number >= TS_STATE_COUNT || copy > COPY_DONE)
+    return ts_throw (error, TS_ERROR_FORMAT, "sender state: version %u, state %u, copy %u", version,
+                     number, copy);
+  if (g_variant_iter_n_children (chain) != s->hello.disks)
+    return ts_throw (error, TS_ERROR_FORMAT, "sender state: made for a VM with other disks");
+  s->state = (TsState) number;
+  s->copy = (TsSenderCopy) copy;
+  for (guint i = 0; i < s->hello.disks; i++) {
+    g_autoptr (GVariant) id = g_variant_iter_next_value (chain);
+    gsize len = 0;
+    const void *data = g_variant_get_fixed_array (id, &len, 1);
+    if (len != 16)
+      return ts_throw (error, TS_ERROR_FORMAT, "sender state: a log id of %zu bytes", len);
+    memcpy (s->last_unique[i].bytes, data, 16);
+  }
+  for (gsize n = g_variant_iter_n_children (sets); n > 0; n--) {
+    g_autoptr (GVariant) child = g_variant_iter_next_value (sets);
+    g_autoptr (GVariant) packed = NULL;
+    g_autofree TsSenderSet *set = g_new0 (TsSenderSet, 1);
+    g_variant_get (child, "(ttb@ay)", &set->number, &set->data_bytes, &set->counted, &packed);
+    set->first_sent_us = -1;
+    g_autoptr (GBytes) bytes_of_it = g_variant_get_data_as_bytes (packed);
+    if (!ts_manifest_unpack (bytes_of_it, &set->manifest, error))
+      return FALSE;
+    g_queue_push_tail (&s->sets, g_steal_pointer (&set));
+  }
+  return TRUE;
+}
+
+TsSender *
+ts_sender_restore (const TsSenderOptions *options, GBytes *bytes, GError **error)
+{
+  g_autoptr (TsSender) s = ts_sender_new (options);
+  g_autoptr (GVariant) state
+      = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE (STATE_TYPE), bytes, FALSE));
+  if (!g_variant_is_normal_form (state)) {
+    ts_throw (error, TS_ERROR_FORMAT, "sender state: not in normal form");
+    return NULL;
+  }
+  if (!load (s, state, error))
+    return NULL;
+  s->send_set = s->stored + 1;
+  s->crashed = ts_state_may_follow (s->state, TS_STATE_RESYNC_REQUIRED);
+  return g_steal_pointer (&s);
+}

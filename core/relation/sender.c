@@ -1,0 +1,880 @@
+/* core/relation/sender.c -- see sender.h.
+ *
+ * What goes over the wire is a queue of sets in order; the copy of the disks stands before them.  Two
+ * positions walk along it: `sent` is where the next chunk is taken from, and what is not acknowledged
+ * behind it is sent again after a break, from where the replica's WELCOME says. */
+#include "core/relation/sender-internal.h"
+#include "core/base/units.h"
+
+static gint64
+min_us (gint64 a, gint64 b)
+{
+  return a < b ? a : b;
+}
+
+/* --- telling ---------------------------------------------------------------------------------- */
+
+static TsRecord *
+record (const TsSender *s, gint64 now_us, const char *kind)
+{
+  return ts_record_text (ts_record_text (ts_record_new (now_us, s->source, kind), "vm", s->vm), "host",
+                         s->host);
+}
+
+static TsHealthInput
+health_input (const TsSender *s, gint64 now_us)
+{
+  return (TsHealthInput){ TS_ROLE_PRIMARY, s->state, &s->statistics, s->vm, now_us, s->interval_us };
+}
+
+static void
+judge_health (TsSender *s, gint64 now_us, TsActions *out)
+{
+  TsHealthInput input = health_input (s, now_us);
+  g_autofree char *reason = NULL;
+  TsHealth health = ts_health_judge (&input, &reason);
+  if (health == s->health)
+    return;
+  s->health = health;
+  TsRecord *r = record (s, now_us, "health");
+  ts_record_text (r, "role", "primary");
+  ts_record_text (r, "health", ts_health_name (health));
+  ts_actions_report (out, ts_record_text (r, "reason", reason));
+}
+
+static void
+persist (TsSender *s, TsActions *out)
+{
+  ts_actions_add (out, TS_ACTION_PERSIST)->payload = ts_sender_save (s);
+}
+
+static void
+change_state (TsSender *s, gint64 now_us, TsState to, TsActions *out)
+{
+  if (s->state == to)
+    return;
+  g_assert (ts_state_may_follow (s->state, to));
+  TsRecord *r = record (s, now_us, "state");
+  ts_record_text (r, "role", "primary");
+  ts_record_text (r, "from", ts_state_name (s->state));
+  ts_record_text (r, "to", ts_state_name (to));
+  ts_record_int (r, "wmi", to);
+  ts_record_int (r, "ps", ts_state_powershell (to, TS_ROLE_PRIMARY));
+  s->state = to;
+  persist (s, out);
+  ts_actions_report (out, r);
+}
+
+guint64
+ts_sender_pending_bytes (const TsSender *s)
+{
+  guint64 bytes = 0;
+  for (const GList *l = s->sets.head; l; l = l->next)
+    bytes += ((const TsSenderSet *) l->data)->data_bytes;
+  return bytes;
+}
+
+static void
+report_pending (TsSender *s, gint64 now_us, TsActions *out)
+{
+  ts_actions_report (out, ts_record_int (record (s, now_us, "pending"), "bytes",
+                                         (gint64) ts_sender_pending_bytes (s)));
+}
+
+static void
+report_copy (TsSender *s, gint64 now_us, const char *phase, TsActions *out)
+{
+  TsRecord *r = record (s, now_us, "copy");
+  ts_record_text (r, "phase", phase);
+  ts_record_int (r, "bytes", (gint64) s->copy_acked);
+  ts_actions_report (out, ts_record_int (r, "total_bytes", (gint64) s->copy_total));
+  s->copy_reported = s->copy_acked;
+}
+
+static void
+refuse (TsSender *s, gint64 now_us, TsAsk ask, const char *why, TsActions *out)
+{
+  TsRecord *r = record (s, now_us, "refused");
+  ts_record_text (r, "verb", ts_ask_name (ask));
+  ts_record_int (r, "code", TS_CODE_INVALID_STATE);
+  ts_record_text (r, "state", ts_state_name (s->state));
+  ts_actions_report (out, ts_record_text (r, "reason", why));
+}
+
+/* --- the connection --------------------------------------------------------------------------- */
+
+gint64
+ts_sender_backoff_us (guint attempt, gint64 interval_us)
+{
+  static const gint64 minutes[] = { 1, 2, 4, 8, 10 };
+  gint64 base = attempt >= 1 && attempt <= G_N_ELEMENTS (minutes) ? minutes[attempt - 1] : 30;
+  return base * TS_MIN / (300 * TS_MS) * (interval_us / TS_MS);
+}
+
+/* Is there anything that the replica still has to answer? */
+static gboolean
+waiting (const TsSender *s)
+{
+  gboolean for_copy = s->copy == COPY_SENDING || s->copy == COPY_ENDING;
+  gboolean for_apply = (s->state == TS_STATE_INITIAL && s->stored > s->applied)
+                       || (s->preparing && s->planned_set && s->applied < s->planned_set);
+  return for_copy || for_apply || s->sets.length > 0;
+}
+
+/* How long the replica may be silent while something is out.  CHOICE (reference section 9, 1). */
+static gint64
+patience_us (const TsSender *s)
+{
+  gint64 half = s->interval_us / 2;
+  return half > 5 * TS_S ? half : 5 * TS_S;
+}
+
+static void
+expect_answer (TsSender *s, gint64 now_us)
+{
+  s->deadline_us = now_us + patience_us (s);
+}
+
+static void
+connect_peer (TsSender *s, gint64 now_us, TsActions *out)
+{
+  if (s->link != LINK_DOWN || s->refused)
+    return;
+  s->link = LINK_CONNECTING;
+  s->retry_us = TS_NEVER;
+  expect_answer (s, now_us);
+  ts_actions_add (out, TS_ACTION_CONNECT);
+}
+
+static void
+report_connection (TsSender *s, gint64 now_us, gboolean up, const char *reason, TsActions *out)
+{
+  TsRecord *r = ts_record_bool (record (s, now_us, "connection"), "up", up);
+  ts_actions_report (out, ts_record_text (r, "reason", reason));
+}
+
+/* The connection is gone or given up: whatever was out is sent again. */
+static void
+link_lost (TsSender *s, gint64 now_us, const char *reason, TsActions *out)
+{
+  report_connection (s, now_us, FALSE, reason, out);
+  s->link = LINK_DOWN;
+  s->deadline_us = TS_NEVER;
+  s->in_flight = 0;
+  s->statistics.network_failures++;
+  s->attempt++;
+  gint64 after_us = ts_sender_backoff_us (s->attempt, s->interval_us);
+  s->retry_us = now_us + after_us;
+  TsRecord *r = ts_record_int (record (s, now_us, "retry"), "attempt", s->attempt);
+  ts_actions_report (out, ts_record_int (r, "after_us", after_us));
+}
+
+static void
+hang_up (TsSender *s, TsActions *out)
+{
+  if (s->link != LINK_DOWN)
+    ts_actions_add (out, TS_ACTION_DISCONNECT);
+  s->link = LINK_DOWN;
+  s->deadline_us = s->retry_us = TS_NEVER;
+  s->in_flight = 0;
+}
+
+static TsAction *
+send_frame (TsActions *out, TsFrameKind kind)
+{
+  TsAction *a = ts_actions_add (out, TS_ACTION_SEND);
+  a->frame.kind = kind;
+  return a;
+}
+
+/* --- sending ---------------------------------------------------------------------------------- */
+
+static TsSenderSet *
+find_set (TsSender *s, guint64 number)
+{
+  for (GList *l = s->sets.head; l; l = l->next)
+    if (((TsSenderSet *) l->data)->number == number)
+      return l->data;
+  return NULL;
+}
+
+/* The next piece of the copy.  FALSE: nothing more to take. */
+static gboolean
+send_copy_chunk (TsSender *s, TsActions *out)
+{
+  while (s->copy_disk < s->hello.disks) {
+    TsExtent next;
+    if (ts_extents_next (s->map[s->copy_disk], s->copy_offset, TS_SENDER_CHUNK_BYTES, &next)) {
+      TsAction *a = send_frame (out, TS_FRAME_COPY);
+      a->source = TS_SOURCE_DISK;
+      a->frame.disk = (guint16) s->copy_disk;
+      a->frame.offset_bytes = next.offset_bytes;
+      a->len_bytes = (guint32) next.len_bytes;
+      a->compress = s->policy.compression;
+      s->copy_offset = next.offset_bytes + next.len_bytes;
+      s->in_flight += next.len_bytes;
+      return TRUE;
+    }
+    s->copy_disk++;
+    s->copy_offset = 0;
+  }
+  if (s->copy != COPY_SENDING)
+    return FALSE;
+  s->copy = COPY_ENDING;
+  send_frame (out, TS_FRAME_COPY_END);
+  return TRUE;
+}
+
+static gboolean
+send_log_chunk (TsSender *s, gint64 now_us, TsActions *out)
+{
+  TsSenderSet *set = find_set (s, s->send_set);
+  if (!set)
+    return FALSE;
+  if (set->first_sent_us < 0)
+    set->first_sent_us = now_us;
+  while (s->send_disk < set->manifest.disks) {
+    guint64 log_bytes = set->manifest.disk[s->send_disk].log_bytes;
+    if (s->send_offset < log_bytes) {
+      guint64 len = MIN (log_bytes - s->send_offset, TS_SENDER_CHUNK_BYTES);
+      TsAction *a = send_frame (out, TS_FRAME_LOG);
+      a->source = TS_SOURCE_LOG;
+      a->frame.set = set->number;
+      a->frame.disk = (guint16) s->send_disk;
+      a->frame.offset_bytes = s->send_offset;
+      a->len_bytes = (guint32) len;
+      a->compress = s->policy.compression;
+      s->send_offset += len;
+      s->in_flight += len;
+      return TRUE;
+    }
+    s->send_disk++;
+    s->send_offset = 0;
+  }
+  TsAction *a = send_frame (out, TS_FRAME_SET_END);
+  a->source = TS_SOURCE_PAYLOAD;
+  a->frame.set = set->number;
+  a->frame.payload = ts_manifest_pack (&set->manifest);
+  s->send_set++;
+  s->send_disk = 0;
+  s->send_offset = 0;
+  return TRUE;
+}
+
+static void
+pump (TsSender *s, gint64 now_us, TsActions *out)
+{
+  if (s->link != LINK_UP || s->state == TS_STATE_SUSPENDED)
+    return;
+  gboolean was_idle = s->deadline_us == TS_NEVER;
+  gboolean any = FALSE;
+  while (s->in_flight < TS_SENDER_WINDOW_BYTES) {
+    gboolean more = FALSE;
+    if (s->copy == COPY_SENDING)
+      more = send_copy_chunk (s, out);
+    else if (s->copy == COPY_DONE)
+      more = send_log_chunk (s, now_us, out);
+    if (!more)
+      break;
+    any = TRUE;
+  }
+  if (any && was_idle)
+    expect_answer (s, now_us);
+}
+
+/* --- cycles ----------------------------------------------------------------------------------- */
+
+static void
+report_cycle (TsSender *s, gint64 now_us, guint64 set, const char *outcome, TsActions *out)
+{
+  TsRecord *r = ts_record_int (record (s, now_us, "cycle"), "set", (gint64) set);
+  ts_record_text (r, "outcome", outcome);
+  ts_record_int (r, "success", (gint64) s->statistics.success);
+  ts_actions_report (out, ts_record_int (r, "missed", (gint64) s->statistics.missed));
+}
+
+static void
+ask_cut (TsSender *s, TsSetKind kind, TsActions *out)
+{
+  s->cutting = TRUE;
+  s->cut_kind = kind;
+  TsAction *a = ts_actions_add (out, TS_ACTION_CUT);
+  a->set = s->next_set;
+  a->set_kind = kind;
+}
+
+static void
+cycle_due (TsSender *s, gint64 now_us, TsActions *out)
+{
+  /* Whatever is not stored by now is late: missed, once, and sent all the same (HVR 2.4.5). */
+  for (GList *l = s->sets.head; l; l = l->next) {
+    TsSenderSet *set = l->data;
+    if (!set->counted) {
+      set->counted = TRUE;
+      s->statistics.missed++;
+      report_cycle (s, now_us, set->number, "missed", out);
+    }
+  }
+  while (s->due_us <= now_us)
+    s->due_us += s->interval_us;
+  if (s->cutting) { /* the cut itself takes longer than a cycle */
+    s->statistics.missed++;
+    report_cycle (s, now_us, s->next_set, "missed", out);
+    return;
+  }
+  ask_cut (s, TS_SET_REGULAR, out);
+}
+
+/* HVR 2.9: the trigger stops tracking, nothing is sent any more, health is critical. */
+static void
+require_resync (TsSender *s, gint64 now_us, const char *why, TsActions *out)
+{
+  if (!ts_state_may_follow (s->state, TS_STATE_RESYNC_REQUIRED))
+    return;
+  ts_actions_report (out, ts_record_text (record (s, now_us, "resync"), "reason", why));
+  hang_up (s, out);
+  ts_actions_add (out, TS_ACTION_UNTRACK);
+  for (GList *l = s->sets.head; l; l = l->next)
+    ts_actions_add (out, TS_ACTION_DELETE_SET)->set = ((TsSenderSet *) l->data)->number;
+  g_queue_clear_full (&s->sets, g_free);
+  s->due_us = TS_NEVER;
+  s->preparing = FALSE;
+  change_state (s, now_us, TS_STATE_RESYNC_REQUIRED, out);
+  report_pending (s, now_us, out);
+}
+
+/* A passing failure of our own (cut, tracking): events 32022 and 32315 of HVR 2.6. */
+static void
+own_failure (TsSender *s, gint64 now_us, const TsEvent *ev, TsActions *out)
+{
+  s->statistics.failures++;
+  TsRecord *r = ts_record_int (record (s, now_us, "failure"), "event", 32022);
+  ts_record_text (r, "action", ts_action_name (ev->done.action));
+  ts_actions_report (out, ts_record_text (r, "reason", ev->done.reason));
+}
+
+static void
+cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
+{
+  gint64 now_us = ev->now_us;
+  s->cutting = FALSE;
+  if (s->state == TS_STATE_RESYNC_REQUIRED) { /* nothing is tracked or sent any more */
+    if (ev->done.ok)
+      ts_actions_add (out, TS_ACTION_DELETE_SET)->set = s->next_set;
+    return;
+  }
+  if (!ev->done.ok) { /* what changed stays tracked: the next cut has it */
+    own_failure (s, now_us, ev, out);
+    if (s->cut_kind == TS_SET_INITIAL || s->cut_kind == TS_SET_PLANNED)
+      s->retry_us = now_us + ts_sender_backoff_us (1, s->interval_us);
+    else {
+      s->statistics.missed++;
+      report_cycle (s, now_us, s->next_set, "missed", out);
+    }
+    return;
+  }
+  TsSenderSet *set = g_new0 (TsSenderSet, 1);
+  set->number = s->next_set++;
+  set->first_sent_us = -1;
+  set->manifest.instant_us = ev->done.instant_us;
+  set->manifest.kind = s->cut_kind;
+  set->manifest.disks = s->hello.disks;
+  guint64 log_bytes = 0, entries = 0;
+  for (guint i = 0; i < s->hello.disks; i++) {
+    const TsCutLog *log = &ev->done.logs[i];
+    set->manifest.disk[i].log_bytes = log->log_bytes;
+    set->manifest.disk[i].data_bytes = log->data_bytes;
+    set->manifest.disk[i].unique = log->unique;
+    set->manifest.disk[i].previous = s->last_unique[i];
+    s->last_unique[i] = log->unique;
+    set->data_bytes += log->data_bytes;
+    log_bytes += log->log_bytes;
+    entries += log->entries;
+  }
+  g_queue_push_tail (&s->sets, set);
+  if (s->cut_kind == TS_SET_PLANNED)
+    s->planned_set = set->number;
+  persist (s, out);
+
+  static const char *const types[] = { "-", "initial", "regular", "planned" };
+  TsRecord *r = ts_record_int (record (s, now_us, "cut"), "set", (gint64) set->number);
+  ts_record_text (r, "type", types[s->cut_kind]);
+  ts_record_int (r, "instant_us", set->manifest.instant_us);
+  ts_record_int (r, "log_bytes", (gint64) log_bytes);
+  ts_record_int (r, "data_bytes", (gint64) set->data_bytes);
+  ts_actions_report (out, ts_record_int (r, "entries", (gint64) entries));
+  report_pending (s, now_us, out);
+
+  /* The 50 % rule: HVR 2.4 and trap 6, per VM; CHOICE: of the virtual sizes (2.4: SILENT). */
+  guint64 virtual_bytes = 0;
+  for (guint i = 0; i < s->hello.disks; i++)
+    virtual_bytes += s->hello.disk[i].size_bytes;
+  if (ts_sender_pending_bytes (s) > virtual_bytes / 2) {
+    require_resync (s, now_us, "tracked changes exceed 50 % of the size of the disks", out);
+    return;
+  }
+  pump (s, now_us, out);
+}
+
+static void
+start_cycles (TsSender *s, gint64 now_us)
+{
+  s->due_us = now_us + s->interval_us;
+}
+
+/* --- what the replica says -------------------------------------------------------------------- */
+
+static void
+set_stored (TsSender *s, gint64 now_us, guint64 number, TsActions *out)
+{
+  TsSenderSet *set;
+  while ((set = g_queue_peek_head (&s->sets)) && set->number <= number) {
+    gint64 transfer_us = set->first_sent_us < 0 ? 0 : now_us - set->first_sent_us;
+    ts_statistics_sent (&s->statistics, now_us, set->data_bytes, transfer_us);
+    s->stored = set->number;
+    TsRecord *r = ts_record_int (record (s, now_us, "sent"), "set", (gint64) set->number);
+    ts_record_int (r, "data_bytes", (gint64) set->data_bytes);
+    ts_actions_report (out, ts_record_int (r, "transfer_us", transfer_us));
+    if (!set->counted) {
+      s->statistics.success++;
+      report_cycle (s, now_us, set->number, "success", out);
+    }
+    g_queue_pop_head (&s->sets);
+    persist (s, out);
+    ts_actions_add (out, TS_ACTION_DELETE_SET)->set = set->number;
+    g_free (set);
+    report_pending (s, now_us, out);
+  }
+}
+
+static void
+set_applied (TsSender *s, gint64 now_us, guint64 number, TsActions *out)
+{
+  if (number <= s->applied)
+    return;
+  s->applied = number;
+  if (s->state == TS_STATE_INITIAL)
+    change_state (s, now_us, TS_STATE_REPLICATING, out);
+  if (s->preparing && s->planned_set && number >= s->planned_set) {
+    s->preparing = FALSE;
+    s->due_us = TS_NEVER;
+    change_state (s, now_us, TS_STATE_PREPARED, out);
+    /* From here on the replica takes over; there is nothing more to say to it. */
+    hang_up (s, out);
+  }
+}
+
+static void
+copy_ended (TsSender *s, gint64 now_us, TsActions *out)
+{
+  if (s->copy == COPY_DONE)
+    return;
+  s->copy = COPY_DONE;
+  s->copy_acked = s->copy_total;
+  report_copy (s, now_us, "done", out);
+  s->send_set = s->next_set;
+  s->send_disk = 0;
+  s->send_offset = 0;
+  start_cycles (s, now_us);
+  ask_cut (s, TS_SET_INITIAL, out);
+}
+
+/* How much of the copy lies before (disk, offset). */
+static guint64
+copy_bytes_until (const TsSender *s, guint disk, guint64 offset)
+{
+  guint64 bytes = 0;
+  for (guint d = 0; d < s->hello.disks && d <= disk; d++)
+    for (guint i = 0; s->map[d] && i < ts_extents_count (s->map[d]); i++) {
+      TsExtent e = ts_extents_get (s->map[d], i);
+      if (d < disk || e.offset_bytes + e.len_bytes <= offset)
+        bytes += e.len_bytes;
+      else if (e.offset_bytes < offset)
+        bytes += offset - e.offset_bytes;
+    }
+  return bytes;
+}
+
+static void
+welcome (TsSender *s, const TsEvent *ev, TsActions *out)
+{
+  const TsFrame *frame = ev->frame.frame;
+  s->link = LINK_UP;
+  s->attempt = 0;
+  s->deadline_us = TS_NEVER;
+  report_connection (s, ev->now_us, TRUE, "", out);
+  if (frame->value == 0) { /* the replica still wants the copy, from (disk, offset) on */
+    if (s->copy >= COPY_DONE) {
+      require_resync (s, ev->now_us, "the replica has lost its initial copy", out);
+      return;
+    }
+    s->copy_disk = frame->disk;
+    s->copy_offset = frame->offset_bytes;
+    if (s->copy == COPY_ENDING)
+      s->copy = COPY_SENDING;
+    s->copy_acked = copy_bytes_until (s, s->copy_disk, s->copy_offset);
+  } else {
+    if (s->copy == COPY_ENDING)
+      copy_ended (s, ev->now_us, out);
+    set_stored (s, ev->now_us, frame->set, out);
+    if (frame->set + 1 < s->next_set && !find_set (s, frame->set + 1)) {
+      require_resync (s, ev->now_us, "the replica is older than the oldest log that is kept", out);
+      return;
+    }
+    if (frame->set >= s->next_set) {
+      require_resync (s, ev->now_us, "the replica is newer than this primary", out);
+      return;
+    }
+    s->send_set = frame->set + 1;
+    s->send_disk = frame->disk;
+    s->send_offset = frame->offset_bytes;
+    set_applied (s, ev->now_us, frame->value - 1, out);
+  }
+  pump (s, ev->now_us, out);
+}
+
+static void
+acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
+{
+  const TsFrame *frame = ev->frame.frame;
+  guint64 amount = 0;
+  switch ((TsAckKind) frame->value) {
+  case TS_ACK_COPY: {
+    guint64 until = copy_bytes_until (s, frame->disk, frame->offset_bytes);
+    if (until > s->copy_acked) {
+      amount = until - s->copy_acked;
+      s->copy_acked = until;
+    }
+    if (s->copy_acked - s->copy_reported >= 8 * TS_MIB)
+      report_copy (s, ev->now_us, "progress", out);
+    break;
+  }
+  case TS_ACK_COPY_END:
+    copy_ended (s, ev->now_us, out);
+    s->in_flight = 0;
+    break;
+  case TS_ACK_LOG:
+    amount = (frame->offset_bytes + TS_SENDER_CHUNK_BYTES - 1) % TS_SENDER_CHUNK_BYTES + 1;
+    break;
+  case TS_ACK_STORED:
+    set_stored (s, ev->now_us, frame->set, out);
+    break;
+  case TS_ACK_APPLIED:
+    set_applied (s, ev->now_us, frame->set, out);
+    break;
+  case TS_ACK_ENABLED:
+    break;
+  }
+  s->in_flight = amount < s->in_flight ? s->in_flight - amount : 0;
+  if (!waiting (s))
+    s->in_flight = 0;
+  if (waiting (s) && s->link == LINK_UP)
+    expect_answer (s, ev->now_us);
+  else
+    s->deadline_us = TS_NEVER;
+  pump (s, ev->now_us, out);
+}
+
+static void
+peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
+{
+  const TsFrame *frame = ev->frame.frame;
+  gsize len = 0;
+  const char *text = frame->payload ? g_bytes_get_data (frame->payload, &len) : "";
+  g_autofree char *reason = g_utf8_make_valid (text, (gssize) len);
+  switch ((TsRefusal) frame->value) {
+  case TS_REFUSE_SEQUENCE:
+    require_resync (s, ev->now_us, reason, out);
+    return;
+  case TS_REFUSE_LOG:
+  case TS_REFUSE_STORAGE: /* passing: from the replica's position again, after the back-off */
+    ts_actions_add (out, TS_ACTION_DISCONNECT);
+    link_lost (s, ev->now_us, reason, out);
+    s->statistics.failures++;
+    return;
+  case TS_REFUSE_VERSION:
+  case TS_REFUSE_STATE:
+    break;
+  }
+  /* HVR 2.6: not recoverable; event 32086.  Tracking goes on; nothing is sent. */
+  hang_up (s, out);
+  s->refused = TRUE;
+  s->due_us = TS_NEVER;
+  TsRecord *r = ts_record_int (record (s, ev->now_us, "failure"), "event", 32086);
+  ts_actions_report (out, ts_record_text (r, "reason", reason));
+  if (ts_state_may_follow (s->state, TS_STATE_ERROR))
+    change_state (s, ev->now_us, TS_STATE_ERROR, out);
+}
+
+static void
+frame_in (TsSender *s, const TsEvent *ev, TsActions *out)
+{
+  if (s->link != LINK_GREETING && s->link != LINK_UP)
+    return; /* of a connection that was given up */
+  switch (ev->frame.frame->kind) {
+  case TS_FRAME_WELCOME:
+    if (s->link == LINK_GREETING)
+      welcome (s, ev, out);
+    return;
+  case TS_FRAME_ACK:
+    if (s->link == LINK_UP)
+      acknowledged (s, ev, out);
+    return;
+  case TS_FRAME_REFUSE:
+    peer_refused (s, ev, out);
+    return;
+  case TS_FRAME_ALIVE:
+    return;
+  case TS_FRAME_HELLO:
+  case TS_FRAME_COPY:
+  case TS_FRAME_COPY_END:
+  case TS_FRAME_LOG:
+  case TS_FRAME_SET_END:
+  case TS_FRAME_KINDS:
+    break;
+  }
+  ts_actions_add (out, TS_ACTION_DISCONNECT);
+  link_lost (s, ev->now_us, "the replica sent a frame that only a primary sends", out);
+}
+
+/* --- what the operator says ------------------------------------------------------------------- */
+
+static void
+asked (TsSender *s, const TsEvent *ev, TsActions *out)
+{
+  gint64 now_us = ev->now_us;
+  if (!ts_state_allows (s->state, TS_ROLE_PRIMARY, ev->ask.ask)) {
+    g_autofree char *why = g_strdup_printf ("Could not change the replication state: '%s' is not "
+                                            "possible in state '%s'",
+                                            ts_ask_name (ev->ask.ask), ts_state_name (s->state));
+    refuse (s, now_us, ev->ask.ask, why, out);
+    return;
+  }
+  switch (ev->ask.ask) {
+  case TS_ASK_ENABLE:
+    change_state (s, now_us, TS_STATE_READY, out);
+    connect_peer (s, now_us, out);
+    return;
+  case TS_ASK_START:
+    change_state (s, now_us, TS_STATE_INITIAL, out);
+    s->copy = COPY_TRACK;
+    ts_actions_add (out, TS_ACTION_TRACK);
+    return;
+  case TS_ASK_SUSPEND: /* tracking goes on, nothing is sent (trap 5) */
+    s->due_us = TS_NEVER;
+    change_state (s, now_us, TS_STATE_SUSPENDED, out);
+    return;
+  case TS_ASK_RESUME:
+    s->refused = FALSE;
+    change_state (s, now_us, TS_STATE_REPLICATING, out);
+    start_cycles (s, now_us);
+    if (!s->cutting)
+      ask_cut (s, TS_SET_REGULAR, out);
+    connect_peer (s, now_us, out);
+    pump (s, now_us, out);
+    return;
+  case TS_ASK_PREPARE:
+    if (s->machine_on) { /* HVR 3.6, planned failover, step 1 */
+      refuse (s, now_us, ev->ask.ask, "the virtual machine is running: shut it down first", out);
+      return;
+    }
+    s->preparing = TRUE;
+    s->planned_set = 0;
+    s->due_us = TS_NEVER;
+    ts_actions_add (out, TS_ACTION_LOCK);
+    if (!s->cutting)
+      ask_cut (s, TS_SET_PLANNED, out);
+    return;
+  case TS_ASK_RESET_STATISTICS:
+    ts_statistics_reset (&s->statistics, now_us);
+    return;
+  case TS_ASK_POWER_ON: /* the driver's to do; it asked whether it may */
+  case TS_ASK_FAILOVER:
+  case TS_ASK_COMMIT:
+  case TS_ASK_COUNT:
+    return;
+  }
+}
+
+/* --- what our own actions answer -------------------------------------------------------------- */
+
+static void
+done (TsSender *s, const TsEvent *ev, TsActions *out)
+{
+  switch ((int) ev->done.action) { /* only those that a sender asks for */
+  case TS_ACTION_TRACK:
+    if (s->copy != COPY_TRACK)
+      return;
+    if (!ev->done.ok) {
+      own_failure (s, ev->now_us, ev, out);
+      s->retry_us = ev->now_us + ts_sender_backoff_us (1, s->interval_us);
+      return;
+    }
+    s->copy = COPY_MAP;
+    s->maps = 0;
+    for (guint i = 0; i < s->hello.disks; i++)
+      ts_actions_add (out, TS_ACTION_MAP)->disk = i;
+    return;
+  case TS_ACTION_MAP: {
+    if (s->copy != COPY_MAP || ev->done.disk >= s->hello.disks)
+      return;
+    guint d = ev->done.disk;
+    g_clear_pointer (&s->map[d], ts_extents_free);
+    if (ev->done.ok)
+      s->map[d] = ts_extents_copy (ev->done.map);
+    else { /* unknown: copy all of it */
+      s->map[d] = ts_extents_new ();
+      ts_extents_add (s->map[d], 0, s->hello.disk[d].size_bytes);
+    }
+    if (++s->maps < s->hello.disks)
+      return;
+    s->copy_total = 0;
+    for (guint i = 0; i < s->hello.disks; i++)
+      s->copy_total += ts_extents_bytes (s->map[i]);
+    s->copy = COPY_SENDING;
+    s->copy_disk = 0;
+    s->copy_offset = 0;
+    report_copy (s, ev->now_us, "begun", out);
+    connect_peer (s, ev->now_us, out);
+    pump (s, ev->now_us, out);
+    return;
+  }
+  case TS_ACTION_CUT:
+    cut_done (s, ev, out);
+    if (s->preparing && !s->planned_set && !s->cutting)
+      ask_cut (s, TS_SET_PLANNED, out);
+    return;
+  default:
+    return;
+  }
+}
+
+static void
+tick (TsSender *s, gint64 now_us, TsActions *out)
+{
+  if (s->crashed) { /* trap 13; HVR 2.9, primary: log not closed gracefully */
+    s->crashed = FALSE;
+    require_resync (s, now_us, "tracking was not closed gracefully: the host crashed", out);
+    return;
+  }
+  if (now_us >= s->deadline_us) {
+    ts_actions_add (out, TS_ACTION_DISCONNECT);
+    link_lost (s, now_us, "no answer from the replica", out);
+  }
+  if (now_us >= s->retry_us) {
+    s->retry_us = TS_NEVER;
+    if (s->copy == COPY_TRACK)
+      ts_actions_add (out, TS_ACTION_TRACK);
+    if (s->copy == COPY_DONE && s->next_set == 1 && !s->cutting)
+      ask_cut (s, TS_SET_INITIAL, out);
+    if (s->preparing && !s->planned_set && !s->cutting)
+      ask_cut (s, TS_SET_PLANNED, out);
+    connect_peer (s, now_us, out);
+  }
+  if (now_us >= s->due_us)
+    cycle_due (s, now_us, out);
+}
+
+void
+ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
+{
+  switch (ev->kind) {
+  case TS_EVENT_TICK:
+    tick (s, ev->now_us, out);
+    break;
+  case TS_EVENT_ASK:
+    asked (s, ev, out);
+    break;
+  case TS_EVENT_CONNECTED:
+    if (s->link == LINK_CONNECTING) {
+      s->link = LINK_GREETING;
+      expect_answer (s, ev->now_us);
+      TsAction *a = send_frame (out, TS_FRAME_HELLO);
+      a->source = TS_SOURCE_PAYLOAD;
+      a->frame.payload = ts_hello_pack (&s->hello);
+    }
+    break;
+  case TS_EVENT_LOST:
+    if (s->link == LINK_DOWN)
+      break;
+    if (ev->lost.final) {
+      TsFrame frame = { .kind = TS_FRAME_REFUSE, .value = TS_REFUSE_STATE };
+      frame.payload = g_bytes_new (ev->lost.reason, strlen (ev->lost.reason));
+      TsEvent as_refusal = { .now_us = ev->now_us, .kind = TS_EVENT_FRAME, .frame = { &frame } };
+      peer_refused (s, &as_refusal, out);
+      ts_frame_clear (&frame);
+    } else
+      link_lost (s, ev->now_us, ev->lost.reason, out);
+    break;
+  case TS_EVENT_FRAME:
+    frame_in (s, ev, out);
+    break;
+  case TS_EVENT_DONE:
+    done (s, ev, out);
+    break;
+  case TS_EVENT_MACHINE:
+    s->machine_on = ev->machine.on;
+    break;
+  }
+  judge_health (s, ev->now_us, out);
+}
+
+gint64
+ts_sender_wake_us (const TsSender *s)
+{
+  if (s->crashed)
+    return 0;
+  TsHealthInput input = health_input (s, 0);
+  gint64 health_us = s->health == TS_HEALTH_NORMAL ? ts_health_wake_us (&input) : TS_NEVER;
+  return min_us (min_us (s->deadline_us, s->retry_us), min_us (s->due_us, health_us));
+}
+
+TsState
+ts_sender_state (const TsSender *s)
+{
+  return s->state;
+}
+
+TsHealth
+ts_sender_health (const TsSender *s)
+{
+  return s->health;
+}
+
+const TsStatistics *
+ts_sender_statistics (const TsSender *s)
+{
+  return &s->statistics;
+}
+
+TsSender *
+ts_sender_new (const TsSenderOptions *options)
+{
+  TsSender *s = g_new0 (TsSender, 1);
+  s->vm = g_strdup (options->vm);
+  s->host = g_strdup (options->host);
+  s->source = g_strdup_printf ("%s@%s", options->vm, options->host);
+  s->policy = *options->policy;
+  s->interval_us = ts_policy_interval_us (options->policy);
+  s->hello = options->hello;
+  s->hello.interval_us = (guint64) s->interval_us;
+  s->deadline_us = s->retry_us = s->due_us = TS_NEVER;
+  s->next_set = s->send_set = 1;
+  s->statistics.last_sync_us = -1;
+  g_queue_init (&s->sets);
+  return s;
+}
+
+void
+ts_sender_free (TsSender *s)
+{
+  if (!s)
+    return;
+  for (guint i = 0; i < TS_WIRE_DISKS_MAX; i++)
+    ts_extents_free (s->map[i]);
+  g_queue_clear_full (&s->sets, g_free);
+  g_free (s->vm);
+  g_free (s->host);
+  g_free (s->source);
+  g_free (s);
+}

@@ -1,0 +1,77 @@
+/* core/relation/state.h -- the 22 states of a replication relation, in one table.
+ *
+ * HVR reference 3.1 (WMI numbers, which are this enum), 3.2 (PowerShell's other order) and 3.7 (the
+ * third order, of collections).  Trap 1: never mix them.  The verbs that a state allows and the
+ * states that may follow come from 3.5; code, documents and coverage are made from this table. */
+#pragma once
+#include <glib.h>
+
+typedef enum {
+  TS_STATE_DISABLED = 0,
+  TS_STATE_READY = 1,                /* "Pending Initial Replication", primary only */
+  TS_STATE_INITIAL = 2,              /* initial replication runs (primary) or is awaited (replica) */
+  TS_STATE_REPLICATING = 3,
+  TS_STATE_PREPARED = 4,             /* primary: last log sent, VM locked against power-on */
+  TS_STATE_RECOVERED = 5,            /* replica: failed over, revertible */
+  TS_STATE_COMMITTED = 6,            /* replica: failed over for good */
+  TS_STATE_SUSPENDED = 7,
+  TS_STATE_ERROR = 8,
+  TS_STATE_RESYNC_REQUIRED = 9,
+  TS_STATE_RESYNCHRONIZING = 10,
+  TS_STATE_RESYNC_SUSPENDED = 11,
+  TS_STATE_FAILOVER_IN_PROGRESS = 12,
+  TS_STATE_FAILBACK_IN_PROGRESS = 13,
+  TS_STATE_FAILBACK_COMPLETE = 14,
+  TS_STATE_DISK_UPDATE = 15,
+  TS_STATE_DISK_UPDATE_CRITICAL = 16,
+  TS_STATE_UNKNOWN = 17,
+  TS_STATE_REPURPOSE = 18,
+  TS_STATE_PREPARED_SYNC = 19,
+  TS_STATE_PREPARED_GROUP_REVERSE = 20,
+  TS_STATE_FIREDRILL = 21,
+  TS_STATE_COUNT
+} TsState;
+
+typedef enum { TS_ROLE_PRIMARY, TS_ROLE_REPLICA } TsRole;
+
+/* What an operator may ask of one side (HVR reference 3.4). */
+typedef enum {
+  TS_ASK_ENABLE,           /* P  CreateReplicationRelationship */
+  TS_ASK_START,            /* P  StartReplication: initial replication over the network, now */
+  TS_ASK_SUSPEND,          /* P  RequestReplicationStateChange (7) */
+  TS_ASK_RESUME,           /* P  RequestReplicationStateChange (3) */
+  TS_ASK_PREPARE,          /* P  RequestReplicationStateChange (4): planned failover */
+  TS_ASK_FAILOVER,         /* R  InitiateFailover (latest point) */
+  TS_ASK_COMMIT,           /* R  CommitFailover */
+  TS_ASK_POWER_ON,         /* either: Start-VM */
+  TS_ASK_RESET_STATISTICS, /* either: ResetReplicationStatistics */
+  TS_ASK_COUNT
+} TsAsk;
+
+typedef struct {
+  const char *name;       /* WMI's, as in the journal: "replicating" */
+  const char *ui;         /* Hyper-V Manager's text, or "-" */
+  gint powershell;        /* -1: it has no such value */
+  gint powershell_replica;/* where the replica's differs (state 2) */
+  gint collection;        /* -1: it has no such value */
+  guint32 primary_asks;   /* bit 1 << TsAsk: allowed on the primary */
+  guint32 replica_asks;   /* bit 1 << TsAsk: allowed on the replica */
+  guint32 next;           /* bit 1 << TsState: may follow by a change of state */
+} TsStateRow;
+
+const TsStateRow *ts_state_row (TsState state);
+const char *ts_state_name (TsState state);
+/* The number by which PowerShell knows it on that side; -1: none. */
+gint ts_state_powershell (TsState state, TsRole role);
+gboolean ts_state_allows (TsState state, TsRole role, TsAsk ask);
+gboolean ts_state_may_follow (TsState from, TsState to);
+const char *ts_ask_name (TsAsk ask);
+const char *ts_role_name (TsRole role);
+/* -1 when there is none. */
+gint ts_state_find (const char *name);
+
+/* Return codes of HVR reference 3.4. */
+#define TS_CODE_FAILED 32768
+#define TS_CODE_DENIED 32769
+#define TS_CODE_INVALID_STATE 32775
+#define TS_CODE_NOT_AVAILABLE 32777

@@ -1,0 +1,20 @@
+/* core/relation/statistics.h -- what Measure-VMReplication counts over the monitoring interval.
+ *
+ * HVR reference 5.1.  A cycle is one cut; it is a success when the replica has stored it before the
+ * next cycle is due, else it is missed: counted once, sent all the same (2.4.5). */
+#pragma once
+#include <glib.h>
+
+typedef struct {
+  gint64 start_us;           /* StartStatisticTime */
+  guint64 success, missed;   /* ReplicationSuccessCount, ReplicationMissCount */
+  guint64 bytes, bytes_max;  /* ReplicationSize, MaxReplicationSize */
+  gint64 latency_us, latency_us_max; /* ReplicationLatency, MaxReplicationLatency: sums and largest */
+  guint64 network_failures;  /* NetworkFailureCount */
+  guint64 failures;          /* ReplicationFailureCount */
+  gint64 last_sync_us;       /* LastReplicationTime; survives a reset; -1: never */
+} TsStatistics;
+
+/* Zeroes the interval, keeps last_sync_us (Reset-VMReplicationStatistics). */
+void ts_statistics_reset (TsStatistics *statistics, gint64 now_us);
+void ts_statistics_sent (TsStatistics *statistics, gint64 now_us, guint64 bytes, gint64 latency_us);

@@ -1,0 +1,175 @@
+/* core/vault/operation.c -- see operation.h. */
+#include "core/vault/operation.h"
+
+#include <string.h>
+
+typedef struct {
+  TsRole side;
+  gboolean shut_down;
+  TsAsk ask;
+  /* The report that ends the stage, from this side's host: a state reached, or the power switched. */
+  enum { UNTIL_GIVEN, UNTIL_STATE, UNTIL_ON, UNTIL_OFF } until;
+  TsState state;
+} Stage;
+
+#define P TS_ROLE_PRIMARY
+#define R TS_ROLE_REPLICA
+
+static const Stage protect[] = {
+  { P, FALSE, TS_ASK_ENABLE, UNTIL_STATE, TS_STATE_READY },
+  { P, FALSE, TS_ASK_START, UNTIL_STATE, TS_STATE_INITIAL },
+};
+static const Stage unplanned[] = {
+  { R, FALSE, TS_ASK_FAILOVER, UNTIL_STATE, TS_STATE_RECOVERED },
+  { R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0 },
+};
+static const Stage planned[] = {
+  { P, TRUE, 0, UNTIL_OFF, 0 },
+  { P, FALSE, TS_ASK_PREPARE, UNTIL_STATE, TS_STATE_PREPARED },
+  { R, FALSE, TS_ASK_FAILOVER, UNTIL_STATE, TS_STATE_RECOVERED },
+  { R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0 },
+};
+static const Stage commit[] = { { R, FALSE, TS_ASK_COMMIT, UNTIL_STATE, TS_STATE_COMMITTED } };
+static const Stage pause_it[] = { { P, FALSE, TS_ASK_SUSPEND, UNTIL_STATE, TS_STATE_SUSPENDED } };
+static const Stage resume[] = { { P, FALSE, TS_ASK_RESUME, UNTIL_STATE, TS_STATE_REPLICATING } };
+static const Stage reset[] = {
+  { P, FALSE, TS_ASK_RESET_STATISTICS, UNTIL_GIVEN, 0 },
+  { R, FALSE, TS_ASK_RESET_STATISTICS, UNTIL_GIVEN, 0 },
+};
+
+typedef struct {
+  const Stage *stages;
+  guint count;
+} Course;
+#define COURSE(stages) { stages, G_N_ELEMENTS (stages) }
+
+static const Course courses[TS_DO_COUNT] = {
+  [TS_DO_PROTECT] = COURSE (protect),   [TS_DO_FAILOVER] = COURSE (unplanned),
+  [TS_DO_COMMIT] = COURSE (commit),     [TS_DO_PAUSE] = COURSE (pause_it),
+  [TS_DO_RESUME] = COURSE (resume),     [TS_DO_RESET_STATISTICS] = COURSE (reset),
+};
+static const Course planned_course = COURSE (planned);
+
+struct _TsOperation {
+  char *step, *vm, *host[2]; /* by TsRole */
+  Course course;
+  gboolean planned;
+  guint at;
+  gboolean given, refused;
+  char *reason; /* not NULL: failed */
+};
+
+gboolean
+ts_operation_is (TsVerb verb)
+{
+  return verb < TS_DO_COUNT && courses[verb].count > 0;
+}
+
+TsOperation *
+ts_operation_new (const TsOrder *order, const char *vm, const char *primary, const char *replica)
+{
+  g_assert (ts_operation_is (order->verb));
+  TsOperation *op = g_new0 (TsOperation, 1);
+  op->step = g_strdup (order->step);
+  op->vm = g_strdup (vm);
+  op->host[TS_ROLE_PRIMARY] = g_strdup (primary);
+  op->host[TS_ROLE_REPLICA] = g_strdup (replica);
+  op->planned = order->verb == TS_DO_FAILOVER && order->planned;
+  op->course = op->planned ? planned_course : courses[order->verb];
+  return op;
+}
+
+void
+ts_operation_free (TsOperation *op)
+{
+  if (!op)
+    return;
+  g_free (op->step);
+  g_free (op->vm);
+  g_free (op->host[0]);
+  g_free (op->host[1]);
+  g_free (op->reason);
+  g_free (op);
+}
+
+const char *
+ts_operation_step_id (const TsOperation *op)
+{
+  return op->step;
+}
+
+TsOperationPhase
+ts_operation_phase (const TsOperation *op, TsSideOrder *order)
+{
+  if (op->reason)
+    return TS_OPERATION_FAILED;
+  if (op->at == op->course.count)
+    return TS_OPERATION_DONE;
+  if (op->given)
+    return TS_OPERATION_WAITING;
+  const Stage *stage = &op->course.stages[op->at];
+  *order = (TsSideOrder){ stage->side, stage->shut_down, stage->ask, op->planned };
+  return TS_OPERATION_ORDER;
+}
+
+static void
+next_stage (TsOperation *op)
+{
+  op->at++;
+  op->given = FALSE;
+}
+
+void
+ts_operation_given (TsOperation *op)
+{
+  op->given = TRUE;
+  if (op->course.stages[op->at].until == UNTIL_GIVEN)
+    next_stage (op);
+}
+
+void
+ts_operation_fail (TsOperation *op, const char *reason)
+{
+  if (!op->reason)
+    op->reason = g_strdup (reason);
+}
+
+void
+ts_operation_hear (TsOperation *op, const TsRecord *record)
+{
+  if (op->reason || !op->given || op->at == op->course.count)
+    return;
+  const Stage *stage = &op->course.stages[op->at];
+  if (g_strcmp0 (ts_record_get_text (record, "vm"), op->vm) != 0
+      || g_strcmp0 (ts_record_get_text (record, "host"), op->host[stage->side]) != 0)
+    return;
+  if (g_str_equal (record->kind, "refused")
+      && g_strcmp0 (ts_record_get_text (record, "verb"), ts_ask_name (stage->ask)) == 0) {
+    op->refused = TRUE;
+    ts_operation_fail (op, ts_record_get_text (record, "reason"));
+  } else if (g_str_equal (record->kind, "failure")) {
+    /* Only what the stage itself asked for; replication's own troubles are retried. */
+    const char *action = ts_record_get_text (record, "action");
+    if (action && (g_str_equal (action, "branch") || g_str_equal (action, "merge")
+                   || g_str_equal (action, "power-on") || g_str_equal (action, "shut-down")))
+      ts_operation_fail (op, ts_record_get_text (record, "reason"));
+  } else if (g_str_equal (record->kind, "state") && stage->until == UNTIL_STATE) {
+    gint64 state = ts_record_get_int (record, "wmi", -1);
+    if (state == (gint64) stage->state)
+      next_stage (op);
+    else if (state == TS_STATE_ERROR || state == TS_STATE_RESYNC_REQUIRED)
+      ts_operation_fail (op, "replication has failed meanwhile");
+  } else if (g_str_equal (record->kind, "power")) {
+    gboolean on = ts_record_get_int (record, "on", 0) != 0;
+    if ((stage->until == UNTIL_ON && on) || (stage->until == UNTIL_OFF && !on))
+      next_stage (op);
+  }
+}
+
+const char *
+ts_operation_reason (const TsOperation *op, gboolean *refused)
+{
+  if (refused)
+    *refused = op->refused;
+  return op->reason ? op->reason : "";
+}
