@@ -26,7 +26,8 @@ gint64 ts_journal_end_us (const TsJournal *journal);
 TsRecord *ts_journal_parse_line (const char *line, gsize len,
                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* A whole file's text.  A bad line is TS_ERROR_FORMAT with its number, except the last one when it
- * has no line end: that is told in damage.  Time that runs backwards is refused too. */
+ * has no line end: that is told in damage.  Lines stay in the order of hearing, in which a lab's
+ * hosts may overtake each other by a little; metrics order them by time. */
 TsJournal *ts_journal_parse (const char *text, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Same, from a file; messages begin with its path.  TS_ERROR_IO: it cannot be read. */
 TsJournal *ts_journal_read (const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;

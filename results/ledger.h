@@ -24,7 +24,7 @@ const TsLedgerEntry *ts_ledger_get (const TsLedger *ledger, guint index);
 
 /* One row with its line end, appended to out.  Names must not hold tabs or line ends (asserted). */
 void ts_ledger_format (const TsLedgerEntry *entry, GString *out);
-/* Strict: nine columns, known words, plain decimal numbers, a sequence of 1 or more.
+/* Strict: nine columns, known words, plain decimal numbers.
  * Errors: TS_ERROR_FORMAT with the line's number; an unfinished last line is told in damage. */
 TsLedger *ts_ledger_parse (const char *text, gsize len, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 TsLedger *ts_ledger_read (const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
