@@ -50,6 +50,15 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TsMeasure, ts_measure_clear)
 /* "12.5 s", "48.0 MiB", "7", "never: ...", "unknown: ..."; caller frees. */
 char *ts_measure_format (const TsMeasure *measure, TsUnit unit);
 
+/* One thing that was lost or should not be there.  Texts are the ledger's. */
+typedef struct {
+  const char *class; /* "lost" "unflushed" "torn" "corrupt" "stale" "phantom" */
+  const char *disk;
+  guint64 offset_bytes, length_bytes, sequence;
+  gint64 t_us; /* lost, unflushed, stale: when the missing write was acknowledged; else of the
+                  survey */
+} TsLoss;
+
 typedef struct _TsMetrics TsMetrics;
 
 /* Both must outlive the result and not grow while it is used. */
@@ -61,6 +70,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsMetrics, ts_metrics_free)
 guint ts_metrics_vm_count (const TsMetrics *metrics);
 const char *ts_metrics_vm (const TsMetrics *metrics, guint index); /* by name, in its order */
 gint64 ts_metrics_end_us (const TsMetrics *metrics);
+/* TsLoss, by class in the order above, then by sequence; empty when nothing is known.  Owned by
+ * metrics. */
+const GArray *ts_metrics_losses (const TsMetrics *metrics, const char *vm);
 
 /* The metric over [from_us, to_us]; 0 and TS_NEVER are the whole run.  Always fills measure (clear
  * it).  vm: one that the journal does not name gives UNKNOWN. */

@@ -1,0 +1,51 @@
+/* results/facts.h -- what the journal tells about one VM, gathered once.
+ *
+ * Private to results/.  Times are -1 where the journal does not tell them. */
+#pragma once
+#include "results/journal.h"
+
+typedef struct {
+  gint64 t_us;       /* from then on ... */
+  gint64 instant_us; /* ... the newest usable point represents this instant */
+} TsPointStep;
+
+typedef struct {
+  char *vm;
+  GPtrArray *records; /* const TsRecord *, those that name the VM, by (time, order of hearing) */
+  gint64 end_us;      /* of the whole journal */
+
+  gboolean is_protected; /* a policy or a point was told */
+  gint64 interval_us;    /* of the last policy */
+  GArray *points;        /* TsPointStep, t_us ascending, instant_us never falling */
+
+  /* The VM's failover: the first one that was promoted, else the first that was commanded. */
+  gint64 commanded_us, promoted_us;
+  gboolean planned;
+  char *copy;             /* host of the copy, or NULL */
+  gint64 instant_us;      /* of the point taken */
+  gint64 copy_on_us;      /* the copy's machine started */
+  gint64 ready_us;        /* the copy's guest was ready */
+  gint64 served_us;       /* the first good probe of the copy */
+  gint64 power_lost_us;   /* the machine lost power (the last time before the command) */
+  gint64 probe_failed_us; /* the first bad probe from the disaster on */
+  gint64 disaster_us;     /* power lost; without it the failover's command */
+  gint64 survey_begun_us, survey_done_us; /* the last survey of the copy; done may be missing */
+  gint64 first_survey_us;                 /* the first one's begin */
+  gint64 fill_blocks, fill_bad;
+} TsFacts;
+
+/* vm's facts from the journal. */
+TsFacts *ts_facts_new (const TsJournal *journal, const char *vm) G_GNUC_WARN_UNUSED_RESULT;
+void ts_facts_free (TsFacts *facts); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsFacts, ts_facts_free)
+
+/* Names of all VMs that the journal knows, sorted; NULL-terminated, free with g_strfreev. */
+char **ts_facts_vms (const TsJournal *journal);
+
+/* Until when the VM was protected by what it sent: the disaster when a failover was commanded, else
+ * the journal's end. */
+gint64 ts_facts_protected_until_us (const TsFacts *facts);
+
+/* Does the record have this kind, and this text in that field? */
+gboolean ts_record_is (const TsRecord *record, const char *kind);
+gboolean ts_record_says (const TsRecord *record, const char *key, const char *text);
