@@ -13,8 +13,9 @@
 #pragma once
 #include "results/metrics.h"
 
-#define TS_END_COMPLETED "completed" /* reason of the `end` record of a run that went all the way  \
-                                      */
+#define TS_END_COMPLETED                                                                           \
+  "completed" /* reason of the `end` record of a run that went all the way                         \
+               */
 
 typedef enum {
   TS_WINDOW_ALWAYS, /* the whole run */
@@ -98,10 +99,17 @@ typedef struct {
   gint64 t_us; /* of the breach, else of the end */
 } TsInvariantFinding;
 
+/* A TsLoss that owns its disk's name. */
+typedef struct {
+  TsLoss loss;
+  char *disk;
+} TsFigureLoss;
+
 /* All metrics of one VM over the whole run, index as ts_metric_get (). */
 typedef struct {
   char *vm;
   TsMeasure *measures;
+  GArray *losses; /* TsFigureLoss */
 } TsVmFigures;
 
 typedef struct {

@@ -1,0 +1,374 @@
+#include "results/verdict-files.h"
+#include "core/base/error.h"
+#include "core/base/units.h"
+#include "results/finding.h"
+#include <json-glib/json-glib.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOSSES_MAX 1000u /* as many are listed; the counts are of all */
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+static void
+put_text (JsonBuilder *json, const char *key, const char *value)
+{
+  json_builder_set_member_name (json, key);
+  if (value)
+    json_builder_add_string_value (json, value);
+  else
+    json_builder_add_null_value (json);
+}
+
+static void
+put_int (JsonBuilder *json, const char *key, gint64 value)
+{
+  json_builder_set_member_name (json, key);
+  json_builder_add_int_value (json, value);
+}
+
+/* JSON's whole numbers are signed in json-glib. */
+static void
+put_u64 (JsonBuilder *json, const char *key, guint64 value)
+{
+  put_int (json, key, (gint64)MIN (value, (guint64)G_MAXINT64));
+}
+
+static void
+put_bool (JsonBuilder *json, const char *key, gboolean value)
+{
+  json_builder_set_member_name (json, key);
+  json_builder_add_boolean_value (json, value);
+}
+
+/* A number or a text; null when it never came or is not known. */
+static void
+put_measure (JsonBuilder *json, const char *key, const TsMeasure *measure, TsUnit unit)
+{
+  if (measure->kind == TS_MEASURE_VALUE && unit != TS_UNIT_TEXT)
+    put_int (json, key, measure->number);
+  else
+    put_text (json, key, measure->kind == TS_MEASURE_VALUE ? measure->text : NULL);
+}
+
+static void
+put_array (JsonBuilder *json, const char *key)
+{
+  json_builder_set_member_name (json, key);
+  json_builder_begin_array (json);
+}
+
+static void
+put_head (JsonBuilder *json, const TsVerdict *verdict)
+{
+  put_text (json, "scenario", verdict->scenario);
+  put_text (json, "engine", verdict->engine);
+  put_u64 (json, "seed", verdict->seed);
+  put_text (json, "commit", verdict->commit);
+}
+
+static char *
+generate (JsonBuilder *json)
+{
+  g_autoptr (JsonNode) root = json_builder_get_root (json);
+  g_autoptr (JsonGenerator) generator = json_generator_new ();
+  json_generator_set_root (generator, root);
+  json_generator_set_pretty (generator, TRUE);
+  g_autofree char *text = json_generator_to_data (generator, NULL);
+  return g_strconcat (text, "\n", NULL);
+}
+
+static void
+put_finding (JsonBuilder *json, const TsFinding *finding)
+{
+  json_builder_begin_object (json);
+  put_text (json, "id", finding->id);
+  put_text (json, "metric", finding->metric->name);
+  put_measure (json, "measured", &finding->measured, finding->metric->unit);
+  if (finding->limit_known)
+    put_int (json, "limit", finding->limit);
+  else
+    put_text (json, "limit", finding->metric->unit == TS_UNIT_TEXT ? finding->formula : NULL);
+  put_text (json, "unit", ts_unit_name (finding->metric->unit));
+  put_bool (json, "passed", finding->passed);
+  put_int (json, "t_us", finding->measured.t_us);
+  put_text (json, "vm", finding->vm);
+  put_text (json, "bound", finding->bound);
+  put_text (json, "formula", finding->formula);
+  if (finding->limit_known && strcmp (finding->bound, "equals") == 0)
+    put_int (json, "within", finding->within);
+  put_bool (json, "must_fail", finding->must_fail);
+  put_bool (json, "conclusive", finding->conclusive);
+  if (finding->measured.why)
+    put_text (json, "reason", finding->measured.why);
+  json_builder_end_object (json);
+}
+
+static void
+put_invariant (JsonBuilder *json, const TsInvariantFinding *invariant)
+{
+  json_builder_begin_object (json);
+  put_text (json, "name", invariant->name);
+  put_bool (json, "holds", invariant->holds);
+  put_bool (json, "allowed", invariant->allowed);
+  put_text (json, "detail", invariant->detail ? invariant->detail : "");
+  put_int (json, "t_us", invariant->t_us);
+  json_builder_end_object (json);
+}
+
+char *
+ts_verdict_to_json (const TsVerdict *verdict)
+{
+  g_autoptr (JsonBuilder) json = json_builder_new ();
+  json_builder_begin_object (json);
+  put_head (json, verdict);
+  put_text (json, "verdict", ts_verdict_name (verdict->kind));
+  put_int (json, "exit_code", verdict->exit_code);
+  put_text (json, "replay", verdict->replay);
+  put_text (json, "headline", verdict->headline);
+  put_array (json, "reasons");
+  for (guint i = 0; i < verdict->reasons->len; i++)
+    json_builder_add_string_value (json, verdict->reasons->pdata[i]);
+  json_builder_end_array (json);
+  put_array (json, "expectations");
+  for (guint i = 0; i < verdict->findings->len; i++)
+    put_finding (json, verdict->findings->pdata[i]);
+  json_builder_end_array (json);
+  put_array (json, "invariants");
+  for (guint i = 0; i < verdict->invariants->len; i++)
+    put_invariant (json, verdict->invariants->pdata[i]);
+  json_builder_end_array (json);
+  json_builder_set_member_name (json, "metrics");
+  json_builder_begin_object (json);
+  for (guint i = 0; i < ts_metric_count (); i++) {
+    g_auto (TsMeasure) measure = {0};
+    ts_verdict_figure (verdict, ts_metric_get (i), &measure);
+    put_measure (json, ts_metric_get (i)->key, &measure, ts_metric_get (i)->unit);
+  }
+  json_builder_end_object (json);
+  json_builder_end_object (json);
+  return generate (json);
+}
+
+static void
+put_figures (JsonBuilder *json, const TsVmFigures *figures)
+{
+  json_builder_begin_object (json);
+  put_text (json, "vm", figures->vm);
+  put_array (json, "metrics");
+  for (guint i = 0; i < ts_metric_count (); i++) {
+    const TsMetric *metric = ts_metric_get (i);
+    const TsMeasure *measure = &figures->measures[i];
+    json_builder_begin_object (json);
+    put_text (json, "name", metric->name);
+    put_text (json, "unit", ts_unit_name (metric->unit));
+    put_measure (json, "value", measure, metric->unit);
+    put_int (json, "t_us", measure->t_us);
+    if (measure->kind != TS_MEASURE_VALUE) {
+      put_text (json, "told", measure->kind == TS_MEASURE_NEVER ? "never" : "unknown");
+      put_text (json, "reason", measure->why);
+    }
+    json_builder_end_object (json);
+  }
+  json_builder_end_array (json);
+  put_int (json, "losses_total", figures->losses->len);
+  put_array (json, "losses");
+  for (guint i = 0; i < MIN (figures->losses->len, LOSSES_MAX); i++) {
+    const TsLoss *loss = &g_array_index (figures->losses, TsFigureLoss, i).loss;
+    json_builder_begin_object (json);
+    put_text (json, "class", loss->class);
+    put_text (json, "disk", loss->disk);
+    put_u64 (json, "offset_bytes", loss->offset_bytes);
+    put_u64 (json, "length_bytes", loss->length_bytes);
+    put_u64 (json, "sequence", loss->sequence);
+    put_int (json, "t_us", loss->t_us);
+    json_builder_end_object (json);
+  }
+  json_builder_end_array (json);
+  json_builder_end_object (json);
+}
+
+char *
+ts_verdict_metrics_to_json (const TsVerdict *verdict)
+{
+  g_autoptr (JsonBuilder) json = json_builder_new ();
+  json_builder_begin_object (json);
+  put_head (json, verdict);
+  put_int (json, "time_scale", verdict->time_scale);
+  put_int (json, "end_us", verdict->end_us);
+  put_array (json, "vms");
+  for (guint i = 0; i < verdict->figures->len; i++)
+    put_figures (json, verdict->figures->pdata[i]);
+  json_builder_end_array (json);
+  json_builder_end_object (json);
+  return generate (json);
+}
+
+/* --- JUnit ------------------------------------------------------------------------------------ */
+
+/* Appends format with its texts escaped; characters that XML 1.0 cannot hold at all become '?'. */
+static void put_xml (GString *xml, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+static void
+put_xml (GString *xml, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *text = g_markup_vprintf_escaped (format, args);
+  va_end (args);
+  g_string_append (xml, text);
+}
+
+/* What is shown of a text that came from a run. */
+static char *
+clean (const char *text)
+{
+  char *valid = g_utf8_make_valid (text ? text : "", -1);
+  for (char *at = valid; *at; at++)
+    if (((guchar)*at < 0x20 && !strchr ("\t\n\r", *at)) || *at == 0x7f)
+      *at = '?';
+  return valid;
+}
+
+/* One case; element is NULL (passed), "failure", "error" or "skipped". */
+static void
+put_case (GString *xml, const TsVerdict *verdict, const char *name, const char *element,
+          const char *message, gint64 t_us)
+{
+  g_autofree char *shown = clean (message), *called = clean (name);
+  put_xml (xml, "    <testcase classname=\"%s.%s\" name=\"%s\" time=\"%" G_GINT64_FORMAT ".%06d\"",
+           verdict->scenario, verdict->engine, called, t_us / TS_S, (int)(t_us % TS_S));
+  if (element)
+    put_xml (xml, ">\n      <%s message=\"%s\"/>\n    </testcase>\n", element, shown);
+  else
+    g_string_append (xml, "/>\n");
+}
+
+typedef struct {
+  guint tests, failures, errors, skipped;
+} Tally;
+
+static void
+count_case (Tally *tally, const char *element)
+{
+  tally->tests++;
+  tally->failures += g_strcmp0 (element, "failure") == 0;
+  tally->errors += g_strcmp0 (element, "error") == 0;
+  tally->skipped += g_strcmp0 (element, "skipped") == 0;
+}
+
+/* A case for the run as a whole, which carries every reason; then one per expectation and
+ * invariant. */
+static void
+put_cases (GString *xml, const TsVerdict *verdict, Tally *tally)
+{
+  static const char *const elements[] = {NULL, "failure", "error", "skipped"};
+  g_autoptr (GString) reasons = g_string_new (verdict->headline);
+  for (guint i = 0; i < verdict->reasons->len; i++)
+    g_string_append_printf (reasons, "\n%s", (const char *)verdict->reasons->pdata[i]);
+  put_case (xml, verdict, "run", elements[verdict->kind], reasons->str, verdict->end_us);
+  count_case (tally, elements[verdict->kind]);
+  for (guint i = 0; i < verdict->findings->len; i++) {
+    const TsFinding *finding = verdict->findings->pdata[i];
+    const char *element = !finding->conclusive                    ? "error"
+                          : finding->passed == finding->must_fail ? "failure"
+                                                                  : NULL;
+    g_autofree char *name = g_strdup_printf ("expect %s", finding->id);
+    g_autofree char *text = ts_finding_text (finding);
+    g_autofree char *message = g_strdup_printf (
+        "%s%s; replay: %s", text, finding->must_fail ? " (must fail)" : "", verdict->replay);
+    put_case (xml, verdict, name, element, message, finding->measured.t_us);
+    count_case (tally, element);
+  }
+  for (guint i = 0; i < verdict->invariants->len; i++) {
+    const TsInvariantFinding *invariant = verdict->invariants->pdata[i];
+    const char *element = invariant->holds || invariant->allowed ? NULL : "failure";
+    g_autofree char *name = g_strdup_printf ("invariant %s", invariant->name);
+    put_case (xml, verdict, name, element, invariant->detail, invariant->t_us);
+    count_case (tally, element);
+  }
+}
+
+static void
+put_property (GString *xml, const char *name, const char *value)
+{
+  g_autofree char *shown = clean (value);
+  put_xml (xml, "      <property name=\"%s\" value=\"%s\"/>\n", name, shown);
+}
+
+static void
+put_suite (GString *xml, const TsVerdict *verdict, Tally *all)
+{
+  Tally tally = {0};
+  g_autoptr (GString) cases = g_string_new (NULL);
+  g_autofree char *seed = g_strdup_printf ("%" G_GUINT64_FORMAT, verdict->seed);
+  put_cases (cases, verdict, &tally);
+  put_xml (xml,
+           "  <testsuite name=\"%s.%s\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" "
+           "time=\"%" G_GINT64_FORMAT ".%06d\">\n    <properties>\n",
+           verdict->scenario, verdict->engine, tally.tests, tally.failures, tally.errors,
+           tally.skipped, verdict->end_us / TS_S, (int)(verdict->end_us % TS_S));
+  put_property (xml, "seed", seed);
+  put_property (xml, "commit", verdict->commit);
+  put_property (xml, "replay", verdict->replay);
+  put_property (xml, "verdict", ts_verdict_name (verdict->kind));
+  g_string_append (xml, "    </properties>\n");
+  g_string_append (xml, cases->str);
+  g_string_append (xml, "  </testsuite>\n");
+  all->tests += tally.tests;
+  all->failures += tally.failures;
+  all->errors += tally.errors;
+  all->skipped += tally.skipped;
+}
+
+char *
+ts_verdicts_to_junit (const TsVerdict *const *verdicts, guint count)
+{
+  Tally all = {0};
+  g_autoptr (GString) suites = g_string_new (NULL);
+  for (guint i = 0; i < count; i++)
+    put_suite (suites, verdicts[i], &all);
+  return g_strdup_printf (
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+      "<testsuites name=\"twinsite\" tests=\"%u\" failures=\"%u\" errors=\"%u\" "
+      "skipped=\"%u\">\n%s</testsuites>\n",
+      all.tests, all.failures, all.errors, all.skipped, suites->str);
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+/* Written beside, brought to the disk, renamed: whoever looks sees the old file or the new one. */
+static gboolean
+replace (const char *folder, const char *name, const char *text, GError **error)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  g_autofree char *beside = g_strdup_printf ("%s.new", path);
+  gsize len = strlen (text);
+  FILE *file = fopen (beside, "we");
+  if (!file)
+    return ts_throw_errno (error, "create %s", beside);
+  gboolean fine =
+      fwrite (text, 1, len, file) == len && fflush (file) == 0 && fsync (fileno (file)) == 0;
+  if (!fine)
+    ts_throw_errno (error, "write %s", beside);
+  if (fclose (file) != 0 && fine)
+    fine = ts_throw_errno (error, "write %s", beside);
+  if (fine && rename (beside, path) != 0)
+    fine = ts_throw_errno (error, "rename %s", beside);
+  if (!fine)
+    unlink (beside);
+  return fine;
+}
+
+gboolean
+ts_verdict_write (const TsVerdict *verdict, const char *folder, GError **error)
+{
+  g_autofree char *metrics = ts_verdict_metrics_to_json (verdict);
+  g_autofree char *junit = ts_verdicts_to_junit (&verdict, 1);
+  g_autofree char *json = ts_verdict_to_json (verdict);
+  /* the verdict last: where it is, the rest is */
+  return replace (folder, "metrics.json", metrics, error) &&
+         replace (folder, "junit.xml", junit, error) &&
+         replace (folder, "verdict.json", json, error);
+}
