@@ -52,6 +52,7 @@ static const Course planned_course = COURSE (planned);
 
 struct _TsOperation {
   char *step, *vm, *host[2]; /* by TsRole */
+  TsVerb verb;
   Course course;
   gboolean planned;
   guint at;
@@ -71,6 +72,7 @@ ts_operation_new (const TsOrder *order, const char *vm, const char *primary, con
   g_assert (ts_operation_is (order->verb));
   TsOperation *op = g_new0 (TsOperation, 1);
   op->step = g_strdup (order->step);
+  op->verb = order->verb;
   op->vm = g_strdup (vm);
   op->host[TS_ROLE_PRIMARY] = g_strdup (primary);
   op->host[TS_ROLE_REPLICA] = g_strdup (replica);
@@ -96,6 +98,12 @@ const char *
 ts_operation_step_id (const TsOperation *op)
 {
   return op->step;
+}
+
+const char *
+ts_operation_verb (const TsOperation *op)
+{
+  return ts_verb_name (op->verb);
 }
 
 TsOperationPhase

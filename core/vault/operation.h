@@ -35,6 +35,7 @@ void ts_operation_free (TsOperation *operation); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsOperation, ts_operation_free)
 
 const char *ts_operation_step_id (const TsOperation *operation); /* the order's step */
+const char *ts_operation_verb (const TsOperation *operation);    /* and its verb's name */
 /* What to do now. */
 TsOperationPhase ts_operation_phase (const TsOperation *operation, TsSideOrder *order);
 /* The order has been given (not: carried out). */

@@ -1,0 +1,50 @@
+/* Every recovery point equals the source at one past instant: after a set is applied, the replica disks
+ * are, byte for byte and all of them, what the source disks were when the set was cut. */
+#include "sim/internal.h"
+
+static void
+image_free (TsSimImage *image)
+{
+  g_ptr_array_unref (image->disks);
+  g_free (image);
+}
+
+static char *
+look_vm (TsSimVm *vm)
+{
+  if (vm->replica == G_MAXUINT || vm->images.length == 0)
+    return NULL;
+  TsSimRelation *rel = ts_sim_host_relation (ts_sim_host (vm->world, vm->replica), vm);
+  if (!rel || !rel->receiver || !rel->disks)
+    return NULL;
+  guint64 applied = ts_receiver_applied_set (rel->receiver);
+  TsSimImage *image;
+  while ((image = g_queue_peek_head (&vm->images)) && image->set <= applied) {
+    g_queue_pop_head (&vm->images);
+    guint64 differing = 0;
+    if (image->set == applied)
+      for (guint i = 0; i < rel->disks->len; i++)
+        differing += ts_sim_disk_differing_bytes (g_ptr_array_index (rel->disks, i),
+                                                  g_ptr_array_index (image->disks, i));
+    guint64 set = image->set;
+    image_free (image);
+    if (differing > 0)
+      return g_strdup_printf ("set %" G_GUINT64_FORMAT " of %s is applied, and %" G_GUINT64_FORMAT
+                              " bytes differ from the source at its instant",
+                              set, vm->spec->name, differing);
+  }
+  return NULL;
+}
+
+static char *
+look (TsWorld *world)
+{
+  for (guint i = 0; i < world->vms->len; i++) {
+    char *detail = look_vm (ts_sim_vm (world, i));
+    if (detail)
+      return detail;
+  }
+  return NULL;
+}
+
+const TsSimCheck ts_sim_check_point_is_past = { "point-is-past", look };

@@ -1,0 +1,112 @@
+/* sim/clock.c -- a binary heap.  See clock.h. */
+#include "sim/clock.h"
+
+typedef struct {
+  gint64 t_us;
+  guint64 number;
+  TsSimCall call;
+  gpointer user, data;
+  GDestroyNotify destroy;
+} Event;
+
+struct _TsSimClock {
+  gint64 now_us;
+  guint64 inserted, calls;
+  GArray *heap; /* Event */
+};
+
+static gboolean
+before (const Event *a, const Event *b)
+{
+  return a->t_us < b->t_us || (a->t_us == b->t_us && a->number < b->number);
+}
+
+TsSimClock *
+ts_sim_clock_new (void)
+{
+  TsSimClock *clock = g_new0 (TsSimClock, 1);
+  clock->heap = g_array_new (FALSE, FALSE, sizeof (Event));
+  return clock;
+}
+
+void
+ts_sim_clock_free (TsSimClock *clock)
+{
+  if (!clock)
+    return;
+  for (guint i = 0; i < clock->heap->len; i++) {
+    Event *event = &g_array_index (clock->heap, Event, i);
+    if (event->destroy)
+      event->destroy (event->data);
+  }
+  g_array_unref (clock->heap);
+  g_free (clock);
+}
+
+gint64
+ts_sim_clock_now_us (const TsSimClock *clock)
+{
+  return clock->now_us;
+}
+
+guint64
+ts_sim_clock_calls (const TsSimClock *clock)
+{
+  return clock->calls;
+}
+
+void
+ts_sim_clock_at (TsSimClock *clock, gint64 t_us, TsSimCall call, gpointer user, gpointer data,
+                 GDestroyNotify destroy)
+{
+  Event event = { MAX (t_us, clock->now_us), clock->inserted++, call, user, data, destroy };
+  g_array_append_val (clock->heap, event);
+  Event *heap = (Event *) (void *) clock->heap->data;
+  guint i = clock->heap->len - 1;
+  while (i > 0 && before (&event, &heap[(i - 1) / 2])) {
+    heap[i] = heap[(i - 1) / 2];
+    i = (i - 1) / 2;
+  }
+  heap[i] = event;
+}
+
+static Event
+pop (TsSimClock *clock)
+{
+  Event *heap = (Event *) (void *) clock->heap->data;
+  Event first = heap[0];
+  guint len = clock->heap->len - 1;
+  Event last = heap[len];
+  g_array_set_size (clock->heap, len);
+  guint i = 0;
+  for (;;) {
+    guint child = 2 * i + 1;
+    if (child >= len)
+      break;
+    if (child + 1 < len && before (&heap[child + 1], &heap[child]))
+      child++;
+    if (!before (&heap[child], &last))
+      break;
+    heap[i] = heap[child];
+    i = child;
+  }
+  if (len > 0)
+    heap[i] = last;
+  return first;
+}
+
+gboolean
+ts_sim_clock_step (TsSimClock *clock, gint64 until_us)
+{
+  if (clock->heap->len == 0 || g_array_index (clock->heap, Event, 0).t_us > until_us) {
+    clock->now_us = MAX (clock->now_us, until_us);
+    return FALSE;
+  }
+  Event event = pop (clock);
+  clock->now_us = event.t_us;
+  clock->calls++;
+  event.call (event.user, event.data);
+  if (event.destroy)
+    event.destroy (event.data);
+  return TRUE;
+}

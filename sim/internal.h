@@ -1,0 +1,154 @@
+/* sim/internal.h -- the simulator's rooms seen from inside: world, hosts, VMs, machines, relations.
+ *
+ * One thread, one clock; everything here is owned by the world. */
+#pragma once
+#include "core/format/frame.h"
+#include "core/relation/receiver.h"
+#include "core/relation/sender.h"
+#include "core/relation/traffic.h"
+#include "core/seam/world.h"
+#include "core/site/probe.h"
+#include "core/vault/operation.h"
+#include "sim/clock.h"
+#include "sim/disk.h"
+#include "sim/link.h"
+#include "sim/spool.h"
+#include "sim/tracker.h"
+
+typedef struct _TsSimHost TsSimHost;
+typedef struct _TsSimVm TsSimVm;
+typedef struct _TsSimMachine TsSimMachine;
+typedef struct _TsSimRelation TsSimRelation;
+typedef struct _TsSimCheck TsSimCheck;
+
+struct _TsWorld { /* the simulator's */
+  const TsTopology *topology;
+  TsObserver *observer;
+  TsSimClock *clock;
+  GPtrArray *links; /* TsSimLink, as in the topology */
+  GPtrArray *hosts; /* TsSimHost, as in the topology */
+  GPtrArray *vms;   /* TsSimVm, as in the topology */
+  GArray *breached; /* gboolean per checker */
+  GPtrArray *faults;/* world.c's: begun, evidence not told yet */
+  gboolean finished;
+};
+
+struct _TsSimHost {
+  TsWorld *world;
+  guint index;
+  const TsHostSpec *spec;
+  gboolean up;
+  guint64 life;         /* counts power losses: calls of an earlier life are void */
+  GPtrArray *relations; /* TsSimRelation */
+};
+
+typedef struct { /* what the source was at the instant of a cut */
+  guint64 set;
+  gint64 instant_us;
+  GPtrArray *disks; /* TsSimDisk snapshots */
+} TsSimImage;
+
+struct _TsSimVm {
+  TsWorld *world;
+  guint index;
+  const TsVmSpec *spec;
+  guint primary, replica;   /* hosts; replica G_MAXUINT: not protected */
+  TsSimMachine *source, *copy;
+  TsSimMachine *service;    /* whom the probe asks */
+  TsProbe probe;
+  TsOperation *operation;   /* one at a time; NULL: none */
+  gboolean forced;          /* an unplanned failover was ordered while the source ran */
+  GQueue images;            /* TsSimImage *: cuts not applied yet */
+  gint64 newest_point_us;
+};
+
+struct _TsSimMachine {
+  TsSimVm *vm;
+  TsSimHost *host;
+  GPtrArray *disks;    /* TsSimDisk, borrowed from a relation or owned by `owned` */
+  GPtrArray *owned;
+  TsSimTracker *tracker; /* borrowed; NULL: not tracked */
+  gboolean on, ready, is_copy, working;
+  guint64 life;        /* counts switchings */
+  guint64 next_write;  /* n of core/format/plan.h */
+  gint64 workload_from_us;
+  guint64 workload_base;
+};
+
+/* One side of one VM's replication: a sender or a receiver with what performs its actions. */
+struct _TsSimRelation {
+  TsSimHost *host;
+  TsSimVm *vm;
+  TsSender *sender;     /* one of the two */
+  TsReceiver *receiver;
+  TsSimSpool *spool;
+  TsSimTracker *tracker;  /* sender's */
+  GPtrArray *disks;       /* source (borrowed) or replica (owned) disks */
+  GPtrArray *overlays;    /* TsSimDisk, while failed over */
+  GBytes *persisted;
+  TsSimConn *conn;
+  TsFrameReader *reader;
+  guint64 sent_frames;
+  TsTraffic traffic;
+  guint64 timer;          /* the newest TICK call; older ones are void */
+  gint64 armed_us;
+  gint64 storage_free_us, apply_free_us; /* two serial workers */
+};
+
+/* --- world.c ---------------------------------------------------------------------------------- */
+gint64 ts_sim_now_us (const TsWorld *world);
+TsSimHost *ts_sim_host (const TsWorld *world, guint index);
+TsSimVm *ts_sim_vm (const TsWorld *world, guint index);
+/* Takes the record; tells the observer and whoever waits for it. */
+void ts_sim_report (TsWorld *world, TsRecord *record);
+
+/* --- host.c ----------------------------------------------------------------------------------- */
+TsSimHost *ts_sim_host_new (TsWorld *world, guint index);
+void ts_sim_host_free (TsSimHost *host);
+/* The relation of that VM on this host, or NULL. */
+TsSimRelation *ts_sim_host_relation (const TsSimHost *host, const TsSimVm *vm);
+/* A peer of another host has connected: its first frame says which VM it speaks for. */
+void ts_sim_host_accept (TsSimConn *conn, gpointer host);
+/* Everything in memory is gone; disks keep what was flushed.  Returns how many things died. */
+guint ts_sim_host_power_loss (TsSimHost *host);
+/* Comes up again and reads what was persisted. */
+void ts_sim_host_power_on (TsSimHost *host);
+
+/* --- relation.c ------------------------------------------------------------------------------- */
+TsSimRelation *ts_sim_relation_new_sender (TsSimHost *host, TsSimVm *vm, const TsPolicy *policy);
+TsSimRelation *ts_sim_relation_new_receiver (TsSimHost *host, TsSimVm *vm);
+void ts_sim_relation_free (TsSimRelation *relation);
+void ts_sim_relation_ask (TsSimRelation *relation, TsAsk ask, gboolean planned);
+void ts_sim_relation_machine (TsSimRelation *relation, gboolean on);
+/* The relation's new connection (receiver); its first message has been read by the host. */
+void ts_sim_relation_adopt (TsSimRelation *relation, TsSimConn *conn, GBytes *first);
+TsState ts_sim_relation_state (const TsSimRelation *relation);
+void ts_sim_relation_power_loss (TsSimRelation *relation, TsRandom *random);
+void ts_sim_relation_restore (TsSimRelation *relation);
+
+/* --- machine.c -------------------------------------------------------------------------------- */
+/* A source machine with disks of its own, filled (format/stamp.h); or, with disks, a copy on them. */
+TsSimMachine *ts_sim_machine_new (TsSimVm *vm, TsSimHost *host, GPtrArray *disks);
+void ts_sim_machine_free (TsSimMachine *machine);
+void ts_sim_machine_power_on (TsSimMachine *machine, const char *why);
+void ts_sim_machine_shut_down (TsSimMachine *machine);
+void ts_sim_machine_power_loss (TsSimMachine *machine, TsRandom *random);
+
+/* --- workload.c ------------------------------------------------------------------------------- */
+void ts_sim_workload_start (TsSimMachine *machine);
+void ts_sim_workload_stop (TsSimMachine *machine);
+/* Reads a copy's disks back into the ledger, then reports it (record "survey"). */
+void ts_sim_workload_survey (TsSimMachine *machine);
+
+/* --- check/ ----------------------------------------------------------------------------------- */
+struct _TsSimCheck {
+  const char *name;
+  /* NULL: holds now; else what is wrong.  Looks at the world as it stands after an event. */
+  char *(*look) (TsWorld *world);
+};
+extern const TsSimCheck ts_sim_check_one_active_copy;
+extern const TsSimCheck ts_sim_check_point_is_past;
+extern const TsSimCheck ts_sim_check_point_never_moves_back;
+extern const TsSimCheck ts_sim_check_acknowledged_survives;
+extern const TsSimCheck ts_sim_check_planned_loses_nothing;
+extern const TsSimCheck ts_sim_check_health_is_honest;

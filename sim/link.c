@@ -1,0 +1,321 @@
+/* sim/link.c -- see link.h.
+ *
+ * A connection is one shared object with two ends.  Each direction is a queue of messages of which the
+ * head is being cut into packets.  An end that is gone takes its events with it; the connection is
+ * freed when both ends are gone and no call is outstanding. */
+#include "sim/link.h"
+#include "core/base/units.h"
+
+#define PACKET_PAYLOAD 1448 /* TCP over IPv4 with time stamps on an MTU of 1500 */
+#define PACKET_OVERHEAD 52
+#define RTO_MIN_US (200 * TS_MS)
+#define RTO_MAX_US (120 * TS_S)
+
+struct _TsSimLink {
+  TsSimClock *clock;
+  TsShaper shaper[2];
+  GPtrArray *shared; /* Shared *: all that live */
+};
+
+typedef enum { SAY_SYN, SAY_SYN_ACK, SAY_HELLO, SAY_SERVER, SAY_FINISHED, SAY_BYTES, SAY_FIN } Say;
+
+typedef struct {
+  Say say;
+  gsize left_bytes; /* not yet passed to the shaper */
+  GBytes *bytes;    /* SAY_BYTES */
+} Message;
+
+typedef struct _Shared Shared;
+
+typedef struct {
+  GQueue queue;        /* Message */
+  gboolean waiting;    /* a pump call is outstanding */
+  gint64 rto_us;       /* of the packet in the black hole; 0: none is */
+  gint64 last_us;      /* arrival of the newest packet that made it */
+} Direction;
+
+struct _TsSimConn {
+  Shared *shared;
+  guint side; /* 0: connects, 1: accepts */
+  const TsSimConnEvents *events;
+  gpointer user;
+  gboolean open, known; /* known: its owner holds it */
+};
+
+struct _Shared {
+  TsSimLink *link;
+  guint from; /* site of side 0 */
+  guint calls;
+  TsSimConn end[2];
+  Direction direction[2]; /* by sending side */
+  void (*welcome_far) (TsSimConn *far, gpointer user);
+  gpointer far_user;
+};
+
+typedef struct {
+  Shared *shared;
+  guint side; /* that sent */
+  Message *message;
+} Arrival;
+
+static void
+message_free (gpointer data)
+{
+  Message *message = data;
+  g_clear_pointer (&message->bytes, g_bytes_unref);
+  g_free (message);
+}
+
+static void
+shared_free (Shared *shared)
+{
+  for (guint i = 0; i < 2; i++)
+    g_queue_clear_full (&shared->direction[i].queue, message_free);
+  g_free (shared);
+}
+
+static void
+maybe_free (Shared *shared)
+{
+  if (shared->calls > 0 || shared->end[0].known || shared->end[1].known)
+    return;
+  g_ptr_array_remove_fast (shared->link->shared, shared);
+}
+
+TsSimLink *
+ts_sim_link_new (TsSimClock *clock, const TsLinkSpec *spec, guint64 seed, const char *site_a,
+                 const char *site_b)
+{
+  TsSimLink *link = g_new0 (TsSimLink, 1);
+  link->clock = clock;
+  link->shared = g_ptr_array_new_with_free_func ((GDestroyNotify) shared_free);
+  g_autofree char *ab = g_strdup_printf ("link/%s/%s>%s", spec->name, site_a, site_b);
+  g_autofree char *ba = g_strdup_printf ("link/%s/%s>%s", spec->name, site_b, site_a);
+  ts_shaper_init (&link->shaper[0], &spec->shape, seed, ab);
+  ts_shaper_init (&link->shaper[1], &spec->shape, seed, ba);
+  return link;
+}
+
+void
+ts_sim_link_free (TsSimLink *link)
+{
+  if (!link)
+    return;
+  g_ptr_array_unref (link->shared);
+  g_free (link);
+}
+
+void
+ts_sim_link_set_mode (TsSimLink *link, TsLinkMode mode)
+{
+  link->shaper[0].mode = link->shaper[1].mode = mode;
+}
+
+const TsShaper *
+ts_sim_link_shaper (const TsSimLink *link, guint direction)
+{
+  return &link->shaper[direction];
+}
+
+/* --- what arrives ----------------------------------------------------------------------------- */
+
+static void say (Shared *shared, guint side, Say what, gsize wire_bytes, GBytes *bytes);
+
+static void
+arrived (gpointer user, gpointer data)
+{
+  Arrival *arrival = data;
+  Shared *shared = arrival->shared;
+  Message *message = arrival->message;
+  TsSimConn *to = &shared->end[1 - arrival->side];
+  shared->calls--;
+  gboolean dead = !to->open && message->say != SAY_SYN;
+  if (dead || (message->say == SAY_SYN && !shared->welcome_far)) {
+    maybe_free (shared);
+    return;
+  }
+  switch (message->say) {
+  case SAY_SYN:
+    to->open = TRUE;
+    say (shared, 1, SAY_SYN_ACK, 60, NULL);
+    break;
+  case SAY_SYN_ACK:
+    say (shared, 0, SAY_HELLO, 400, NULL);
+    break;
+  case SAY_HELLO:
+    say (shared, 1, SAY_SERVER, 1500, NULL);
+    break;
+  case SAY_SERVER:
+    say (shared, 0, SAY_FINISHED, 1300, NULL);
+    if (to->events)
+      to->events->connected (to, to->user);
+    break;
+  case SAY_FINISHED:
+    to->known = TRUE;
+    shared->welcome_far (to, shared->far_user);
+    break;
+  case SAY_BYTES:
+    if (to->events)
+      to->events->message (to, message->bytes, to->user);
+    break;
+  case SAY_FIN:
+    to->open = FALSE;
+    if (to->events && to->known)
+      to->events->lost (to, "closed by the peer", to->user);
+    break;
+  }
+  maybe_free (shared);
+}
+
+static void
+arrival_free (gpointer data)
+{
+  Arrival *arrival = data;
+  message_free (arrival->message);
+  g_free (arrival);
+}
+
+/* --- what goes out ---------------------------------------------------------------------------- */
+
+static void pump (Shared *shared, guint side);
+
+static void
+pump_again (gpointer user, gpointer data)
+{
+  Shared *shared = user;
+  guint side = GPOINTER_TO_UINT (data);
+  shared->calls--;
+  shared->direction[side].waiting = FALSE;
+  pump (shared, side);
+  maybe_free (shared);
+}
+
+static void
+pump_at (Shared *shared, guint side, gint64 t_us)
+{
+  shared->calls++;
+  shared->direction[side].waiting = TRUE;
+  ts_sim_clock_at (shared->link->clock, t_us, pump_again, shared, GUINT_TO_POINTER (side), NULL);
+}
+
+static void
+pump (Shared *shared, guint side)
+{
+  TsSimLink *link = shared->link;
+  Direction *direction = &shared->direction[side];
+  TsShaper *shaper = &link->shaper[side == 0 ? shared->from : 1 - shared->from];
+  gint64 now_us = ts_sim_clock_now_us (link->clock);
+  guint64 room = (shaper->shape.queue_bytes ? shaper->shape.queue_bytes : 256 * TS_KIB) / 2;
+  Message *message;
+  while (!direction->waiting && (message = g_queue_peek_head (&direction->queue))) {
+    if (!shared->end[side].open && message->say != SAY_FIN) { /* vanished */
+      message_free (g_queue_pop_head (&direction->queue));
+      continue;
+    }
+    guint64 queued = ts_shaper_queued_bytes (shaper, now_us);
+    if (shaper->shape.rate_bits_per_s > 0 && queued >= room) {
+      /* Until the line has taken what is over half the room: one wake-up for many packets. */
+      guint64 over = queued - room / 2;
+      pump_at (shared, side,
+               now_us + 1 + (gint64) (over * 8 * TS_S / shaper->shape.rate_bits_per_s));
+      return;
+    }
+    gsize part = MIN (message->left_bytes, PACKET_PAYLOAD);
+    gint64 at_us = ts_shaper_pass (shaper, now_us, (guint32) part + PACKET_OVERHEAD);
+    if (at_us < 0) {
+      if (message->say == SAY_FIN) { /* nobody waits for it */
+        message_free (g_queue_pop_head (&direction->queue));
+        continue;
+      }
+      if (shaper->mode == TS_LINK_BLACKHOLE) {
+        direction->rto_us = MIN (direction->rto_us ? 2 * direction->rto_us : RTO_MIN_US, RTO_MAX_US);
+        pump_at (shared, side, now_us + direction->rto_us);
+      } else
+        pump_at (shared, side, now_us + 2 * shaper->shape.delay_us + 1);
+      return;
+    }
+    direction->rto_us = 0;
+    direction->last_us = MAX (direction->last_us, at_us);
+    message->left_bytes -= part;
+    if (message->left_bytes > 0)
+      continue;
+    g_queue_pop_head (&direction->queue);
+    Arrival *arrival = g_new0 (Arrival, 1);
+    *arrival = (Arrival){ shared, side, message };
+    shared->calls++;
+    ts_sim_clock_at (link->clock, direction->last_us, arrived, NULL, arrival, arrival_free);
+  }
+}
+
+static void
+say (Shared *shared, guint side, Say what, gsize wire_bytes, GBytes *bytes)
+{
+  Message *message = g_new0 (Message, 1);
+  message->say = what;
+  message->left_bytes = MAX (wire_bytes, 1);
+  message->bytes = bytes ? g_bytes_ref (bytes) : NULL;
+  g_queue_push_tail (&shared->direction[side].queue, message);
+  pump (shared, side);
+}
+
+/* --- entry points ----------------------------------------------------------------------------- */
+
+TsSimConn *
+ts_sim_link_connect (TsSimLink *link, guint from, const TsSimConnEvents *events, gpointer user,
+                     void (*welcome_far) (TsSimConn *far, gpointer user), gpointer far_user)
+{
+  Shared *shared = g_new0 (Shared, 1);
+  shared->link = link;
+  shared->from = from;
+  shared->welcome_far = welcome_far;
+  shared->far_user = far_user;
+  for (guint i = 0; i < 2; i++) {
+    shared->end[i].shared = shared;
+    shared->end[i].side = i;
+    g_queue_init (&shared->direction[i].queue);
+  }
+  g_ptr_array_add (link->shared, shared);
+  TsSimConn *near = &shared->end[0];
+  near->events = events;
+  near->user = user;
+  near->open = near->known = TRUE;
+  say (shared, 0, SAY_SYN, 60, NULL);
+  return near;
+}
+
+void
+ts_sim_conn_set_events (TsSimConn *conn, const TsSimConnEvents *events, gpointer user)
+{
+  conn->events = events;
+  conn->user = user;
+}
+
+void
+ts_sim_conn_send (TsSimConn *conn, GBytes *bytes)
+{
+  if (conn->open)
+    say (conn->shared, conn->side, SAY_BYTES, g_bytes_get_size (bytes), bytes);
+}
+
+void
+ts_sim_conn_vanish (TsSimConn *conn)
+{
+  Shared *shared = conn->shared;
+  conn->open = conn->known = FALSE;
+  conn->events = NULL;
+  maybe_free (shared);
+}
+
+void
+ts_sim_conn_close (TsSimConn *conn)
+{
+  Shared *shared = conn->shared;
+  /* What was queued behind a stalled packet is given up with the connection. */
+  Direction *direction = &shared->direction[conn->side];
+  g_queue_clear_full (&direction->queue, message_free);
+  shared->calls++;
+  if (conn->open)
+    say (shared, conn->side, SAY_FIN, 1, NULL); /* behind a stalled packet it waits like any other */
+  shared->calls--;
+  ts_sim_conn_vanish (conn);
+}

@@ -1,0 +1,590 @@
+/* sim/relation.c -- performs what a sender or a receiver asks for, in virtual time.
+ *
+ * Twin of the lab's driver: steps the machine, walks its actions in order, and posts the completion of
+ * each at the time that link, disk and profile give.  Storage and apply are two serial workers. */
+#include "core/base/error.h"
+#include "core/disk/apply.h"
+#include "sim/internal.h"
+#include "sim/profile.h"
+
+static void step (TsSimRelation *rel, TsEvent *event);
+
+static TsWorld *
+world_of (const TsSimRelation *rel)
+{
+  return rel->host->world;
+}
+
+static gint64
+now_us (const TsSimRelation *rel)
+{
+  return ts_sim_now_us (world_of (rel));
+}
+
+/* --- completions ------------------------------------------------------------------------------ */
+
+typedef struct { /* an action under way */
+  guint64 life;  /* of the host */
+  TsActionKind kind;
+  guint64 set;
+  guint disk;
+  guint64 offset_bytes;
+  GBytes *payload;
+  gint64 instant_us;
+  TsCutLog logs[TS_WIRE_DISKS_MAX];
+  gboolean ok;
+  char *reason;
+} Work;
+
+static void
+work_free (gpointer data)
+{
+  Work *work = data;
+  g_clear_pointer (&work->payload, g_bytes_unref);
+  g_free (work->reason);
+  g_free (work);
+}
+
+static void complete (gpointer user, gpointer data);
+
+static Work *
+work_of (TsSimRelation *rel, const TsAction *action)
+{
+  Work *work = g_new0 (Work, 1);
+  work->life = rel->host->life;
+  work->kind = action->kind;
+  work->set = action->set;
+  work->disk = action->disk;
+  work->offset_bytes = action->offset_bytes;
+  work->payload = action->payload ? g_bytes_ref (action->payload) : NULL;
+  work->ok = TRUE;
+  return work;
+}
+
+static void
+post (TsSimRelation *rel, Work *work, gint64 after_us)
+{
+  ts_sim_clock_at (world_of (rel)->clock, now_us (rel) + after_us, complete, rel, work, work_free);
+}
+
+/* On a serial worker: behind what it is busy with. */
+static void
+post_serial (TsSimRelation *rel, Work *work, gint64 *free_us, gint64 takes_us)
+{
+  *free_us = MAX (*free_us, now_us (rel)) + takes_us;
+  ts_sim_clock_at (world_of (rel)->clock, *free_us, complete, rel, work, work_free);
+}
+
+/* --- what the actions do when their time has come --------------------------------------------- */
+
+static void
+create_disks (TsSimRelation *rel)
+{
+  const TsHello *hello = ts_receiver_hello (rel->receiver);
+  rel->disks = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_sim_disk_free);
+  for (guint i = 0; i < hello->disks; i++)
+    g_ptr_array_add (rel->disks, ts_sim_disk_new (hello->disk[i].size_bytes));
+}
+
+static gboolean
+apply_set (TsSimRelation *rel, guint64 set, GError **error)
+{
+  for (guint i = 0; i < rel->disks->len; i++) {
+    g_autoptr (GBytes) bytes = ts_sim_spool_get (rel->spool, set, i);
+    if (!bytes)
+      return ts_throw (error, TS_ERROR_IO, "the log of disk %u is gone", i);
+    g_autoptr (TsHrl) log = ts_hrl_open (bytes, error);
+    if (!log || !ts_apply_log (ts_sim_disk_ops (g_ptr_array_index (rel->disks, i)), log, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+branch (TsSimRelation *rel)
+{
+  rel->overlays = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_sim_disk_free);
+  for (guint i = 0; i < rel->disks->len; i++)
+    g_ptr_array_add (rel->overlays,
+                     ts_sim_disk_new_overlay (g_ptr_array_index (rel->disks, i)));
+}
+
+static void
+start_copy (TsSimRelation *rel)
+{
+  TsSimVm *vm = rel->vm;
+  vm->copy = ts_sim_machine_new (vm, rel->host, rel->overlays);
+  vm->copy->next_write = vm->source ? vm->source->next_write : 0;
+  vm->service = vm->copy;
+  ts_probe_init (&vm->probe, now_us (rel));
+  ts_sim_machine_power_on (vm->copy, "failover");
+}
+
+static void
+perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, TsManifest *manifest,
+              GError **error)
+{
+  switch ((int) work->kind) { /* only those that answer */
+  case TS_ACTION_MAP:
+    ts_sim_disk_map (g_ptr_array_index (rel->disks, work->disk), map);
+    event->done.map = map;
+    break;
+  case TS_ACTION_CUT:
+    event->done.instant_us = work->instant_us;
+    event->done.logs = work->logs;
+    break;
+  case TS_ACTION_CREATE:
+    create_disks (rel);
+    break;
+  case TS_ACTION_WRITE: {
+    gsize len;
+    const void *data = g_bytes_get_data (work->payload, &len);
+    TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (rel->disks, work->disk));
+    event->done.ok = disk->ops->write (disk, work->offset_bytes, data, len, error);
+    event->done.offset_bytes = work->offset_bytes + len;
+    break;
+  }
+  case TS_ACTION_FLUSH:
+    for (guint i = 0; i < rel->disks->len; i++) {
+      TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (rel->disks, i));
+      disk->ops->flush (disk, NULL);
+    }
+    break;
+  case TS_ACTION_STORE: {
+    gsize len;
+    const void *data = g_bytes_get_data (work->payload, &len);
+    ts_sim_spool_put (rel->spool, work->set, work->disk, work->offset_bytes, data, len);
+    event->done.offset_bytes = work->offset_bytes + len;
+    break;
+  }
+  case TS_ACTION_SEAL:
+    event->done.ok = ts_sim_spool_seal (rel->spool, work->set, rel->disks->len, manifest, error);
+    event->done.sealed = manifest;
+    break;
+  case TS_ACTION_APPLY:
+    event->done.ok = apply_set (rel, work->set, error);
+    break;
+  case TS_ACTION_BRANCH:
+    branch (rel);
+    break;
+  case TS_ACTION_MERGE:
+    for (guint i = 0; i < rel->overlays->len; i++)
+      ts_sim_disk_merge (g_ptr_array_index (rel->overlays, i));
+    break;
+  case TS_ACTION_POWER_ON:
+    start_copy (rel);
+    break;
+  default:
+    break;
+  }
+}
+
+static void
+complete (gpointer user, gpointer data)
+{
+  TsSimRelation *rel = user;
+  Work *work = data;
+  if (work->life != rel->host->life)
+    return;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TsExtents) map = ts_extents_new ();
+  TsManifest manifest;
+  TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_DONE };
+  event.done.action = work->kind;
+  event.done.set = work->set;
+  event.done.disk = work->disk;
+  event.done.ok = work->ok;
+  event.done.reason = work->reason;
+  if (work->ok)
+    perform_done (rel, work, &event, map, &manifest, &error);
+  if (error) {
+    event.done.code = (TsErrorCode) error->code;
+    event.done.reason = error->message;
+  }
+  step (rel, &event);
+}
+
+/* --- the connection --------------------------------------------------------------------------- */
+
+static void
+conn_connected (TsSimConn *conn, gpointer user)
+{
+  TsSimRelation *rel = user;
+  TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_CONNECTED };
+  step (rel, &event);
+}
+
+static void
+forget_conn (TsSimRelation *rel)
+{
+  rel->conn = NULL;
+  g_clear_pointer (&rel->reader, ts_frame_reader_free);
+}
+
+static void
+conn_lost (TsSimConn *conn, const char *reason, gpointer user)
+{
+  TsSimRelation *rel = user;
+  forget_conn (rel);
+  ts_sim_conn_close (conn);
+  TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_LOST, .lost = { reason, FALSE } };
+  step (rel, &event);
+}
+
+static void
+conn_message (TsSimConn *conn, GBytes *bytes, gpointer user)
+{
+  TsSimRelation *rel = user;
+  gsize len;
+  const void *data = g_bytes_get_data (bytes, &len);
+  ts_frame_reader_push (rel->reader, data, len);
+  while (rel->conn == conn) {
+    g_autoptr (GError) error = NULL;
+    TsFrame frame = { 0 };
+    if (!ts_frame_reader_pop (rel->reader, &frame, &error)) {
+      conn_lost (conn, error->message, rel);
+      return;
+    }
+    if (frame.kind == 0)
+      return;
+    TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_FRAME, .frame = { &frame } };
+    step (rel, &event);
+    ts_frame_clear (&frame);
+  }
+}
+
+static const TsSimConnEvents conn_events = { conn_connected, conn_message, conn_lost };
+
+static void
+hang_up (TsSimRelation *rel)
+{
+  TsSimConn *conn = rel->conn;
+  if (!conn)
+    return;
+  forget_conn (rel);
+  ts_sim_conn_close (conn);
+}
+
+static void
+take_conn (TsSimRelation *rel, TsSimConn *conn)
+{
+  hang_up (rel);
+  rel->conn = conn;
+  rel->reader = ts_frame_reader_new ();
+  rel->sent_frames = 0;
+}
+
+static void
+connect_peer (TsSimRelation *rel)
+{
+  TsWorld *world = world_of (rel);
+  TsSimHost *peer = ts_sim_host (world, rel->vm->replica);
+  gint index = ts_topology_link_between (world->topology, rel->host->spec->site, peer->spec->site);
+  TsSimLink *link = g_ptr_array_index (world->links, (guint) index);
+  guint from = ts_topology_link (world->topology, (guint) index)->site[0] == rel->host->spec->site
+                   ? 0
+                   : 1;
+  take_conn (rel, ts_sim_link_connect (link, from, &conn_events, rel, ts_sim_host_accept, peer));
+}
+
+void
+ts_sim_relation_adopt (TsSimRelation *rel, TsSimConn *conn, GBytes *first)
+{
+  take_conn (rel, conn);
+  ts_sim_conn_set_events (conn, &conn_events, rel);
+  conn_connected (conn, rel);
+  conn_message (conn, first, rel);
+}
+
+static void
+send_frame (TsSimRelation *rel, TsAction *action)
+{
+  if (!rel->conn)
+    return;
+  TsFrame *frame = &action->frame;
+  frame->sequence = ++rel->sent_frames;
+  if (action->source == TS_SOURCE_LOG)
+    frame->payload = ts_sim_spool_slice (rel->spool, frame->set, frame->disk, frame->offset_bytes,
+                                         action->len_bytes);
+  else if (action->source == TS_SOURCE_DISK) {
+    TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (rel->disks, frame->disk));
+    guint8 *data = g_malloc (action->len_bytes);
+    disk->ops->read (disk, frame->offset_bytes, data, action->len_bytes, NULL);
+    frame->payload = g_bytes_new_take (data, action->len_bytes);
+  }
+  g_autoptr (GBytes) bytes = ts_frame_encode (frame, action->compress);
+  if (rel->sender)
+    ts_traffic_count (&rel->traffic, frame->set, g_bytes_get_size (bytes));
+  ts_sim_conn_send (rel->conn, bytes);
+}
+
+/* --- actions ---------------------------------------------------------------------------------- */
+
+static void
+keep_image (TsSimRelation *rel, guint64 set)
+{
+  TsSimImage *image = g_new0 (TsSimImage, 1);
+  image->set = set;
+  image->instant_us = now_us (rel);
+  image->disks = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_sim_disk_free);
+  for (guint i = 0; i < rel->disks->len; i++)
+    g_ptr_array_add (image->disks, ts_sim_disk_snapshot (g_ptr_array_index (rel->disks, i)));
+  g_queue_push_tail (&rel->vm->images, image);
+}
+
+static void
+cut (TsSimRelation *rel, const TsAction *action)
+{
+  Work *work = work_of (rel, action);
+  g_autoptr (GError) error = NULL;
+  work->instant_us = now_us (rel);
+  guint64 bytes = 0;
+  if (ts_sim_tracker_cut (rel->tracker, action->set, (guint32) (work->instant_us / TS_S), rel->spool,
+                          work->logs, &error)) {
+    keep_image (rel, action->set);
+    bytes = ts_sim_spool_set_bytes (rel->spool, action->set);
+  } else {
+    work->ok = FALSE;
+    work->reason = g_strdup (error->message);
+  }
+  post (rel, work, TS_SIM_CUT_US + ts_sim_disk_us (bytes));
+}
+
+static void
+perform (TsSimRelation *rel, TsAction *action)
+{
+  gsize len = action->payload ? g_bytes_get_size (action->payload) : 0;
+  gint64 *storage = &rel->storage_free_us;
+  switch (action->kind) {
+  case TS_ACTION_REPORT:
+    ts_traffic_annotate (&rel->traffic, action->record);
+    ts_sim_report (world_of (rel), g_steal_pointer (&action->record));
+    break;
+  case TS_ACTION_PERSIST:
+    g_clear_pointer (&rel->persisted, g_bytes_unref);
+    rel->persisted = g_steal_pointer (&action->payload);
+    break;
+  case TS_ACTION_CONNECT:
+    connect_peer (rel);
+    break;
+  case TS_ACTION_DISCONNECT:
+    hang_up (rel);
+    break;
+  case TS_ACTION_SEND:
+    send_frame (rel, action);
+    break;
+  case TS_ACTION_TRACK:
+    ts_sim_tracker_start (rel->tracker);
+    post (rel, work_of (rel, action), TS_SIM_TRACK_US);
+    break;
+  case TS_ACTION_UNTRACK:
+    ts_sim_tracker_stop (rel->tracker);
+    break;
+  case TS_ACTION_MAP:
+    post (rel, work_of (rel, action), TS_SIM_STORE_US);
+    break;
+  case TS_ACTION_CUT:
+    cut (rel, action);
+    break;
+  case TS_ACTION_DELETE_SET:
+    ts_sim_spool_delete (rel->spool, action->set);
+    break;
+  case TS_ACTION_LOCK: /* ts_state_allows says so; there is no other way to switch a VM on */
+    break;
+  case TS_ACTION_CREATE:
+    post_serial (rel, work_of (rel, action), storage, TS_SIM_BRANCH_US);
+    break;
+  case TS_ACTION_WRITE:
+  case TS_ACTION_STORE:
+    post_serial (rel, work_of (rel, action), storage, TS_SIM_STORE_US + ts_sim_disk_us (len));
+    break;
+  case TS_ACTION_FLUSH:
+  case TS_ACTION_SEAL:
+    post_serial (rel, work_of (rel, action), storage, TS_SIM_SYNC_US);
+    break;
+  case TS_ACTION_DROP:
+    ts_sim_spool_drop_after (rel->spool, action->set);
+    break;
+  case TS_ACTION_APPLY:
+    post_serial (rel, work_of (rel, action), &rel->apply_free_us,
+                 TS_SIM_APPLY_US
+                     + ts_sim_disk_us (2 * ts_sim_spool_set_bytes (rel->spool, action->set)));
+    break;
+  case TS_ACTION_BRANCH:
+    post (rel, work_of (rel, action), TS_SIM_BRANCH_US);
+    break;
+  case TS_ACTION_MERGE: {
+    guint64 bytes = 0;
+    for (guint i = 0; i < rel->overlays->len; i++)
+      bytes += ts_sim_disk_dirty_bytes (g_ptr_array_index (rel->overlays, i));
+    post (rel, work_of (rel, action), TS_SIM_MERGE_US + ts_sim_disk_us (bytes));
+    break;
+  }
+  case TS_ACTION_POWER_ON:
+    post (rel, work_of (rel, action), TS_SIM_DEFINE_US);
+    break;
+  case TS_ACTION_KINDS:
+    g_assert_not_reached ();
+  }
+}
+
+typedef struct {
+  guint64 life, timer;
+} Tick;
+
+static void
+ticked (gpointer user, gpointer data)
+{
+  TsSimRelation *rel = user;
+  Tick *tick = data;
+  if (tick->life != rel->host->life || tick->timer != rel->timer)
+    return;
+  rel->armed_us = TS_NEVER;
+  TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_TICK };
+  step (rel, &event);
+}
+
+static void
+arm (TsSimRelation *rel)
+{
+  gint64 wake_us
+      = rel->sender ? ts_sender_wake_us (rel->sender) : ts_receiver_wake_us (rel->receiver);
+  if (wake_us == rel->armed_us)
+    return;
+  rel->armed_us = wake_us;
+  rel->timer++;
+  if (wake_us == TS_NEVER)
+    return;
+  Tick *tick = g_new (Tick, 1);
+  *tick = (Tick){ rel->host->life, rel->timer };
+  ts_sim_clock_at (world_of (rel)->clock, wake_us, ticked, rel, tick, g_free);
+}
+
+static void
+step (TsSimRelation *rel, TsEvent *event)
+{
+  g_autoptr (TsActions) out = ts_actions_new ();
+  if (rel->sender)
+    ts_sender_step (rel->sender, event, out);
+  else
+    ts_receiver_step (rel->receiver, event, out);
+  for (guint i = 0; i < out->len; i++)
+    perform (rel, &g_array_index (out, TsAction, i));
+  arm (rel);
+}
+
+/* --- entry points ----------------------------------------------------------------------------- */
+
+void
+ts_sim_relation_ask (TsSimRelation *rel, TsAsk ask, gboolean planned)
+{
+  TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_ASK, .ask = { ask, planned } };
+  step (rel, &event);
+}
+
+void
+ts_sim_relation_machine (TsSimRelation *rel, gboolean on)
+{
+  TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_MACHINE, .machine = { on } };
+  step (rel, &event);
+}
+
+TsState
+ts_sim_relation_state (const TsSimRelation *rel)
+{
+  return rel->sender ? ts_sender_state (rel->sender) : ts_receiver_state (rel->receiver);
+}
+
+static TsSimRelation *
+relation_new (TsSimHost *host, TsSimVm *vm)
+{
+  TsSimRelation *rel = g_new0 (TsSimRelation, 1);
+  rel->host = host;
+  rel->vm = vm;
+  rel->spool = ts_sim_spool_new ();
+  rel->armed_us = TS_NEVER;
+  ts_traffic_init (&rel->traffic);
+  g_ptr_array_add (host->relations, rel);
+  return rel;
+}
+
+TsSimRelation *
+ts_sim_relation_new_sender (TsSimHost *host, TsSimVm *vm, const TsPolicy *policy)
+{
+  TsSimRelation *rel = relation_new (host, vm);
+  rel->disks = g_ptr_array_ref (vm->source->disks);
+  g_autofree char *name
+      = g_strdup_printf ("hrl/%s@%s", vm->spec->name, host->spec->name);
+  rel->tracker = ts_sim_tracker_new (rel->disks, host->world->topology->seed, name);
+  vm->source->tracker = rel->tracker;
+  TsSenderOptions options = { .vm = vm->spec->name, .host = host->spec->name, .policy = policy };
+  options.hello.vm = vm->spec->id;
+  g_strlcpy (options.hello.name, vm->spec->name, sizeof options.hello.name);
+  options.hello.disks = vm->spec->disks->len;
+  for (guint i = 0; i < vm->spec->disks->len; i++) {
+    const TsDiskSpec *disk = ts_vm_spec_disk (vm->spec, i);
+    options.hello.disk[i].size_bytes = disk->size_bytes;
+    g_strlcpy (options.hello.disk[i].name, disk->name, sizeof options.hello.disk[i].name);
+  }
+  rel->sender = ts_sender_new (&options);
+  ts_sim_relation_machine (rel, vm->source->on);
+  return rel;
+}
+
+TsSimRelation *
+ts_sim_relation_new_receiver (TsSimHost *host, TsSimVm *vm)
+{
+  TsSimRelation *rel = relation_new (host, vm);
+  rel->receiver = ts_receiver_new (host->spec->name);
+  return rel;
+}
+
+void
+ts_sim_relation_free (TsSimRelation *rel)
+{
+  if (!rel)
+    return;
+  if (rel->conn)
+    ts_sim_conn_vanish (rel->conn);
+  g_clear_pointer (&rel->reader, ts_frame_reader_free);
+  ts_sender_free (rel->sender);
+  ts_receiver_free (rel->receiver);
+  ts_sim_spool_free (rel->spool);
+  ts_sim_tracker_free (rel->tracker);
+  g_clear_pointer (&rel->overlays, g_ptr_array_unref);
+  g_clear_pointer (&rel->disks, g_ptr_array_unref);
+  g_clear_pointer (&rel->persisted, g_bytes_unref);
+  ts_traffic_clear (&rel->traffic);
+  g_free (rel);
+}
+
+void
+ts_sim_relation_power_loss (TsSimRelation *rel, TsRandom *random)
+{
+  if (rel->conn)
+    ts_sim_conn_vanish (rel->conn);
+  forget_conn (rel);
+  ts_sim_spool_power_loss (rel->spool);
+  if (rel->receiver && rel->disks) /* a source's disks belong to its machine */
+    for (guint i = 0; i < rel->disks->len; i++)
+      ts_sim_disk_power_loss (g_ptr_array_index (rel->disks, i), random);
+  rel->armed_us = TS_NEVER;
+  rel->timer++;
+}
+
+void
+ts_sim_relation_restore (TsSimRelation *rel)
+{
+  if (!rel->receiver) /* a primary whose host crashed: trap 13; its return is not built yet */
+    return;
+  g_autoptr (GError) error = NULL;
+  g_clear_pointer (&rel->receiver, ts_receiver_free);
+  if (rel->persisted)
+    rel->receiver = ts_receiver_restore (rel->host->spec->name, rel->persisted, &error);
+  if (error)
+    g_error ("%s", error->message); /* we wrote it ourselves */
+  if (!rel->receiver)
+    rel->receiver = ts_receiver_new (rel->host->spec->name);
+  rel->storage_free_us = rel->apply_free_us = 0;
+  arm (rel);
+}

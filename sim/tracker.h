@@ -1,0 +1,21 @@
+/* sim/tracker.h -- which blocks of a machine's disks changed since the last cut, and the cut.
+ *
+ * Twin of lab/tracker.h: bitmap tracking, as QEMU's dirty bitmaps do it (blocks of 4 KiB). */
+#pragma once
+#include "core/relation/event.h"
+#include "sim/disk.h"
+#include "sim/spool.h"
+
+typedef struct _TsSimTracker TsSimTracker;
+
+/* disks: TsSimDisk *, borrowed. seed, name: of the log ids' random stream. */
+TsSimTracker *ts_sim_tracker_new (GPtrArray *disks, guint64 seed, const char *name);
+void ts_sim_tracker_free (TsSimTracker *tracker);
+void ts_sim_tracker_start (TsSimTracker *tracker);
+void ts_sim_tracker_stop (TsSimTracker *tracker);
+/* The guest wrote here; ignored while tracking is off. */
+void ts_sim_tracker_mark (TsSimTracker *tracker, guint disk, guint64 offset_bytes, guint64 len_bytes);
+/* Puts one closed log per disk into the spool, all at this instant, and starts afresh.
+ * logs: one per disk. */
+gboolean ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 time_s, TsSimSpool *spool,
+                             TsCutLog *logs, GError **error);

@@ -1,0 +1,599 @@
+/* sim/world.c -- see world.h.  Twin of lab/world.c. */
+#include "sim/world.h"
+#include "core/base/error.h"
+#include "sim/internal.h"
+#include "sim/profile.h"
+
+static const TsSimCheck *const checks[] = {
+  &ts_sim_check_one_active_copy,        &ts_sim_check_point_is_past,
+  &ts_sim_check_point_never_moves_back, &ts_sim_check_acknowledged_survives,
+  &ts_sim_check_planned_loses_nothing,  &ts_sim_check_health_is_honest,
+};
+
+typedef struct { /* a fault that has begun; its evidence is told when it is healed, or at the end */
+  char *id;
+  guint link;
+  guint64 dropped_before, bytes_before;
+  gboolean told;
+} Fault;
+
+static void
+fault_free (gpointer data)
+{
+  Fault *fault = data;
+  g_free (fault->id);
+  g_free (fault);
+}
+
+/* --- for the other files ---------------------------------------------------------------------- */
+
+gint64
+ts_sim_now_us (const TsWorld *world)
+{
+  return ts_sim_clock_now_us (world->clock);
+}
+
+TsSimHost *
+ts_sim_host (const TsWorld *world, guint index)
+{
+  return g_ptr_array_index (world->hosts, index);
+}
+
+TsSimVm *
+ts_sim_vm (const TsWorld *world, guint index)
+{
+  return g_ptr_array_index (world->vms, index);
+}
+
+void
+ts_sim_report (TsWorld *world, TsRecord *record)
+{
+  world->observer->record (world->observer, record);
+  for (guint i = 0; i < world->vms->len; i++) {
+    TsSimVm *vm = ts_sim_vm (world, i);
+    if (vm->operation)
+      ts_operation_hear (vm->operation, record);
+  }
+  ts_record_free (record);
+}
+
+static void
+report_step (TsWorld *world, const char *id, const char *verb, const char *phase, const char *reason)
+{
+  TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "step");
+  ts_record_text (record, "id", id);
+  ts_record_text (record, "verb", verb);
+  ts_record_text (record, "phase", phase);
+  ts_sim_report (world, ts_record_text (record, "reason", reason));
+}
+
+/* --- operations on a VM ----------------------------------------------------------------------- */
+
+static void
+give (TsSimVm *vm, const TsSideOrder *order)
+{
+  TsWorld *world = vm->world;
+  TsSimHost *host = ts_sim_host (world, order->side == TS_ROLE_PRIMARY ? vm->primary : vm->replica);
+  TsOperation *operation = vm->operation;
+  ts_operation_given (operation);
+  if (!host->up) {
+    ts_operation_fail (operation, "the host does not answer");
+    return;
+  }
+  if (order->shut_down) {
+    if (vm->source->on)
+      ts_sim_machine_shut_down (vm->source);
+    else
+      ts_operation_fail (operation, "the virtual machine is not running");
+    return;
+  }
+  TsSimRelation *rel = ts_sim_host_relation (host, vm);
+  if (!rel) {
+    ts_operation_fail (operation, "there is no replica on this host");
+    return;
+  }
+  ts_sim_relation_ask (rel, order->ask, order->planned);
+}
+
+/* Gives every order that is due; ends the operation when it has ended. */
+static void
+go_on (TsSimVm *vm)
+{
+  while (vm->operation) {
+    TsSideOrder order;
+    switch (ts_operation_phase (vm->operation, &order)) {
+    case TS_OPERATION_WAITING:
+      return;
+    case TS_OPERATION_ORDER:
+      give (vm, &order);
+      break;
+    case TS_OPERATION_DONE:
+    case TS_OPERATION_FAILED: {
+      g_autoptr (TsOperation) operation = g_steal_pointer (&vm->operation);
+      gboolean refused;
+      const char *reason = ts_operation_reason (operation, &refused);
+      report_step (vm->world, ts_operation_step_id (operation), ts_operation_verb (operation),
+                   *reason == '\0' ? "done" : refused ? "refused" : "failed", reason);
+      return;
+    }
+    }
+  }
+}
+
+static void
+begin_operation (TsSimVm *vm, const TsOrder *order)
+{
+  TsWorld *world = vm->world;
+  if (vm->operation) {
+    report_step (world, order->step, ts_verb_name (order->verb), "refused",
+                 "another operation is in progress");
+    return;
+  }
+  if (order->verb == TS_DO_PROTECT) {
+    if (ts_sim_host_relation (ts_sim_host (world, vm->primary), vm)) {
+      report_step (world, order->step, ts_verb_name (order->verb), "refused",
+                   "the virtual machine is protected already");
+      return;
+    }
+    const TsPolicySpec *policy = ts_topology_policy (world->topology, (guint) order->policy);
+    vm->replica = (guint) order->host;
+    ts_sim_relation_new_sender (ts_sim_host (world, vm->primary), vm, &policy->policy);
+    TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "policy");
+    ts_record_text (record, "vm", vm->spec->name);
+    ts_record_text (record, "policy", policy->name);
+    ts_record_int (record, "frequency_us", policy->policy.frequency_us);
+    ts_sim_report (world, ts_record_int (record, "interval_us",
+                                         ts_policy_interval_us (&policy->policy)));
+  } else if (vm->replica == G_MAXUINT) {
+    report_step (world, order->step, ts_verb_name (order->verb), "refused",
+                 "the virtual machine is not protected");
+    return;
+  }
+  const char *replica = ts_sim_host (world, vm->replica)->spec->name;
+  if (order->verb == TS_DO_FAILOVER) {
+    vm->forced = !order->planned && vm->source->on;
+    g_autofree char *source = g_strdup_printf ("%s@%s", vm->spec->name, replica);
+    TsRecord *record = ts_record_new (ts_sim_now_us (world), source, "failover");
+    ts_record_text (record, "vm", vm->spec->name);
+    ts_record_text (record, "host", replica);
+    ts_record_bool (record, "planned", order->planned);
+    ts_sim_report (world, ts_record_text (record, "phase", "commanded"));
+  }
+  vm->operation = ts_operation_new (order, vm->spec->name,
+                                    ts_sim_host (world, vm->primary)->spec->name, replica);
+}
+
+/* --- other orders ----------------------------------------------------------------------------- */
+
+static TsSimMachine *
+running (TsSimVm *vm)
+{
+  return vm->copy && vm->copy->on ? vm->copy : vm->source;
+}
+
+static void
+compare (TsSimVm *vm, const TsOrder *order)
+{
+  TsWorld *world = vm->world;
+  TsSimRelation *replica
+      = vm->replica == G_MAXUINT ? NULL : ts_sim_host_relation (ts_sim_host (world, vm->replica), vm);
+  if (!replica || !replica->disks) {
+    report_step (world, order->step, "compare", "failed", "there is no replica to compare with");
+    return;
+  }
+  for (guint i = 0; i < vm->source->disks->len; i++) {
+    TsSimDisk *disk = g_ptr_array_index (vm->source->disks, i);
+    guint64 differing
+        = ts_sim_disk_differing_bytes (disk, g_ptr_array_index (replica->disks, i));
+    TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "compare");
+    ts_record_text (record, "vm", vm->spec->name);
+    ts_record_text (record, "disk", ts_vm_spec_disk (vm->spec, i)->name);
+    ts_record_bool (record, "identical", differing == 0);
+    ts_record_int (record, "differing_bytes", (gint64) differing);
+    ts_sim_report (world, ts_record_int (record, "bytes",
+                                         (gint64) ts_sim_disk_ops (disk)->size_bytes));
+  }
+  report_step (world, order->step, "compare", "done", "");
+}
+
+static void
+tell_fault (TsWorld *world, const char *id, const char *fault, const char *target, const char *mode)
+{
+  TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "fault");
+  ts_record_text (record, "id", id);
+  ts_record_text (record, "fault", fault);
+  ts_record_text (record, "target", target);
+  ts_sim_report (world, ts_record_text (record, "mode", mode));
+}
+
+static void
+tell_evidence (TsWorld *world, const char *id, const char *fault, const char *target,
+               const char *what, guint64 count)
+{
+  TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "evidence");
+  ts_record_text (record, "id", id);
+  ts_record_text (record, "fault", fault);
+  ts_record_text (record, "target", target);
+  ts_record_text (record, "what", what);
+  ts_sim_report (world, ts_record_int (record, "count", (gint64) count));
+}
+
+static guint64
+swallowed (TsWorld *world, guint link)
+{
+  TsSimLink *l = g_ptr_array_index (world->links, link);
+  return ts_sim_link_shaper (l, 0)->counters.dropped_blackhole
+         + ts_sim_link_shaper (l, 1)->counters.dropped_blackhole;
+}
+
+static void
+tell_link_evidence (TsWorld *world, guint link)
+{
+  for (guint i = 0; i < world->faults->len; i++) {
+    Fault *fault = g_ptr_array_index (world->faults, i);
+    if (fault->told || fault->link != link)
+      continue;
+    fault->told = TRUE;
+    tell_evidence (world, fault->id, "link", ts_topology_link (world->topology, link)->name,
+                   "packets swallowed", swallowed (world, link) - fault->dropped_before);
+  }
+}
+
+static void
+set_link (TsWorld *world, const TsOrder *order)
+{
+  guint link = (guint) order->link;
+  const char *name = ts_topology_link (world->topology, link)->name;
+  tell_link_evidence (world, link); /* of the fault that this one ends */
+  if (order->link_mode != TS_LINK_UP) {
+    Fault *fault = g_new0 (Fault, 1);
+    fault->id = g_strdup (order->step);
+    fault->link = link;
+    fault->dropped_before = swallowed (world, link);
+    g_ptr_array_add (world->faults, fault);
+  }
+  ts_sim_link_set_mode (g_ptr_array_index (world->links, link), order->link_mode);
+  tell_fault (world, order->step, "link", name, ts_link_mode_name (order->link_mode));
+  report_step (world, order->step, "link", "done", "");
+}
+
+void
+ts_sim_world_power (TsWorld *world, guint site, gboolean on)
+{
+  for (guint i = 0; i < world->hosts->len; i++) {
+    TsSimHost *host = ts_sim_host (world, i);
+    if (host->spec->site != site)
+      continue;
+    if (on)
+      ts_sim_host_power_on (host);
+    else
+      ts_sim_host_power_loss (host);
+  }
+}
+
+static void
+site_down (TsWorld *world, const TsOrder *order)
+{
+  guint died = 0;
+  const char *name = ts_topology_site (world->topology, (guint) order->site)->name;
+  tell_fault (world, order->step, "site_down", name, "power");
+  for (guint i = 0; i < world->hosts->len; i++) {
+    TsSimHost *host = ts_sim_host (world, i);
+    if (host->spec->site == (guint) order->site)
+      died += ts_sim_host_power_loss (host);
+  }
+  tell_evidence (world, order->step, "site_down", name, "hosts and machines gone", died);
+  report_step (world, order->step, "site_down", "done", "");
+}
+
+/* --- the service probe ------------------------------------------------------------------------ */
+
+typedef struct {
+  guint64 number;
+  TsSimMachine *asked;
+} Question;
+
+static void
+report_probe (TsSimVm *vm, TsSimMachine *machine)
+{
+  TsWorld *world = vm->world;
+  gboolean up = vm->probe.state == TS_PROBE_UP;
+  TsRecord *record = ts_record_new (ts_sim_now_us (world), "probe", "probe");
+  ts_record_text (record, "vm", vm->spec->name);
+  ts_record_text (record, "host", machine->host->spec->name);
+  ts_sim_report (world, ts_record_bool (record, "up", up));
+  if (!up || !machine->is_copy)
+    return;
+  TsSimRelation *rel = ts_sim_host_relation (machine->host, vm);
+  g_autofree char *source = g_strdup_printf ("%s@%s", vm->spec->name, machine->host->spec->name);
+  record = ts_record_new (ts_sim_now_us (world), source, "failover");
+  ts_record_text (record, "vm", vm->spec->name);
+  ts_record_text (record, "host", machine->host->spec->name);
+  ts_record_text (record, "phase", "serving");
+  ts_record_int (record, "set", (gint64) ts_receiver_stored_set (rel->receiver));
+  ts_sim_report (world, ts_record_int (record, "instant_us", ts_receiver_point_us (rel->receiver)));
+}
+
+static void
+answered (gpointer user, gpointer data)
+{
+  TsSimVm *vm = user;
+  Question *question = data;
+  if (vm->service == question->asked && question->asked->ready
+      && ts_probe_answer (&vm->probe, question->number))
+    report_probe (vm, question->asked);
+}
+
+static void
+probe_tick (gpointer user, gpointer data)
+{
+  TsSimVm *vm = user;
+  TsWorld *world = vm->world;
+  gint64 now_us = ts_sim_now_us (world);
+  if (world->finished)
+    return;
+  Question *question = g_new0 (Question, 1);
+  question->asked = vm->service;
+  if (ts_probe_tick (&vm->probe, now_us, &question->number))
+    report_probe (vm, vm->service);
+  if (vm->service->ready)
+    ts_sim_clock_at (world->clock, now_us + TS_SIM_PROBE_US, answered, vm, question, g_free);
+  else
+    g_free (question);
+  ts_sim_clock_at (world->clock, vm->probe.next_us, probe_tick, vm, NULL, NULL);
+}
+
+/* --- the table of calls ----------------------------------------------------------------------- */
+
+static char *
+sim_refusal (const TsTopology *topology, const GPtrArray *orders)
+{
+  for (guint i = 0; i < orders->len; i++) {
+    const TsOrder *order = g_ptr_array_index (orders, i);
+    if (order->verb != TS_DO_PROTECT)
+      continue;
+    guint from = ts_topology_host (topology, ts_topology_vm (topology, (guint) order->vm)->host)->site;
+    guint to = ts_topology_host (topology, (guint) order->host)->site;
+    if (ts_topology_link_between (topology, from, to) < 0)
+      return g_strdup_printf ("step %s: no link joins the sites %s and %s", order->step,
+                              ts_topology_site (topology, from)->name,
+                              ts_topology_site (topology, to)->name);
+  }
+  return NULL;
+}
+
+static void
+image_free (gpointer data)
+{
+  TsSimImage *image = data;
+  g_ptr_array_unref (image->disks);
+  g_free (image);
+}
+
+static void
+vm_free (gpointer data)
+{
+  TsSimVm *vm = data;
+  g_queue_clear_full (&vm->images, image_free);
+  ts_operation_free (vm->operation);
+  ts_sim_machine_free (vm->copy);
+  ts_sim_machine_free (vm->source);
+  g_free (vm);
+}
+
+static void
+sim_free (TsWorld *world)
+{
+  if (!world)
+    return;
+  ts_sim_clock_free (world->clock); /* first: nothing of it may be called any more */
+  g_ptr_array_unref (world->hosts);
+  g_ptr_array_unref (world->vms);
+  g_ptr_array_unref (world->links);
+  g_ptr_array_unref (world->faults);
+  g_array_unref (world->breached);
+  g_free (world);
+}
+
+/* Looks at every invariant; a breach is told when it begins. */
+static void
+look (TsWorld *world)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (checks); i++) {
+    gboolean *breached = &g_array_index (world->breached, gboolean, i);
+    if (*breached)
+      continue;
+    g_autofree char *detail = checks[i]->look (world);
+    if (!detail)
+      continue;
+    *breached = TRUE;
+    TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "invariant");
+    ts_record_text (record, "name", checks[i]->name);
+    ts_record_bool (record, "holds", FALSE);
+    ts_sim_report (world, ts_record_text (record, "detail", detail));
+  }
+}
+
+static gboolean
+sim_step (TsWorld *world, gint64 until_us)
+{
+  if (!ts_sim_clock_step (world->clock, until_us))
+    return FALSE;
+  for (guint i = 0; i < world->vms->len; i++)
+    go_on (ts_sim_vm (world, i));
+  look (world);
+  return TRUE;
+}
+
+static gboolean
+all_ready (TsWorld *world)
+{
+  for (guint i = 0; i < world->vms->len; i++)
+    if (!ts_sim_vm (world, i)->source->ready)
+      return FALSE;
+  return TRUE;
+}
+
+static TsWorld *
+sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver *observer,
+           GError **error)
+{
+  TsWorld *world = g_new0 (TsWorld, 1);
+  world->topology = topology;
+  world->observer = observer;
+  world->clock = ts_sim_clock_new ();
+  world->links = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_sim_link_free);
+  world->hosts = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_sim_host_free);
+  world->vms = g_ptr_array_new_with_free_func (vm_free);
+  world->faults = g_ptr_array_new_with_free_func (fault_free);
+  world->breached = g_array_new (FALSE, TRUE, sizeof (gboolean));
+  g_array_set_size (world->breached, G_N_ELEMENTS (checks));
+  for (guint i = 0; i < topology->links->len; i++) {
+    const TsLinkSpec *spec = ts_topology_link (topology, i);
+    g_ptr_array_add (world->links,
+                     ts_sim_link_new (world->clock, spec, topology->seed,
+                                      ts_topology_site (topology, spec->site[0])->name,
+                                      ts_topology_site (topology, spec->site[1])->name));
+  }
+  for (guint i = 0; i < topology->hosts->len; i++)
+    g_ptr_array_add (world->hosts, ts_sim_host_new (world, i));
+  for (guint i = 0; i < topology->vms->len; i++) {
+    TsSimVm *vm = g_new0 (TsSimVm, 1);
+    g_ptr_array_add (world->vms, vm);
+    vm->world = world;
+    vm->index = i;
+    vm->spec = ts_topology_vm (topology, i);
+    vm->primary = vm->spec->host;
+    vm->replica = G_MAXUINT;
+    vm->newest_point_us = -1;
+    g_queue_init (&vm->images);
+    vm->source = ts_sim_machine_new (vm, ts_sim_host (world, vm->primary), NULL);
+    vm->service = vm->source;
+    ts_sim_machine_power_on (vm->source, "boot");
+    ts_probe_init (&vm->probe, 0);
+    ts_sim_clock_at (world->clock, 0, probe_tick, vm, NULL, NULL);
+  }
+  while (!all_ready (world) && sim_step (world, TS_MIN)) {
+  }
+  for (guint i = 0; i < world->vms->len; i++)
+    ts_sim_workload_start (ts_sim_vm (world, i)->source);
+  return world;
+}
+
+static gint64
+sim_now_us (TsWorld *world)
+{
+  return ts_sim_now_us (world);
+}
+
+static gboolean
+sim_order (TsWorld *world, const TsOrder *order, GError **error)
+{
+  TsSimVm *vm = order->vm >= 0 ? ts_sim_vm (world, (guint) order->vm) : NULL;
+  if (ts_operation_is (order->verb)) {
+    begin_operation (vm, order);
+    go_on (vm);
+    look (world);
+    return TRUE;
+  }
+  switch ((int) order->verb) { /* the rest of them */
+  case TS_DO_WORKLOAD_START:
+    ts_sim_workload_start (running (vm));
+    report_step (world, order->step, ts_verb_name (order->verb), "done", "");
+    break;
+  case TS_DO_WORKLOAD_STOP:
+    ts_sim_workload_stop (running (vm));
+    report_step (world, order->step, ts_verb_name (order->verb), "done", "");
+    break;
+  case TS_DO_COMPARE:
+    compare (vm, order);
+    break;
+  case TS_DO_LINK:
+    set_link (world, order);
+    break;
+  case TS_DO_SITE_DOWN:
+    site_down (world, order);
+    break;
+  default:
+    return ts_throw (error, TS_ERROR_INTERNAL, "the simulator does not know order %d", order->verb);
+  }
+  look (world);
+  return TRUE;
+}
+
+static gboolean
+sim_run_until (TsWorld *world, gint64 t_us, GError **error)
+{
+  world->observer->stop = FALSE;
+  while (!world->observer->stop && sim_step (world, t_us)) {
+  }
+  world->observer->stop = FALSE;
+  return TRUE;
+}
+
+static void
+tell_traffic (TsWorld *world, guint index)
+{
+  const TsLinkSpec *spec = ts_topology_link (world->topology, index);
+  for (guint d = 0; d < 2; d++) {
+    const TsShaperCounters *c
+        = &ts_sim_link_shaper (g_ptr_array_index (world->links, index), d)->counters;
+    TsRecord *record = ts_record_new (ts_sim_now_us (world), spec->name, "traffic");
+    ts_record_text (record, "link", spec->name);
+    ts_record_text (record, "from", ts_topology_site (world->topology, spec->site[d])->name);
+    ts_record_text (record, "to", ts_topology_site (world->topology, spec->site[1 - d])->name);
+    ts_record_int (record, "packets", (gint64) c->packets);
+    ts_record_int (record, "bytes", (gint64) c->bytes);
+    ts_record_int (record, "dropped_queue", (gint64) c->dropped_queue);
+    ts_record_int (record, "dropped_loss", (gint64) c->dropped_loss);
+    ts_sim_report (world,
+                   ts_record_int (record, "dropped_blackhole", (gint64) c->dropped_blackhole));
+  }
+}
+
+static gboolean
+sim_finish (TsWorld *world, GError **error)
+{
+  if (world->finished)
+    return TRUE;
+  world->finished = TRUE;
+  for (guint i = 0; i < world->vms->len; i++)
+    ts_sim_workload_stop (running (ts_sim_vm (world, i)));
+  for (guint i = 0; i < world->links->len; i++) {
+    tell_link_evidence (world, i);
+    tell_traffic (world, i);
+  }
+  look (world);
+  for (guint i = 0; i < G_N_ELEMENTS (checks); i++) {
+    if (g_array_index (world->breached, gboolean, i))
+      continue;
+    TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "invariant");
+    ts_record_text (record, "name", checks[i]->name);
+    ts_record_bool (record, "holds", TRUE);
+    ts_sim_report (world, ts_record_text (record, "detail", ""));
+  }
+  return TRUE;
+}
+
+guint64
+ts_sim_world_events (const TsWorld *world)
+{
+  return ts_sim_clock_calls (world->clock);
+}
+
+static const TsWorldOps sim_ops = {
+  .name = "sim",
+  .refusal = sim_refusal,
+  .start = sim_start,
+  .now_us = sim_now_us,
+  .order = sim_order,
+  .run_until = sim_run_until,
+  .finish = sim_finish,
+  .free = sim_free,
+};
+
+const TsWorldOps *
+ts_sim_world_ops (void)
+{
+  return &sim_ops;
+}
