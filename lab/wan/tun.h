@@ -1,0 +1,15 @@
+/* lab/wan/tun.h -- a TUN device in somebody else's network namespace. */
+#pragma once
+#include <glib.h>
+#include <sys/types.h>
+
+#define TS_TUN_NAME "wan0"
+/* Packets that wait for us to be scheduled; the shaper's queue is the one that is meant to be full.
+ */
+#define TS_TUN_QUEUE_PACKETS 5000
+
+/* Makes the device in the namespace of process site, with address (IPv4), a route to peer, and mtu,
+ * and brings it up.  Returns its descriptor, one IP packet per read and write, non-blocking; -1 on
+ * failure. The device goes when it is closed.  To be called by a process with one thread (it
+ * forks). */
+int ts_tun_make (pid_t site, const char *address, const char *peer, guint mtu, GError **error);
