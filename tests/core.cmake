@@ -1,4 +1,18 @@
 # Tests of core/.
+# base
+ts_test(test-units LIBS ts_core)
+ts_test(test-random LIBS ts_core)
+ts_test(test-guid LIBS ts_core)
+ts_test(test-record LIBS ts_core)
+# what a world is made of
+ts_test(test-topology LIBS ts_core)
+ts_test(test-policy LIBS ts_core)
+# disks and the logs that change them
+ts_test(test-extents LIBS ts_core)
+ts_test(test-apply LIBS ts_core)
+ts_test(test-hrl LIBS ts_core)
 # what crosses the wire
 ts_test(test-frame LIBS ts_core PkgConfig::ZSTD PkgConfig::XXHASH)
 ts_test(test-wire LIBS ts_core)
+# when a packet arrives
+ts_test(test-shaper LIBS ts_core)
