@@ -154,7 +154,7 @@ gboolean
 ts_parse_share (const char *text, guint32 *ppm, GError **error)
 {
   guint64 value;
-  if (!parse (text, "share", shares, G_N_ELEMENTS (shares), G_MAXUINT32, &value, error))
+  if (!parse (text, "share", shares, G_N_ELEMENTS (shares), G_MAXUINT64, &value, error))
     return FALSE;
   if (value > 1000000)
     return refuse (text, "is more than 100%", error);

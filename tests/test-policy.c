@@ -1,0 +1,79 @@
+/* The replication policy's ranges and defaults. */
+#include "core/base/error.h"
+#include "core/base/units.h"
+#include "core/relation/policy.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const struct row {
+  const char *name;
+  TsPolicy policy;
+  gint64 interval_us; /* 0: refused */
+  const char *says;
+} rows[] = {
+    {"30 s", {30 * TS_S, 1, TS_AUTH_CERTIFICATE, TRUE}, 30 * TS_S, NULL},
+    {"5 min", {300 * TS_S, 1, TS_AUTH_KERBEROS, FALSE}, 300 * TS_S, NULL},
+    {"15 min", {900 * TS_S, 1, TS_AUTH_KERBEROS, TRUE}, 900 * TS_S, NULL},
+    {"a lab in a hurry", {30 * TS_S, 10, TS_AUTH_CERTIFICATE, TRUE}, 3 * TS_S, NULL},
+    {"the greatest hurry", {30 * TS_S, 1000, TS_AUTH_CERTIFICATE, TRUE}, 30 * TS_MS, NULL},
+    {"10 s",
+     {10 * TS_S, 1, TS_AUTH_CERTIFICATE, TRUE},
+     0,
+     "frequency is 10 s: it can be 30s, 5m or 15m"},
+    {"no time", {0, 1, TS_AUTH_CERTIFICATE, TRUE}, 0, "frequency is 0 us"},
+    {"a microsecond off", {30 * TS_S + 1, 1, TS_AUTH_CERTIFICATE, TRUE}, 0, "frequency"},
+    {"backwards", {-30 * TS_S, 1, TS_AUTH_CERTIFICATE, TRUE}, 0, "frequency is -30 s"},
+    {"no scale",
+     {30 * TS_S, 0, TS_AUTH_CERTIFICATE, TRUE},
+     0,
+     "time_scale is 0: it can be 1 to 1000"},
+    {"too great a hurry", {30 * TS_S, 1001, TS_AUTH_CERTIFICATE, TRUE}, 0, "time_scale is 1001"},
+    {"no authentication", {30 * TS_S, 1, (TsAuthentication)0, TRUE}, 0, "authentication is 0"},
+    {"unknown authentication", {30 * TS_S, 1, (TsAuthentication)3, TRUE}, 0, "authentication is 3"},
+};
+
+static void
+check (void **state)
+{
+  const struct row *row = *state;
+  g_autoptr (GError) error = NULL;
+  gboolean ok = ts_policy_check (&row->policy, &error);
+  if (row->interval_us) {
+    assert_true (ok);
+    assert_int_equal (ts_policy_interval_us (&row->policy), row->interval_us);
+    return;
+  }
+  assert_false (ok);
+  assert_true (g_error_matches (error, TS_ERROR, TS_ERROR_ARGUMENT));
+  if (!strstr (error->message, row->says))
+    fail_msg ("\"%s\" does not say \"%s\"", error->message, row->says);
+}
+
+static void
+defaults_are_published_and_valid (void **state)
+{
+  TsPolicy policy;
+  memset (&policy, 0xff, sizeof policy);
+  ts_policy_init (&policy);
+  assert_int_equal (policy.frequency_us, 300 * TS_S);
+  assert_int_equal (policy.time_scale, 1);
+  assert_int_equal (policy.authentication, TS_AUTH_CERTIFICATE);
+  assert_true (policy.compression);
+  assert_true (ts_policy_check (&policy, NULL));
+}
+
+int
+main (void)
+{
+  struct CMUnitTest tests[1 + G_N_ELEMENTS (rows)] = {
+      cmocka_unit_test (defaults_are_published_and_valid),
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    tests[1 + i] = (struct CMUnitTest){
+        .name = rows[i].name, .test_func = check, .initial_state = (void *)&rows[i]};
+  return cmocka_run_group_tests_name ("policy", tests, NULL, NULL);
+}
