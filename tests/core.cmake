@@ -11,8 +11,16 @@ ts_test(test-policy LIBS ts_core)
 ts_test(test-extents LIBS ts_core)
 ts_test(test-apply LIBS ts_core)
 ts_test(test-hrl LIBS ts_core)
+ts_fuzz(fuzz-hrl ts_core)
 # what crosses the wire
 ts_test(test-frame LIBS ts_core PkgConfig::ZSTD PkgConfig::XXHASH)
 ts_test(test-wire LIBS ts_core)
 # when a packet arrives
 ts_test(test-shaper LIBS ts_core)
+# the relation: states, health, both machines; operations and probe
+ts_test(test-state LIBS ts_core)
+ts_test(test-health LIBS ts_core)
+ts_test(test-sender LIBS ts_core)
+ts_test(test-receiver LIBS ts_core)
+ts_test(test-operation LIBS ts_core)
+ts_test(test-probe LIBS ts_core)

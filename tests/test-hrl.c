@@ -504,6 +504,7 @@ a_blank_behind_the_cookie_is_read (void **state)
   log->data[7] = ' ';
   sign_header (log);
   g_autoptr (TsHrl) hrl = accepted (log);
+  assert_int_equal (ts_hrl_count (hrl), 1);
   log->data[7] = 'x';
   sign_header (log);
   refused (log->data, log->len, "msctlog");
@@ -515,21 +516,23 @@ a_blank_behind_the_cookie_is_read (void **state)
 static void
 cut_off_anywhere_it_is_refused (void **state)
 {
-  g_autoptr (GByteArray) log = sample_log (130);
+  g_autoptr (GByteArray) log = sample_log (4), longer = sample_log (130);
   for (gsize len = 0; len < log->len; len++)
     refused (log->data, len, NULL);
-  refused (log->data, log->len - 1, "bytes long, and should be");
+  for (gsize len = 0; len < longer->len; len += 256) /* every border between its parts is one */
+    refused (longer->data, len, "bytes");
+  refused (longer->data, longer->len - 1, "bytes long, and should be");
 }
 
 static void
 longer_than_it_says_it_is_refused (void **state)
 {
   g_autoptr (GByteArray) log = sample_log (3);
+  g_autoptr (GByteArray) twice = sample_log (3);
+  g_byte_array_append (twice, log->data, twice->len);
+  refused (twice->data, twice->len, "bytes long, and should be");
   g_byte_array_append (log, (const guint8 *)"", 1);
   refused (log->data, log->len, "bytes long, and should be");
-  g_autoptr (GByteArray) twice = sample_log (3);
-  g_byte_array_append (twice, twice->data, twice->len);
-  refused (twice->data, twice->len, "bytes long, and should be");
 }
 
 static void
@@ -544,6 +547,7 @@ with_any_byte_changed_it_is_refused (void **state)
       log->data[at] ^= flips[i];
     }
   g_autoptr (TsHrl) hrl = accepted (log);
+  assert_int_equal (ts_hrl_count (hrl), 4); /* it was only those bytes */
 }
 
 /* Each breaks a log of 130 writes whose checksums are then made right again.  LAST: where its last
