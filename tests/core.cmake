@@ -24,3 +24,5 @@ ts_test(test-sender LIBS ts_core)
 ts_test(test-receiver LIBS ts_core)
 ts_test(test-operation LIBS ts_core)
 ts_test(test-probe LIBS ts_core)
+# what must not compile
+include(banned.cmake)

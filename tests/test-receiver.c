@@ -1,0 +1,381 @@
+/* tests/test-receiver.c -- the replica's side, one event at a time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/units.h"
+#include "core/relation/receiver.h"
+
+typedef struct {
+  TsReceiver *receiver;
+  TsActions *out;
+  gint64 now_us;
+} Bench;
+
+static void
+step (Bench *b, TsEvent event)
+{
+  event.now_us = b->now_us;
+  g_array_set_size (b->out, 0);
+  ts_receiver_step (b->receiver, &event, b->out);
+}
+
+static TsAction *
+find (Bench *b, TsActionKind kind)
+{
+  for (guint i = 0; i < b->out->len; i++)
+    if (g_array_index (b->out, TsAction, i).kind == kind)
+      return &g_array_index (b->out, TsAction, i);
+  return NULL;
+}
+
+static int
+setup (void **state)
+{
+  Bench *b = g_new0 (Bench, 1);
+  b->receiver = ts_receiver_new ("b");
+  b->out = ts_actions_new ();
+  *state = b;
+  return 0;
+}
+
+static int
+teardown (void **state)
+{
+  Bench *b = *state;
+  ts_receiver_free (b->receiver);
+  ts_actions_free (b->out);
+  g_free (b);
+  return 0;
+}
+
+static void
+frame (Bench *b, TsFrame f)
+{
+  step (b, (TsEvent){.kind = TS_EVENT_FRAME, .frame = {&f}});
+  ts_frame_clear (&f);
+}
+
+static void
+done_set (Bench *b, TsActionKind action, guint64 set, gboolean ok, const TsManifest *sealed)
+{
+  TsEvent event = {.kind = TS_EVENT_DONE};
+  event.done.action = action;
+  event.done.set = set;
+  event.done.ok = ok;
+  event.done.code = TS_ERROR_FORMAT;
+  event.done.reason = "it is broken";
+  event.done.sealed = sealed;
+  step (b, event);
+}
+
+static void
+ask (Bench *b, TsAsk what)
+{
+  step (b, (TsEvent){.kind = TS_EVENT_ASK, .ask = {what, FALSE}});
+}
+
+static TsHello
+hello_of (guint8 vm)
+{
+  TsHello hello = {.disks = 1, .interval_us = (guint64)(30 * TS_S)};
+  hello.vm.bytes[0] = vm;
+  g_strlcpy (hello.name, "app", sizeof hello.name);
+  hello.disk[0].size_bytes = TS_MIB;
+  g_strlcpy (hello.disk[0].name, "system", sizeof hello.disk[0].name);
+  return hello;
+}
+
+static void
+connect_with (Bench *b, guint8 vm)
+{
+  TsHello hello = hello_of (vm);
+  step (b, (TsEvent){.kind = TS_EVENT_CONNECTED});
+  frame (b, (TsFrame){.kind = TS_FRAME_HELLO, .payload = ts_hello_pack (&hello)});
+}
+
+static TsManifest
+manifest_of (guint8 id, guint8 previous)
+{
+  TsManifest m = {
+      .instant_us = id * TS_S, .kind = id == 1 ? TS_SET_INITIAL : TS_SET_REGULAR, .disks = 1};
+  m.disk[0].log_bytes = 100;
+  m.disk[0].data_bytes = 10;
+  m.disk[0].unique.bytes[0] = id;
+  m.disk[0].previous.bytes[0] = previous;
+  return m;
+}
+
+static void
+log_and_end (Bench *b, guint64 set, const TsManifest *m)
+{
+  guint8 log[100] = {0};
+  frame (b, (TsFrame){.kind = TS_FRAME_LOG, .set = set, .payload = g_bytes_new (log, 100)});
+  assert_non_null (find (b, TS_ACTION_STORE));
+  frame (b, (TsFrame){.kind = TS_FRAME_SET_END, .set = set, .payload = ts_manifest_pack (m)});
+}
+
+/* Created, copied, set 1 stored and applied. */
+static void
+replicating (Bench *b)
+{
+  connect_with (b, 7);
+  assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_INITIAL);
+  assert_non_null (find (b, TS_ACTION_CREATE));
+  done_set (b, TS_ACTION_CREATE, 0, TRUE, NULL);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.kind, TS_FRAME_WELCOME);
+  guint8 block[4096] = {1};
+  frame (b, (TsFrame){.kind = TS_FRAME_COPY, .payload = g_bytes_new (block, sizeof block)});
+  assert_non_null (find (b, TS_ACTION_WRITE));
+  frame (b, (TsFrame){.kind = TS_FRAME_COPY_END});
+  assert_non_null (find (b, TS_ACTION_FLUSH));
+  done_set (b, TS_ACTION_FLUSH, 0, TRUE, NULL);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.value, TS_ACK_COPY_END);
+  TsManifest m = manifest_of (1, 0);
+  log_and_end (b, 1, &m);
+  assert_int_equal (find (b, TS_ACTION_SEAL)->set, 1);
+  done_set (b, TS_ACTION_SEAL, 1, TRUE, &m);
+  assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_INITIAL);
+  assert_int_equal (ts_receiver_point_us (b->receiver),
+                    -1); /* a copy of no instant: no point yet */
+  done_set (b, TS_ACTION_APPLY, 1, TRUE, NULL);
+  assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_REPLICATING);
+  assert_int_equal (ts_receiver_point_us (b->receiver), TS_S);
+}
+
+static void
+initial_replication (void **state)
+{
+  replicating (*state);
+}
+
+static void
+persists_before_it_acknowledges (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  TsManifest m = manifest_of (2, 1);
+  log_and_end (b, 2, &m);
+  done_set (b, TS_ACTION_SEAL, 2, TRUE, &m);
+  gboolean persisted = FALSE;
+  for (guint i = 0; i < b->out->len; i++) {
+    TsAction *a = &g_array_index (b->out, TsAction, i);
+    persisted |= a->kind == TS_ACTION_PERSIST;
+    if (a->kind == TS_ACTION_SEND)
+      assert_true (persisted && a->frame.value == TS_ACK_STORED);
+  }
+  assert_true (persisted);
+}
+
+static void
+an_out_of_sequence_log_is_refused (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  TsManifest m = manifest_of (2, 9); /* claims another predecessor */
+  log_and_end (b, 2, &m);
+  done_set (b, TS_ACTION_SEAL, 2, TRUE, &m);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.kind, TS_FRAME_REFUSE);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.value, TS_REFUSE_SEQUENCE);
+  assert_int_equal (find (b, TS_ACTION_DROP)->set, 1);
+  assert_null (find (b, TS_ACTION_APPLY));
+}
+
+static void
+a_damaged_log_is_asked_for_again (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  TsManifest m = manifest_of (2, 1);
+  log_and_end (b, 2, &m);
+  done_set (b, TS_ACTION_SEAL, 2, FALSE, NULL);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.value, TS_REFUSE_LOG);
+  assert_null (find (b, TS_ACTION_APPLY));
+  connect_with (b, 7);
+  TsAction *welcome = find (b, TS_ACTION_SEND);
+  assert_int_equal (welcome->frame.kind, TS_FRAME_WELCOME);
+  assert_int_equal (welcome->frame.set, 1);
+  assert_int_equal (welcome->frame.offset_bytes, 0);
+}
+
+static void
+a_log_that_is_not_the_announced_one_is_refused (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  TsManifest announced = manifest_of (2, 1), stored = manifest_of (3, 1);
+  log_and_end (b, 2, &announced);
+  done_set (b, TS_ACTION_SEAL, 2, TRUE, &stored);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.value, TS_REFUSE_LOG);
+}
+
+static void
+a_gap_in_a_log_breaks_the_connection (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  guint8 log[8] = {0};
+  frame (b,
+         (TsFrame){
+             .kind = TS_FRAME_LOG, .set = 2, .offset_bytes = 8, .payload = g_bytes_new (log, 8)});
+  assert_non_null (find (b, TS_ACTION_DISCONNECT));
+  assert_null (find (b, TS_ACTION_STORE));
+}
+
+static void
+a_copy_past_the_end_of_the_disk_breaks_the_connection (void **state)
+{
+  Bench *b = *state;
+  connect_with (b, 7);
+  done_set (b, TS_ACTION_CREATE, 0, TRUE, NULL);
+  guint8 block[4096] = {1};
+  frame (b, (TsFrame){.kind = TS_FRAME_COPY,
+                      .offset_bytes = TS_MIB - 1,
+                      .payload = g_bytes_new (block, sizeof block)});
+  assert_non_null (find (b, TS_ACTION_DISCONNECT));
+  assert_null (find (b, TS_ACTION_WRITE));
+}
+
+static void
+another_vm_gets_nothing (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  connect_with (b, 8);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.kind, TS_FRAME_REFUSE);
+}
+
+static void
+trap_7_failover_applies_what_was_received_first (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  TsManifest m = manifest_of (2, 1);
+  log_and_end (b, 2, &m);
+  done_set (b, TS_ACTION_SEAL, 2, TRUE, &m);
+  assert_non_null (find (b, TS_ACTION_APPLY));
+  ask (b, TS_ASK_FAILOVER);
+  assert_null (find (b, TS_ACTION_BRANCH)); /* not before set 2 is on the disks */
+  done_set (b, TS_ACTION_APPLY, 2, TRUE, NULL);
+  assert_non_null (find (b, TS_ACTION_BRANCH));
+  done_set (b, TS_ACTION_BRANCH, 0, TRUE, NULL);
+  assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_RECOVERED);
+  assert_int_equal (ts_receiver_point_us (b->receiver), 2 * TS_S);
+}
+
+static void
+a_set_that_is_whole_counts_in_a_failover (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  TsManifest m = manifest_of (2, 1);
+  log_and_end (b, 2, &m);
+  ask (b, TS_ASK_FAILOVER); /* while it is being sealed */
+  assert_null (find (b, TS_ACTION_BRANCH));
+  done_set (b, TS_ACTION_SEAL, 2, TRUE, &m);
+  assert_non_null (find (b, TS_ACTION_APPLY));
+  done_set (b, TS_ACTION_APPLY, 2, TRUE, NULL);
+  assert_non_null (find (b, TS_ACTION_BRANCH));
+}
+
+static void
+trap_11_no_power_on_before_a_failover (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_POWER_ON);
+  assert_null (find (b, TS_ACTION_POWER_ON));
+  ask (b, TS_ASK_FAILOVER);
+  done_set (b, TS_ACTION_BRANCH, 0, TRUE, NULL);
+  ask (b, TS_ASK_POWER_ON);
+  assert_non_null (find (b, TS_ACTION_POWER_ON));
+}
+
+static void
+commit_only_after_failover_and_once (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_COMMIT);
+  assert_null (find (b, TS_ACTION_MERGE));
+  ask (b, TS_ASK_FAILOVER);
+  done_set (b, TS_ACTION_BRANCH, 0, TRUE, NULL);
+  ask (b, TS_ASK_COMMIT);
+  assert_non_null (find (b, TS_ACTION_MERGE));
+  ask (b, TS_ASK_COMMIT);
+  assert_null (find (b, TS_ACTION_MERGE)); /* one is under way */
+  done_set (b, TS_ACTION_MERGE, 0, TRUE, NULL);
+  assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_COMMITTED);
+}
+
+static void
+the_old_primary_is_turned_away_after_a_failover (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_FAILOVER);
+  connect_with (b, 7);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.value, TS_REFUSE_STATE);
+}
+
+static void
+a_restored_replica_plays_its_logs_again (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  TsManifest m = manifest_of (2, 1);
+  log_and_end (b, 2, &m);
+  done_set (b, TS_ACTION_SEAL, 2, TRUE, &m);
+  g_autoptr (GBytes) saved = ts_receiver_save (b->receiver); /* crash in the middle of the apply */
+  g_clear_pointer (&b->receiver, ts_receiver_free);
+  g_autoptr (GError) error = NULL;
+  b->receiver = ts_receiver_restore ("b", saved, &error);
+  assert_non_null (b->receiver);
+  assert_int_equal (ts_receiver_stored_set (b->receiver), 2);
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  assert_int_equal (find (b, TS_ACTION_DROP)->set, 2);
+  assert_int_equal (find (b, TS_ACTION_APPLY)->set, 2);
+}
+
+static void
+damaged_state_is_refused (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  g_autoptr (GBytes) saved = ts_receiver_save (b->receiver);
+  for (gsize len = 0; len < g_bytes_get_size (saved); len += 7) {
+    g_autoptr (GBytes) cut = g_bytes_new_from_bytes (saved, 0, len);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (TsReceiver) none = ts_receiver_restore ("b", cut, &error);
+    assert_null (none);
+    assert_int_equal (error->code, TS_ERROR_FORMAT);
+  }
+}
+
+int
+main (void)
+{
+#define T(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+  const struct CMUnitTest tests[] = {
+      T (initial_replication),
+      T (persists_before_it_acknowledges),
+      T (an_out_of_sequence_log_is_refused),
+      T (a_damaged_log_is_asked_for_again),
+      T (a_log_that_is_not_the_announced_one_is_refused),
+      T (a_gap_in_a_log_breaks_the_connection),
+      T (a_copy_past_the_end_of_the_disk_breaks_the_connection),
+      T (another_vm_gets_nothing),
+      T (trap_7_failover_applies_what_was_received_first),
+      T (a_set_that_is_whole_counts_in_a_failover),
+      T (trap_11_no_power_on_before_a_failover),
+      T (commit_only_after_failover_and_once),
+      T (the_old_primary_is_turned_away_after_a_failover),
+      T (a_restored_replica_plays_its_logs_again),
+      T (damaged_state_is_refused),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}

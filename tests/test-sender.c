@@ -1,0 +1,363 @@
+/* tests/test-sender.c -- the primary's side, one event at a time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/units.h"
+#include "core/relation/sender.h"
+
+typedef struct {
+  TsSender *sender;
+  TsActions *out;
+  TsPolicy policy;
+  gint64 now_us;
+} Bench;
+
+static void
+step (Bench *b, TsEvent event)
+{
+  event.now_us = b->now_us;
+  g_array_set_size (b->out, 0);
+  ts_sender_step (b->sender, &event, b->out);
+}
+
+static TsAction *
+find (Bench *b, TsActionKind kind)
+{
+  for (guint i = 0; i < b->out->len; i++)
+    if (g_array_index (b->out, TsAction, i).kind == kind)
+      return &g_array_index (b->out, TsAction, i);
+  return NULL;
+}
+
+static const TsRecord *
+told (Bench *b, const char *kind)
+{
+  for (guint i = 0; i < b->out->len; i++) {
+    TsAction *a = &g_array_index (b->out, TsAction, i);
+    if (a->kind == TS_ACTION_REPORT && g_str_equal (a->record->kind, kind))
+      return a->record;
+  }
+  return NULL;
+}
+
+static TsSenderOptions
+options_of (Bench *b)
+{
+  TsSenderOptions options = {.vm = "app", .host = "a", .policy = &b->policy};
+  g_strlcpy (options.hello.name, "app", sizeof options.hello.name);
+  options.hello.vm.bytes[0] = 7;
+  options.hello.disks = 1;
+  options.hello.disk[0].size_bytes = TS_MIB;
+  g_strlcpy (options.hello.disk[0].name, "system", sizeof options.hello.disk[0].name);
+  return options;
+}
+
+static int
+setup (void **state)
+{
+  Bench *b = g_new0 (Bench, 1);
+  ts_policy_init (&b->policy);
+  b->policy.frequency_us = 30 * TS_S;
+  TsSenderOptions options = options_of (b);
+  b->sender = ts_sender_new (&options);
+  b->out = ts_actions_new ();
+  *state = b;
+  return 0;
+}
+
+static int
+teardown (void **state)
+{
+  Bench *b = *state;
+  ts_sender_free (b->sender);
+  ts_actions_free (b->out);
+  g_free (b);
+  return 0;
+}
+
+static void
+ask (Bench *b, TsAsk what)
+{
+  step (b, (TsEvent){.kind = TS_EVENT_ASK, .ask = {what, FALSE}});
+}
+
+static void
+frame (Bench *b, TsFrame f)
+{
+  step (b, (TsEvent){.kind = TS_EVENT_FRAME, .frame = {&f}});
+  ts_frame_clear (&f);
+}
+
+static void
+done (Bench *b, TsActionKind action)
+{
+  TsEvent event = {.kind = TS_EVENT_DONE};
+  event.done.action = action;
+  event.done.ok = TRUE;
+  step (b, event);
+}
+
+static void
+cut_done (Bench *b, guint64 data_bytes)
+{
+  TsCutLog log = {.log_bytes = 8192 + data_bytes, .data_bytes = data_bytes, .entries = 1};
+  log.unique.bytes[0] = (guint8)(b->now_us / TS_S);
+  TsEvent event = {.kind = TS_EVENT_DONE};
+  event.done.action = TS_ACTION_CUT;
+  event.done.ok = TRUE;
+  event.done.instant_us = b->now_us;
+  event.done.logs = &log;
+  step (b, event);
+}
+
+/* Enabled, connected, copied, first set applied: replicating, at 10 s. */
+static void
+replicating (Bench *b)
+{
+  ask (b, TS_ASK_ENABLE);
+  assert_non_null (find (b, TS_ACTION_CONNECT));
+  step (b, (TsEvent){.kind = TS_EVENT_CONNECTED});
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.kind, TS_FRAME_HELLO);
+  frame (b, (TsFrame){.kind = TS_FRAME_WELCOME, .value = 0});
+  ask (b, TS_ASK_START);
+  done (b, TS_ACTION_TRACK);
+  g_autoptr (TsExtents) map = ts_extents_new ();
+  ts_extents_add (map, 0, 4096);
+  TsEvent event = {.kind = TS_EVENT_DONE};
+  event.done.action = TS_ACTION_MAP;
+  event.done.ok = TRUE;
+  event.done.map = map;
+  step (b, event);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.kind, TS_FRAME_COPY);
+  b->now_us = 10 * TS_S;
+  frame (b, (TsFrame){.kind = TS_FRAME_ACK, .value = TS_ACK_COPY_END});
+  assert_int_equal (find (b, TS_ACTION_CUT)->set_kind, TS_SET_INITIAL);
+  cut_done (b, 4096);
+  frame (b, (TsFrame){.kind = TS_FRAME_ACK, .value = TS_ACK_STORED, .set = 1});
+  assert_int_equal (find (b, TS_ACTION_DELETE_SET)->set, 1);
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_INITIAL);
+  frame (b, (TsFrame){.kind = TS_FRAME_ACK, .value = TS_ACK_APPLIED, .set = 1});
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_REPLICATING);
+}
+
+static void
+back_off_is_the_published_one_scaled (void **state)
+{
+  static const gint64 minutes[] = {1, 2, 4, 8, 10, 30, 30};
+  for (guint i = 0; i < G_N_ELEMENTS (minutes); i++) {
+    assert_int_equal (ts_sender_backoff_us (i + 1, 300 * TS_S), minutes[i] * TS_MIN);
+    assert_int_equal (ts_sender_backoff_us (i + 1, 30 * TS_S), minutes[i] * TS_MIN / 10);
+    assert_int_equal (ts_sender_backoff_us (i + 1, 900 * TS_S), minutes[i] * TS_MIN * 3);
+  }
+}
+
+static void
+initial_replication_needs_its_first_set (void **state)
+{
+  replicating (*state);
+}
+
+static void
+persists_a_set_before_it_sends_it (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  b->now_us = 40 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  cut_done (b, 8192);
+  guint persisted = G_MAXUINT, sent = G_MAXUINT;
+  for (guint i = 0; i < b->out->len; i++) {
+    TsAction *a = &g_array_index (b->out, TsAction, i);
+    if (a->kind == TS_ACTION_PERSIST && persisted == G_MAXUINT)
+      persisted = i;
+    if (a->kind == TS_ACTION_SEND && sent == G_MAXUINT)
+      sent = i;
+  }
+  assert_true (persisted < sent && sent < G_MAXUINT);
+}
+
+static void
+a_late_set_is_missed_once_and_still_sent (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  b->now_us = 40 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  cut_done (b, 4096);
+  b->now_us = 70 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  assert_int_equal (ts_sender_statistics (b->sender)->missed, 1);
+  cut_done (b, 4096);
+  b->now_us = 71 * TS_S;
+  frame (b, (TsFrame){.kind = TS_FRAME_ACK, .value = TS_ACK_STORED, .set = 2});
+  assert_null (told (b, "cycle")); /* it was counted: not a success as well */
+  frame (b, (TsFrame){.kind = TS_FRAME_ACK, .value = TS_ACK_STORED, .set = 3});
+  assert_int_equal (ts_sender_statistics (b->sender)->success, 2);
+  assert_int_equal (ts_sender_statistics (b->sender)->missed, 1);
+}
+
+static void
+silence_breaks_the_connection_and_it_goes_on_where_the_replica_is (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  b->now_us = 40 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  cut_done (b, 300000);
+  b->now_us = ts_sender_wake_us (b->sender);
+  assert_int_equal (b->now_us, 55 * TS_S); /* half an interval */
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  assert_non_null (find (b, TS_ACTION_DISCONNECT));
+  assert_int_equal (ts_record_get_int (told (b, "retry"), "after_us", 0), 6 * TS_S);
+  b->now_us += 6 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  assert_non_null (find (b, TS_ACTION_CONNECT));
+  step (b, (TsEvent){.kind = TS_EVENT_CONNECTED});
+  frame (b, (TsFrame){
+                .kind = TS_FRAME_WELCOME, .value = 2, .set = 1, .disk = 0, .offset_bytes = 131072});
+  TsAction *send = find (b, TS_ACTION_SEND);
+  assert_int_equal (send->frame.set, 2);
+  assert_int_equal (send->frame.offset_bytes, 131072);
+}
+
+static void
+trap_5_pausing_keeps_what_was_cut (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  b->now_us = 40 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  ask (b, TS_ASK_SUSPEND);
+  assert_int_equal (ts_sender_health (b->sender), TS_HEALTH_WARNING);
+  cut_done (b, 8192); /* the cut was under way: its changes must not be lost */
+  assert_null (find (b, TS_ACTION_SEND));
+  assert_int_equal (ts_sender_pending_bytes (b->sender), 8192);
+  ask (b, TS_ASK_RESUME);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.set, 2);
+}
+
+static void
+trap_6_more_than_half_the_disks_needs_resynchronization (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  b->now_us = 40 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  cut_done (b, TS_MIB / 2); /* exactly half is not more than half */
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_REPLICATING);
+  b->now_us = 70 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  cut_done (b, 4096);
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_RESYNC_REQUIRED);
+  assert_non_null (find (b, TS_ACTION_UNTRACK)); /* trap 2 */
+  assert_int_equal (ts_sender_health (b->sender), TS_HEALTH_CRITICAL);
+  assert_int_equal (ts_sender_pending_bytes (b->sender), 0);
+}
+
+static void
+a_replica_that_has_failed_over_is_left_alone (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  frame (b, (TsFrame){.kind = TS_FRAME_REFUSE, .value = TS_REFUSE_STATE});
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_ERROR);
+  assert_int_equal (ts_sender_wake_us (b->sender), TS_NEVER);
+}
+
+static void
+an_out_of_sequence_log_needs_resynchronization (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  frame (b, (TsFrame){.kind = TS_FRAME_REFUSE, .value = TS_REFUSE_SEQUENCE});
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_RESYNC_REQUIRED);
+}
+
+static void
+prepare_is_refused_while_the_machine_runs (void **state)
+{
+  Bench *b = *state;
+  step (b, (TsEvent){.kind = TS_EVENT_MACHINE, .machine = {TRUE}});
+  replicating (b);
+  ask (b, TS_ASK_PREPARE);
+  assert_int_equal (ts_record_get_int (told (b, "refused"), "code", 0), TS_CODE_INVALID_STATE);
+  assert_null (find (b, TS_ACTION_CUT));
+}
+
+static void
+prepared_when_the_last_set_is_applied (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_PREPARE);
+  assert_non_null (find (b, TS_ACTION_LOCK));
+  assert_int_equal (find (b, TS_ACTION_CUT)->set_kind, TS_SET_PLANNED);
+  cut_done (b, 4096);
+  frame (b, (TsFrame){.kind = TS_FRAME_ACK, .value = TS_ACK_STORED, .set = 2});
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_REPLICATING);
+  frame (b, (TsFrame){.kind = TS_FRAME_ACK, .value = TS_ACK_APPLIED, .set = 2});
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_PREPARED);
+}
+
+static void
+trap_13_a_crashed_host_needs_resynchronization (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  b->now_us = 40 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  cut_done (b, 8192);
+  g_autoptr (GBytes) saved = ts_sender_save (b->sender);
+  g_clear_pointer (&b->sender, ts_sender_free);
+  TsSenderOptions options = options_of (b);
+  g_autoptr (GError) error = NULL;
+  b->sender = ts_sender_restore (&options, saved, &error);
+  assert_non_null (b->sender);
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_REPLICATING);
+  assert_int_equal (ts_sender_pending_bytes (b->sender), 8192);
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_RESYNC_REQUIRED);
+}
+
+static void
+damaged_state_is_refused (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  g_autoptr (GBytes) saved = ts_sender_save (b->sender);
+  TsSenderOptions options = options_of (b);
+  for (gsize len = 0; len < g_bytes_get_size (saved); len += 7) {
+    g_autoptr (GBytes) cut = g_bytes_new_from_bytes (saved, 0, len);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (TsSender) none = ts_sender_restore (&options, cut, &error);
+    assert_null (none);
+    assert_int_equal (error->code, TS_ERROR_FORMAT);
+  }
+}
+
+int
+main (void)
+{
+#define T(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test (back_off_is_the_published_one_scaled),
+      T (initial_replication_needs_its_first_set),
+      T (persists_a_set_before_it_sends_it),
+      T (a_late_set_is_missed_once_and_still_sent),
+      T (silence_breaks_the_connection_and_it_goes_on_where_the_replica_is),
+      T (trap_5_pausing_keeps_what_was_cut),
+      T (trap_6_more_than_half_the_disks_needs_resynchronization),
+      T (a_replica_that_has_failed_over_is_left_alone),
+      T (an_out_of_sequence_log_needs_resynchronization),
+      T (prepare_is_refused_while_the_machine_runs),
+      T (prepared_when_the_last_set_is_applied),
+      T (trap_13_a_crashed_host_needs_resynchronization),
+      T (damaged_state_is_refused),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
