@@ -161,6 +161,12 @@ ts_lab_spool_read (const TsLabSpool *spool, guint64 set, guint disk, guint64 off
                    gsize len_bytes, GError **error)
 {
   g_autofree char *path = ts_lab_spool_path (spool, set, disk);
+  return ts_lab_file_read (path, offset_bytes, len_bytes, error);
+}
+
+GBytes *
+ts_lab_file_read (const char *path, guint64 offset_bytes, gsize len_bytes, GError **error)
+{
   int fd = open (path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     ts_throw_errno (error, "open %s", path);

@@ -60,6 +60,9 @@ gboolean ts_lab_spool_delete_set (TsLabSpool *spool, guint64 set, GError **error
 /* Removes the logs of every set behind that one. */
 gboolean ts_lab_spool_drop (TsLabSpool *spool, guint64 behind_set, GError **error);
 
+/* Exactly len_bytes of any file. */
+GBytes *ts_lab_file_read (const char *path, guint64 offset_bytes, gsize len_bytes, GError **error);
+
 /* A small file, replaced whole or not at all, durable when it returns (the relation's state). */
 gboolean ts_lab_state_save (const char *path, GBytes *state, GError **error);
 /* NULL without error: there is none. */

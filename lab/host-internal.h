@@ -1,0 +1,143 @@
+/* lab/host-internal.h -- a host process seen from inside: host, its VMs, its relations.
+ *
+ * Everything lives in the main loop's thread; what blocks runs on workers (worker.h), which touch
+ * only what their job owns and what never changes.  Twin of the same rooms in sim/internal.h. */
+#pragma once
+#include "core/relation/receiver.h"
+#include "core/relation/sender.h"
+#include "core/relation/traffic.h"
+#include "lab/clock.h"
+#include "lab/control.h"
+#include "lab/host-config.h"
+#include "lab/link.h"
+#include "lab/machine.h"
+#include "lab/spool.h"
+#include "lab/tracker.h"
+#include "lab/worker.h"
+
+typedef struct _TsLabHost TsLabHost;
+typedef struct _TsLabVm TsLabVm;
+typedef struct _TsLabRelation TsLabRelation;
+
+struct _TsLabHost {
+  TsLabHostConfig *config;
+  TsLabLayout layout;
+  TsLabClock clock;
+  TsLabHypervisor *hypervisor;
+  TsLabCredentials credentials;
+  TsLabListener *listener;
+  TsLabControl *control;
+  GPtrArray *vms;       /* TsLabVm, as in the config */
+  GPtrArray *relations; /* TsLabRelation */
+  GList *callers;       /* Caller (host.c): connected, have not said HELLO */
+  GMainLoop *loop;
+  int status; /* to exit with */
+};
+
+struct _TsLabVm { /* the machine of one VM on this host, at home or as a copy */
+  TsLabHost *host;
+  guint index;
+  const TsLabVmConfig *config;
+  TsLabMachine *machine; /* NULL: not defined; set on the worker, before it is used elsewhere */
+  TsLabTracker *tracker; /* at home, once it is to be tracked; only the relation's storage worker */
+  TsLabWorker *worker;
+  TsLabTimer *watch;
+  gboolean on, looking;   /* looking: a look is on the worker */
+  gint64 shut_down_by_us; /* TS_NEVER: not asked */
+};
+
+typedef struct _TsLabJob TsLabJob;
+
+/* One side of one VM's replication: a sender or a receiver with what performs its actions. */
+struct _TsLabRelation {
+  TsLabHost *host;
+  TsLabVm *vm;
+  TsSender *sender; /* one of the two */
+  TsReceiver *receiver;
+  const TsLabPeer *peer; /* sender's */
+  TsPolicy policy;       /* sender's */
+  char *state_path;
+  TsLabSpool *spool;
+  TsLabTimer *timer;
+  TsLabLink *link;
+  guint connection; /* counts connections: what was begun for an earlier one is void */
+  TsTraffic traffic;
+  guint64 traffic_set; /* to which what the link has sent since is counted */
+  guint64 traffic_sent;
+  TsGuid chain[TS_WIRE_DISKS_MAX]; /* sender's: id of the last log that was cut, per disk */
+  TsLabWorker *storage;            /* tracking and cuts; or the replica's disks and logs */
+  TsLabWorker *output;             /* sender's: what is sent, in order, read where it lies */
+  TsLabWorker *apply;              /* receiver's */
+};
+
+/* --- host.c ----------------------------------------------------------------------------------- */
+gint64 ts_lab_host_now_us (const TsLabHost *host);
+/* Takes the record; the runner hears it. */
+void ts_lab_host_report (TsLabHost *host, TsRecord *record);
+/* A record of this host about a VM, from now. */
+TsRecord *ts_lab_host_record (const TsLabHost *host, const TsLabVm *vm, const char *kind);
+/* This process cannot go on: says why, and ends. */
+void ts_lab_host_give_up (TsLabHost *host, const GError *reason);
+/* The relation of that VM on this host, or NULL. */
+TsLabRelation *ts_lab_host_relation (const TsLabHost *host, const TsLabVm *vm);
+
+/* --- vm.c ------------------------------------------------------------------------------------- */
+TsLabVm *ts_lab_vm_new (TsLabHost *host, guint index);
+void ts_lab_vm_free (TsLabVm *vm);
+char *ts_lab_vm_data_path (const TsLabVm *vm, guint disk);    /* at home: plain data */
+char *ts_lab_vm_replica_path (const TsLabVm *vm, guint disk); /* as a copy: below the overlay */
+char *ts_lab_vm_overlay_path (const TsLabVm *vm, guint disk);
+/* Makes its disks if they are not there, and starts it at home; reports "power". */
+void ts_lab_vm_boot (TsLabVm *vm);
+/* The guest was told to power off: reports "power" when it is, "failure" when it takes too long. */
+void ts_lab_vm_expect_off (TsLabVm *vm);
+/* Blocks; on vm's worker.  Starts it on its overlays. */
+gboolean ts_lab_vm_start_copy (TsLabVm *vm, GError **error);
+/* Was switched on (by whom: `why` of the record): reports it and watches it from now on. */
+void ts_lab_vm_is_on (TsLabVm *vm, const char *why);
+
+/* --- relation.c ------------------------------------------------------------------------------- */
+/* Either fails when its folders cannot be made. */
+TsLabRelation *ts_lab_relation_new_sender (TsLabVm *vm, const TsLabPeer *peer,
+                                           const TsPolicy *policy, GError **error);
+TsLabRelation *ts_lab_relation_new_receiver (TsLabVm *vm, GError **error);
+/* What this host's last life persisted of a VM's relation; NULL without error: nothing. */
+TsLabRelation *ts_lab_relation_restore (TsLabVm *vm, GError **error);
+void ts_lab_relation_free (TsLabRelation *relation);
+void ts_lab_relation_ask (TsLabRelation *relation, TsAsk ask, gboolean planned);
+void ts_lab_relation_machine (TsLabRelation *relation, gboolean on);
+/* The receiver's new connection, and what it said first. Takes link. */
+void ts_lab_relation_adopt (TsLabRelation *relation, TsLabLink *link, TsFrame *hello);
+TsState ts_lab_relation_state (const TsLabRelation *relation);
+TsRole ts_lab_relation_role (const TsLabRelation *relation);
+
+/* One event in, the actions performed. */
+void ts_lab_relation_step (TsLabRelation *relation, const TsEvent *event);
+/* The connection is gone or worth nothing: closes it and steps. */
+void ts_lab_relation_lose (TsLabRelation *relation, const GError *reason);
+
+/* --- job.c: an action on a worker ------------------------------------------------------------- */
+struct _TsLabJob {
+  TsLabRelation *relation;
+  TsAction action;  /* what it owns is ours */
+  guint connection; /* of the relation when it was asked */
+  /* what came out; error NULL: it went well */
+  GError *error;
+  TsExtents *map;                   /* MAP */
+  gint64 instant_us;                /* CUT */
+  TsCutLog logs[TS_WIRE_DISKS_MAX]; /* CUT */
+  TsManifest manifest;              /* SEAL */
+};
+
+/* Takes what action owns, runs run on worker, then (in the main loop) done, or, when that is NULL,
+ * steps with the DONE event. */
+void ts_lab_job_start (TsLabRelation *relation, TsAction *action, TsLabWorker *worker,
+                       void (*run) (TsLabJob *job), void (*done) (TsLabJob *job));
+void ts_lab_job_done (TsLabJob *job);
+/* Says in the journal that an action without answer went wrong. */
+void ts_lab_job_complain (TsLabJob *job);
+
+/* --- relation-source.c, relation-replica.c: what only one side does ----------------------------
+ */
+void ts_lab_source_perform (TsLabRelation *relation, TsAction *action);
+void ts_lab_replica_perform (TsLabRelation *relation, TsAction *action);

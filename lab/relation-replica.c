@@ -1,0 +1,192 @@
+/* lab/relation-replica.c -- what the replica's side does: disks, logs, apply, failover.
+ *
+ * Disks and logs are the storage worker's, so that copy data, flushes, stores and seals keep their
+ * order; applying runs beside them; the machine's worker starts and merges. */
+#include "lab/host-internal.h"
+#include "core/disk/apply.h"
+#include "lab/disk.h"
+#include <glib/gstdio.h>
+
+static char *
+replica_folder (const TsLabRelation *relation)
+{
+  return ts_lab_path_host (&relation->host->layout, relation->host->config->name, "replica");
+}
+
+static void
+create (TsLabJob *job)
+{
+  TsLabVm *vm = job->relation->vm;
+  g_autofree char *folder = replica_folder (job->relation);
+  if (g_mkdir_with_parents (folder, 0755) < 0) {
+    ts_throw_errno (&job->error, "make %s", folder);
+    return;
+  }
+  for (guint i = 0; i < vm->config->disks && !job->error; i++) {
+    g_autofree char *path = ts_lab_vm_replica_path (vm, i);
+    (void)g_unlink (path); /* of a try that failed half-way */
+    ts_lab_disk_create (path, vm->config->disk[i].size_bytes, &job->error);
+  }
+}
+
+static void
+write_copy (TsLabJob *job)
+{
+  g_autofree char *path = ts_lab_vm_replica_path (job->relation->vm, job->action.disk);
+  g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &job->error);
+  gsize len = 0;
+  const void *data = g_bytes_get_data (job->action.payload, &len);
+  if (disk)
+    disk->ops->write (disk, job->action.offset_bytes, data, len, &job->error);
+}
+
+static void
+flush (TsLabJob *job)
+{
+  TsLabVm *vm = job->relation->vm;
+  for (guint i = 0; i < vm->config->disks && !job->error; i++) {
+    g_autofree char *path = ts_lab_vm_replica_path (vm, i);
+    g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &job->error);
+    if (disk)
+      disk->ops->flush (disk, &job->error);
+  }
+}
+
+static void
+store (TsLabJob *job)
+{
+  const TsAction *action = &job->action;
+  ts_lab_spool_store (job->relation->spool, action->set, action->disk, action->offset_bytes,
+                      action->payload, &job->error);
+}
+
+static void
+seal (TsLabJob *job)
+{
+  const TsLabVmConfig *vm = job->relation->vm->config;
+  guint64 sizes[TS_WIRE_DISKS_MAX];
+  for (guint i = 0; i < vm->disks; i++)
+    sizes[i] = vm->disk[i].size_bytes;
+  ts_lab_spool_seal (job->relation->spool, job->action.set, vm->disks, sizes, &job->manifest,
+                     &job->error);
+}
+
+static void
+drop (TsLabJob *job)
+{
+  ts_lab_spool_drop (job->relation->spool, job->action.set, &job->error);
+}
+
+static void
+delete_set (TsLabJob *job)
+{
+  ts_lab_spool_delete_set (job->relation->spool, job->action.set, &job->error);
+}
+
+/* Whole or not at all: every log of the set is checked before the first byte is written, and a
+ * crash in the middle is made good by playing the stored logs again (redo: every write is
+ * absolute). */
+static void
+apply (TsLabJob *job)
+{
+  TsLabVm *vm = job->relation->vm;
+  guint disks = vm->config->disks;
+  g_autoptr (GPtrArray) logs = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_hrl_free);
+  for (guint i = 0; i < disks; i++) {
+    TsHrl *log = ts_lab_spool_log (job->relation->spool, job->action.set, i, &job->error);
+    if (!log)
+      return;
+    g_ptr_array_add (logs, log);
+  }
+  for (guint i = 0; i < disks && !job->error; i++) {
+    g_autofree char *path = ts_lab_vm_replica_path (vm, i);
+    g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &job->error);
+    if (disk)
+      ts_apply_log (disk, logs->pdata[i], &job->error);
+  }
+}
+
+static void
+branch (TsLabJob *job)
+{
+  TsLabVm *vm = job->relation->vm;
+  for (guint i = 0; i < vm->config->disks && !job->error; i++) {
+    g_autofree char *base = ts_lab_vm_replica_path (vm, i);
+    g_autofree char *path = ts_lab_vm_overlay_path (vm, i);
+    (void)g_unlink (path);
+    ts_lab_disk_create_overlay (path, base, &job->error);
+  }
+}
+
+static void
+merge (TsLabJob *job)
+{
+  TsLabVm *vm = job->relation->vm;
+  if (!vm->machine) {
+    ts_throw (&job->error, TS_ERROR_STATE, "the copy was never started");
+    return;
+  }
+  if (!ts_lab_machine_commit_overlays (vm->machine, &job->error))
+    return;
+  for (guint i = 0; i < vm->config->disks; i++) {
+    g_autofree char *path = ts_lab_vm_overlay_path (vm, i);
+    (void)g_unlink (path);
+  }
+}
+
+static void
+power_on (TsLabJob *job)
+{
+  ts_lab_vm_start_copy (job->relation->vm, &job->error);
+}
+
+static void
+powered_on (TsLabJob *job)
+{
+  if (!job->error)
+    ts_lab_vm_is_on (job->relation->vm, "failover");
+  ts_lab_job_done (job);
+}
+
+void
+ts_lab_replica_perform (TsLabRelation *relation, TsAction *action)
+{
+  TsLabWorker *storage = relation->storage, *machine = relation->vm->worker;
+  switch ((int)action->kind) {
+  case TS_ACTION_CREATE:
+    ts_lab_job_start (relation, action, storage, create, NULL);
+    return;
+  case TS_ACTION_WRITE:
+    ts_lab_job_start (relation, action, storage, write_copy, NULL);
+    return;
+  case TS_ACTION_FLUSH:
+    ts_lab_job_start (relation, action, storage, flush, NULL);
+    return;
+  case TS_ACTION_STORE:
+    ts_lab_job_start (relation, action, storage, store, NULL);
+    return;
+  case TS_ACTION_SEAL:
+    ts_lab_job_start (relation, action, storage, seal, NULL);
+    return;
+  case TS_ACTION_DROP:
+    ts_lab_job_start (relation, action, storage, drop, ts_lab_job_complain);
+    return;
+  case TS_ACTION_DELETE_SET: /* the sender's too */
+    ts_lab_job_start (relation, action, storage, delete_set, ts_lab_job_complain);
+    return;
+  case TS_ACTION_APPLY:
+    ts_lab_job_start (relation, action, relation->apply, apply, NULL);
+    return;
+  case TS_ACTION_BRANCH:
+    ts_lab_job_start (relation, action, machine, branch, NULL);
+    return;
+  case TS_ACTION_MERGE:
+    ts_lab_job_start (relation, action, machine, merge, NULL);
+    return;
+  case TS_ACTION_POWER_ON:
+    ts_lab_job_start (relation, action, machine, power_on, powered_on);
+    return;
+  default:
+    g_assert_not_reached ();
+  }
+}

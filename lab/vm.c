@@ -1,0 +1,244 @@
+/* lab/vm.c -- the machine of one VM on this host: at home on its own disks, or as a copy on
+ * overlays.
+ *
+ * libvirt is asked on a worker; whether the machine is on is looked at again and again, so that one
+ * that stops by itself is noticed too. */
+#include "lab/host-internal.h"
+#include "core/base/units.h"
+#include "lab/disk.h"
+#include <glib/gstdio.h>
+
+#define LOOK_US (200 * TS_MS)
+#define SHUT_DOWN_US (60 * TS_S) /* CHOICE: a guest that has not stopped by then does not stop */
+#define CMDLINE "console=ttyS0 quiet panic=-1"
+
+char *
+ts_lab_vm_data_path (const TsLabVm *vm, guint disk)
+{
+  return ts_lab_path_data (&vm->host->layout, vm->host->config->name, vm->config->name,
+                           vm->config->disk[disk].name);
+}
+
+char *
+ts_lab_vm_replica_path (const TsLabVm *vm, guint disk)
+{
+  return ts_lab_path_replica (&vm->host->layout, vm->host->config->name, vm->config->name,
+                              vm->config->disk[disk].name);
+}
+
+char *
+ts_lab_vm_overlay_path (const TsLabVm *vm, guint disk)
+{
+  return ts_lab_path_overlay (&vm->host->layout, vm->host->config->name, vm->config->name,
+                              vm->config->disk[disk].name);
+}
+
+static char *
+home_path (const TsLabVm *vm, guint disk)
+{
+  return ts_lab_path_disk (&vm->host->layout, vm->host->config->name, vm->config->name,
+                           vm->config->disk[disk].name);
+}
+
+/* --- is it on? -------------------------------------------------------------------------------- */
+
+typedef struct {
+  TsLabVm *vm;
+  gboolean running;
+} Look;
+
+static void
+look (gpointer data)
+{
+  Look *looked = data;
+  looked->running = ts_lab_machine_running (looked->vm->machine);
+}
+
+static void
+looked_at (gpointer data)
+{
+  Look *looked = data;
+  TsLabVm *vm = looked->vm;
+  TsLabHost *host = vm->host;
+  vm->looking = FALSE;
+  if (!vm->on)
+    return;
+  gint64 now_us = ts_lab_host_now_us (host);
+  if (looked->running) {
+    if (now_us >= vm->shut_down_by_us) {
+      vm->shut_down_by_us = TS_NEVER;
+      TsRecord *record = ts_lab_host_record (host, vm, "failure");
+      ts_record_text (record, "action", "shut-down");
+      ts_lab_host_report (host, ts_record_text (record, "reason", "the guest does not power off"));
+    }
+    ts_lab_timer_set (vm->watch, now_us + LOOK_US);
+    return;
+  }
+  TsRecord *record = ts_record_bool (ts_lab_host_record (host, vm, "power"), "on", FALSE);
+  const char *why = vm->shut_down_by_us != TS_NEVER ? "shutdown" : "stopped by itself";
+  vm->on = FALSE;
+  vm->shut_down_by_us = TS_NEVER;
+  ts_lab_host_report (host, ts_record_text (record, "why", why));
+  TsLabRelation *relation = ts_lab_host_relation (host, vm);
+  if (relation)
+    ts_lab_relation_machine (relation, FALSE);
+}
+
+static void
+watch (gpointer user)
+{
+  TsLabVm *vm = user;
+  if (!vm->on || vm->looking)
+    return;
+  Look *looked = g_new0 (Look, 1);
+  looked->vm = vm;
+  vm->looking = TRUE;
+  ts_lab_worker_push (vm->worker, look, looked_at, g_free, looked);
+}
+
+void
+ts_lab_vm_is_on (TsLabVm *vm, const char *why)
+{
+  TsLabHost *host = vm->host;
+  vm->on = TRUE;
+  vm->shut_down_by_us = TS_NEVER;
+  TsRecord *record = ts_record_bool (ts_lab_host_record (host, vm, "power"), "on", TRUE);
+  ts_lab_host_report (host, ts_record_text (record, "why", why));
+  TsLabRelation *relation = ts_lab_host_relation (host, vm);
+  if (relation)
+    ts_lab_relation_machine (relation, TRUE);
+  ts_lab_timer_set (vm->watch, ts_lab_host_now_us (host) + LOOK_US);
+}
+
+void
+ts_lab_vm_expect_off (TsLabVm *vm)
+{
+  gint64 now_us = ts_lab_host_now_us (vm->host);
+  vm->shut_down_by_us = now_us + SHUT_DOWN_US;
+  ts_lab_timer_set (vm->watch, now_us);
+}
+
+/* --- on the worker ---------------------------------------------------------------------------- */
+
+static gboolean
+make_disks (TsLabVm *vm, GError **error)
+{
+  const TsLabVmConfig *config = vm->config;
+  g_autofree char *folder = ts_lab_path_host (&vm->host->layout, vm->host->config->name, "disks");
+  if (g_mkdir_with_parents (folder, 0755) < 0)
+    return ts_throw_errno (error, "make %s", folder);
+  for (guint i = 0; i < config->disks; i++) {
+    g_autofree char *path = home_path (vm, i);
+    g_autofree char *data = ts_lab_vm_data_path (vm, i);
+    if (g_file_test (path, G_FILE_TEST_EXISTS))
+      continue;
+    if (!ts_lab_disk_create_tracked (path, data, config->disk[i].size_bytes, error) ||
+        !ts_lab_disk_fill (data, i, config->disk[i].fill_bytes, vm->host->config->seed, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+define_and_start (TsLabVm *vm, gboolean at_home, GError **error)
+{
+  const TsLabHostConfig *host = vm->host->config;
+  const TsLabVmConfig *config = vm->config;
+  g_autofree char *channel = ts_lab_path_channel (&vm->host->layout, host->index, vm->index);
+  g_autofree char *console_name = g_strconcat (config->name, ".console", NULL);
+  g_autofree char *console = ts_lab_path_host (&vm->host->layout, host->name, console_name);
+  g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
+  TsLabMachineSpec spec = {.name = config->name,
+                           .id = config->id,
+                           .memory_bytes = config->memory_bytes,
+                           .kernel = host->kernel,
+                           .initrd = host->initrd,
+                           .cmdline = CMDLINE,
+                           .channel_path = channel,
+                           .console_path = console,
+                           .disks = config->disks};
+  for (guint i = 0; i < config->disks; i++) {
+    g_ptr_array_add (paths, at_home ? home_path (vm, i) : ts_lab_vm_overlay_path (vm, i));
+    spec.disk[i].name = config->disk[i].name;
+    spec.disk[i].path = paths->pdata[i];
+  }
+  if (!vm->machine)
+    vm->machine = ts_lab_machine_define (vm->host->hypervisor, &spec, error);
+  return vm->machine && ts_lab_machine_start (vm->machine, error);
+}
+
+gboolean
+ts_lab_vm_start_copy (TsLabVm *vm, GError **error)
+{
+  return define_and_start (vm, FALSE, error);
+}
+
+typedef struct {
+  TsLabVm *vm;
+  GError *error;
+} Boot;
+
+static void
+boot (gpointer data)
+{
+  Boot *booted = data;
+  if (make_disks (booted->vm, &booted->error))
+    define_and_start (booted->vm, TRUE, &booted->error);
+}
+
+static void
+boot_done (gpointer data)
+{
+  Boot *booted = data;
+  if (!booted->error) {
+    ts_lab_vm_is_on (booted->vm, "boot");
+    return;
+  }
+  TsLabHost *host = booted->vm->host;
+  TsRecord *record = ts_lab_host_record (host, booted->vm, "failure");
+  ts_record_text (record, "action", "power-on");
+  ts_lab_host_report (host, ts_record_text (record, "reason", booted->error->message));
+}
+
+static void
+boot_drop (gpointer data)
+{
+  Boot *booted = data;
+  g_clear_error (&booted->error);
+  g_free (booted);
+}
+
+void
+ts_lab_vm_boot (TsLabVm *vm)
+{
+  Boot *booted = g_new0 (Boot, 1);
+  booted->vm = vm;
+  ts_lab_worker_push (vm->worker, boot, boot_done, boot_drop, booted);
+}
+
+/* --- coming and going ------------------------------------------------------------------------- */
+
+TsLabVm *
+ts_lab_vm_new (TsLabHost *host, guint index)
+{
+  TsLabVm *vm = g_new0 (TsLabVm, 1);
+  vm->host = host;
+  vm->index = index;
+  vm->config = host->config->vms->pdata[index];
+  vm->worker = ts_lab_worker_new ("machine");
+  vm->watch = ts_lab_timer_new (&host->clock, watch, vm);
+  vm->shut_down_by_us = TS_NEVER;
+  return vm;
+}
+
+void
+ts_lab_vm_free (TsLabVm *vm)
+{
+  if (!vm)
+    return;
+  ts_lab_timer_free (vm->watch);
+  ts_lab_worker_free (vm->worker);
+  ts_lab_tracker_free (vm->tracker);
+  ts_lab_machine_free (vm->machine);
+  g_free (vm);
+}
