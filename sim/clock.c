@@ -59,9 +59,9 @@ void
 ts_sim_clock_at (TsSimClock *clock, gint64 t_us, TsSimCall call, gpointer user, gpointer data,
                  GDestroyNotify destroy)
 {
-  Event event = { MAX (t_us, clock->now_us), clock->inserted++, call, user, data, destroy };
+  Event event = {MAX (t_us, clock->now_us), clock->inserted++, call, user, data, destroy};
   g_array_append_val (clock->heap, event);
-  Event *heap = (Event *) (void *) clock->heap->data;
+  Event *heap = (Event *)(void *)clock->heap->data;
   guint i = clock->heap->len - 1;
   while (i > 0 && before (&event, &heap[(i - 1) / 2])) {
     heap[i] = heap[(i - 1) / 2];
@@ -73,7 +73,7 @@ ts_sim_clock_at (TsSimClock *clock, gint64 t_us, TsSimCall call, gpointer user, 
 static Event
 pop (TsSimClock *clock)
 {
-  Event *heap = (Event *) (void *) clock->heap->data;
+  Event *heap = (Event *)(void *)clock->heap->data;
   Event first = heap[0];
   guint len = clock->heap->len - 1;
   Event last = heap[len];

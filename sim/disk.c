@@ -42,12 +42,12 @@ look (const TsSimDisk *disk, guint64 number)
 static gboolean
 disk_read (TsDisk *ops, guint64 offset, void *data, gsize len, GError **error)
 {
-  TsSimDisk *disk = (TsSimDisk *) ops;
+  TsSimDisk *disk = (TsSimDisk *)ops;
   g_assert (offset <= ops->size_bytes && len <= ops->size_bytes - offset);
   guint8 *to = data;
   while (len > 0) {
     guint64 number = offset / TS_SIM_PAGE_BYTES;
-    gsize in = (gsize) (offset % TS_SIM_PAGE_BYTES);
+    gsize in = (gsize)(offset % TS_SIM_PAGE_BYTES);
     gsize part = MIN (len, TS_SIM_PAGE_BYTES - in);
     const Page *page = look (disk, number);
     if (page)
@@ -85,12 +85,12 @@ own_page (TsSimDisk *disk, guint64 number, gboolean whole)
 static gboolean
 disk_write (TsDisk *ops, guint64 offset, const void *data, gsize len, GError **error)
 {
-  TsSimDisk *disk = (TsSimDisk *) ops;
+  TsSimDisk *disk = (TsSimDisk *)ops;
   g_assert (offset <= ops->size_bytes && len <= ops->size_bytes - offset);
   const guint8 *from = data;
   while (len > 0) {
     guint64 number = offset / TS_SIM_PAGE_BYTES;
-    gsize in = (gsize) (offset % TS_SIM_PAGE_BYTES);
+    gsize in = (gsize)(offset % TS_SIM_PAGE_BYTES);
     gsize part = MIN (len, TS_SIM_PAGE_BYTES - in);
     Page *page = own_page (disk, number, part == TS_SIM_PAGE_BYTES);
     memcpy (page->data + in, from, part);
@@ -104,7 +104,7 @@ disk_write (TsDisk *ops, guint64 offset, const void *data, gsize len, GError **e
 static gboolean
 disk_flush (TsDisk *ops, GError **error)
 {
-  TsSimDisk *disk = (TsSimDisk *) ops;
+  TsSimDisk *disk = (TsSimDisk *)ops;
   for (guint i = 0; i < disk->dirty->len; i++) {
     guint64 number = g_array_index (disk->dirty, guint64, i);
     page_unref (disk->durable[number]);
@@ -117,11 +117,15 @@ disk_flush (TsDisk *ops, GError **error)
 static void
 disk_free (TsDisk *ops)
 {
-  ts_sim_disk_free ((TsSimDisk *) ops);
+  ts_sim_disk_free ((TsSimDisk *)ops);
 }
 
 static const TsDiskOps memory_ops = {
-  .name = "memory", .read = disk_read, .write = disk_write, .flush = disk_flush, .free = disk_free,
+    .name = "memory",
+    .read = disk_read,
+    .write = disk_write,
+    .flush = disk_flush,
+    .free = disk_free,
 };
 
 TsSimDisk *
@@ -150,7 +154,7 @@ ts_sim_disk_snapshot (const TsSimDisk *disk)
 {
   TsSimDisk *copy = ts_sim_disk_new (disk->disk.size_bytes);
   for (guint64 i = 0; i < disk->pages; i++) {
-    Page *page = (Page *) look (disk, i);
+    Page *page = (Page *)look (disk, i);
     copy->page[i] = page_ref (page);
     copy->durable[i] = page_ref (page);
   }
@@ -197,7 +201,7 @@ ts_sim_disk_power_loss (TsSimDisk *disk, TsRandom *random)
     default: { /* torn between sectors */
       Page *torn = g_new0 (Page, 1);
       torn->refs = 2;
-      gsize kept = (gsize) (1 + ts_random_below (random, TS_SIM_PAGE_BYTES / 512 - 1)) * 512;
+      gsize kept = (gsize)(1 + ts_random_below (random, TS_SIM_PAGE_BYTES / 512 - 1)) * 512;
       if (old)
         memcpy (torn->data, old->data, TS_SIM_PAGE_BYTES);
       memcpy (torn->data, fresh->data, kept);
@@ -248,8 +252,7 @@ ts_sim_disk_differing_bytes (const TsSimDisk *a, const TsSimDisk *b)
   for (guint64 i = 0; i < a->pages; i++) {
     const Page *pa = look (a, i);
     const Page *pb = look (b, i);
-    if (pa != pb
-        && memcmp (pa ? pa->data : zeros, pb ? pb->data : zeros, TS_SIM_PAGE_BYTES) != 0)
+    if (pa != pb && memcmp (pa ? pa->data : zeros, pb ? pb->data : zeros, TS_SIM_PAGE_BYTES) != 0)
       bytes += TS_SIM_PAGE_BYTES;
   }
   return bytes;
@@ -258,5 +261,5 @@ ts_sim_disk_differing_bytes (const TsSimDisk *a, const TsSimDisk *b)
 guint64
 ts_sim_disk_dirty_bytes (const TsSimDisk *disk)
 {
-  return (guint64) disk->dirty->len * TS_SIM_PAGE_BYTES;
+  return (guint64)disk->dirty->len * TS_SIM_PAGE_BYTES;
 }

@@ -12,7 +12,7 @@ ts_sim_host_new (TsWorld *world, guint index)
   host->index = index;
   host->spec = ts_topology_host (world->topology, index);
   host->up = TRUE;
-  host->relations = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_sim_relation_free);
+  host->relations = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_relation_free);
   return host;
 }
 
@@ -56,11 +56,11 @@ first_message (TsSimConn *conn, GBytes *bytes, gpointer user)
   gsize len;
   const void *data = g_bytes_get_data (bytes, &len);
   ts_frame_reader_push (reader, data, len);
-  TsFrame frame = { 0 };
+  TsFrame frame = {0};
   TsHello hello;
   TsSimVm *vm = NULL;
-  if (ts_frame_reader_pop (reader, &frame, NULL) && frame.kind == TS_FRAME_HELLO && frame.payload
-      && ts_hello_unpack (frame.payload, &hello, NULL))
+  if (ts_frame_reader_pop (reader, &frame, NULL) && frame.kind == TS_FRAME_HELLO && frame.payload &&
+      ts_hello_unpack (frame.payload, &hello, NULL))
     vm = vm_by_id (host->world, &hello.vm);
   ts_frame_clear (&frame);
   if (!vm) {
@@ -88,7 +88,7 @@ first_lost (TsSimConn *conn, const char *reason, gpointer user)
   ts_sim_conn_close (conn);
 }
 
-static const TsSimConnEvents first_events = { first_connected, first_message, first_lost };
+static const TsSimConnEvents first_events = {first_connected, first_message, first_lost};
 
 void
 ts_sim_host_accept (TsSimConn *conn, gpointer user)
@@ -106,7 +106,8 @@ ts_sim_host_power_loss (TsSimHost *host)
   if (!host->up)
     return 0;
   guint died = 1;
-  g_autofree char *name = g_strdup_printf ("power/%s/%" G_GUINT64_FORMAT, host->spec->name, host->life);
+  g_autofree char *name =
+      g_strdup_printf ("power/%s/%" G_GUINT64_FORMAT, host->spec->name, host->life);
   TsRandom random;
   ts_random_init (&random, host->world->topology->seed, name);
   host->up = FALSE;
@@ -115,7 +116,7 @@ ts_sim_host_power_loss (TsSimHost *host)
     ts_sim_relation_power_loss (g_ptr_array_index (host->relations, i), &random);
   for (guint i = 0; i < host->world->vms->len; i++) {
     TsSimVm *vm = ts_sim_vm (host->world, i);
-    TsSimMachine *machines[] = { vm->source, vm->copy };
+    TsSimMachine *machines[] = {vm->source, vm->copy};
     for (guint m = 0; m < G_N_ELEMENTS (machines); m++)
       if (machines[m] && machines[m]->host == host) {
         died += machines[m]->on ? 1 : 0;

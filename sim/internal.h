@@ -25,11 +25,11 @@ struct _TsWorld { /* the simulator's */
   const TsTopology *topology;
   TsObserver *observer;
   TsSimClock *clock;
-  GPtrArray *links; /* TsSimLink, as in the topology */
-  GPtrArray *hosts; /* TsSimHost, as in the topology */
-  GPtrArray *vms;   /* TsSimVm, as in the topology */
-  GArray *breached; /* gboolean per checker */
-  GPtrArray *faults;/* world.c's: begun, evidence not told yet */
+  GPtrArray *links;  /* TsSimLink, as in the topology */
+  GPtrArray *hosts;  /* TsSimHost, as in the topology */
+  GPtrArray *vms;    /* TsSimVm, as in the topology */
+  GArray *breached;  /* gboolean per checker */
+  GPtrArray *faults; /* world.c's: begun, evidence not told yet */
   gboolean finished;
 };
 
@@ -52,25 +52,25 @@ struct _TsSimVm {
   TsWorld *world;
   guint index;
   const TsVmSpec *spec;
-  guint primary, replica;   /* hosts; replica G_MAXUINT: not protected */
+  guint primary, replica; /* hosts; replica G_MAXUINT: not protected */
   TsSimMachine *source, *copy;
-  TsSimMachine *service;    /* whom the probe asks */
+  TsSimMachine *service; /* whom the probe asks */
   TsProbe probe;
-  TsOperation *operation;   /* one at a time; NULL: none */
-  gboolean forced;          /* an unplanned failover was ordered while the source ran */
-  GQueue images;            /* TsSimImage *: cuts not applied yet */
+  TsOperation *operation; /* one at a time; NULL: none */
+  gboolean forced;        /* an unplanned failover was ordered while the source ran */
+  GQueue images;          /* TsSimImage *: cuts not applied yet */
   gint64 newest_point_us;
 };
 
 struct _TsSimMachine {
   TsSimVm *vm;
   TsSimHost *host;
-  GPtrArray *disks;    /* TsSimDisk, borrowed from a relation or owned by `owned` */
+  GPtrArray *disks; /* TsSimDisk, borrowed from a relation or owned by `owned` */
   GPtrArray *owned;
   TsSimTracker *tracker; /* borrowed; NULL: not tracked */
   gboolean on, ready, is_copy, working;
-  guint64 life;        /* counts switchings */
-  guint64 next_write;  /* n of core/format/plan.h */
+  guint64 life;       /* counts switchings */
+  guint64 next_write; /* n of core/format/plan.h */
   gint64 workload_from_us;
   guint64 workload_base;
 };
@@ -79,18 +79,18 @@ struct _TsSimMachine {
 struct _TsSimRelation {
   TsSimHost *host;
   TsSimVm *vm;
-  TsSender *sender;     /* one of the two */
+  TsSender *sender; /* one of the two */
   TsReceiver *receiver;
   TsSimSpool *spool;
-  TsSimTracker *tracker;  /* sender's */
-  GPtrArray *disks;       /* source (borrowed) or replica (owned) disks */
-  GPtrArray *overlays;    /* TsSimDisk, while failed over */
+  TsSimTracker *tracker; /* sender's */
+  GPtrArray *disks;      /* source (borrowed) or replica (owned) disks */
+  GPtrArray *overlays;   /* TsSimDisk, while failed over */
   GBytes *persisted;
   TsSimConn *conn;
   TsFrameReader *reader;
   guint64 sent_frames;
   TsTraffic traffic;
-  guint64 timer;          /* the newest TICK call; older ones are void */
+  guint64 timer; /* the newest TICK call; older ones are void */
   gint64 armed_us;
   gint64 storage_free_us, apply_free_us; /* two serial workers */
 };
@@ -127,7 +127,8 @@ void ts_sim_relation_power_loss (TsSimRelation *relation, TsRandom *random);
 void ts_sim_relation_restore (TsSimRelation *relation);
 
 /* --- machine.c -------------------------------------------------------------------------------- */
-/* A source machine with disks of its own, filled (format/stamp.h); or, with disks, a copy on them. */
+/* A source machine with disks of its own, filled (format/stamp.h); or, with disks, a copy on them.
+ */
 TsSimMachine *ts_sim_machine_new (TsSimVm *vm, TsSimHost *host, GPtrArray *disks);
 void ts_sim_machine_free (TsSimMachine *machine);
 void ts_sim_machine_power_on (TsSimMachine *machine, const char *why);

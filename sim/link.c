@@ -1,8 +1,8 @@
 /* sim/link.c -- see link.h.
  *
- * A connection is one shared object with two ends.  Each direction is a queue of messages of which the
- * head is being cut into packets.  An end that is gone takes its events with it; the connection is
- * freed when both ends are gone and no call is outstanding. */
+ * A connection is one shared object with two ends.  Each direction is a queue of messages of which
+ * the head is being cut into packets.  An end that is gone takes its events with it; the connection
+ * is freed when both ends are gone and no call is outstanding. */
 #include "sim/link.h"
 #include "core/base/units.h"
 
@@ -28,10 +28,10 @@ typedef struct {
 typedef struct _Shared Shared;
 
 typedef struct {
-  GQueue queue;        /* Message */
-  gboolean waiting;    /* a pump call is outstanding */
-  gint64 rto_us;       /* of the packet in the black hole; 0: none is */
-  gint64 last_us;      /* arrival of the newest packet that made it */
+  GQueue queue;     /* Message */
+  gboolean waiting; /* a pump call is outstanding */
+  gint64 rto_us;    /* of the packet in the black hole; 0: none is */
+  gint64 last_us;   /* arrival of the newest packet that made it */
 } Direction;
 
 struct _TsSimConn {
@@ -88,7 +88,7 @@ ts_sim_link_new (TsSimClock *clock, const TsLinkSpec *spec, guint64 seed, const 
 {
   TsSimLink *link = g_new0 (TsSimLink, 1);
   link->clock = clock;
-  link->shared = g_ptr_array_new_with_free_func ((GDestroyNotify) shared_free);
+  link->shared = g_ptr_array_new_with_free_func ((GDestroyNotify)shared_free);
   g_autofree char *ab = g_strdup_printf ("link/%s/%s>%s", spec->name, site_a, site_b);
   g_autofree char *ba = g_strdup_printf ("link/%s/%s>%s", spec->name, site_b, site_a);
   ts_shaper_init (&link->shaper[0], &spec->shape, seed, ab);
@@ -217,18 +217,19 @@ pump (Shared *shared, guint side)
       /* Until the line has taken what is over half the room: one wake-up for many packets. */
       guint64 over = queued - room / 2;
       pump_at (shared, side,
-               now_us + 1 + (gint64) (over * 8 * TS_S / shaper->shape.rate_bits_per_s));
+               now_us + 1 + (gint64)(over * 8 * TS_S / shaper->shape.rate_bits_per_s));
       return;
     }
     gsize part = MIN (message->left_bytes, PACKET_PAYLOAD);
-    gint64 at_us = ts_shaper_pass (shaper, now_us, (guint32) part + PACKET_OVERHEAD);
+    gint64 at_us = ts_shaper_pass (shaper, now_us, (guint32)part + PACKET_OVERHEAD);
     if (at_us < 0) {
       if (message->say == SAY_FIN) { /* nobody waits for it */
         message_free (g_queue_pop_head (&direction->queue));
         continue;
       }
       if (shaper->mode == TS_LINK_BLACKHOLE) {
-        direction->rto_us = MIN (direction->rto_us ? 2 * direction->rto_us : RTO_MIN_US, RTO_MAX_US);
+        direction->rto_us =
+            MIN (direction->rto_us ? 2 * direction->rto_us : RTO_MIN_US, RTO_MAX_US);
         pump_at (shared, side, now_us + direction->rto_us);
       } else
         pump_at (shared, side, now_us + 2 * shaper->shape.delay_us + 1);
@@ -241,7 +242,7 @@ pump (Shared *shared, guint side)
       continue;
     g_queue_pop_head (&direction->queue);
     Arrival *arrival = g_new0 (Arrival, 1);
-    *arrival = (Arrival){ shared, side, message };
+    *arrival = (Arrival){shared, side, message};
     shared->calls++;
     ts_sim_clock_at (link->clock, direction->last_us, arrived, NULL, arrival, arrival_free);
   }
@@ -315,7 +316,8 @@ ts_sim_conn_close (TsSimConn *conn)
   g_queue_clear_full (&direction->queue, message_free);
   shared->calls++;
   if (conn->open)
-    say (shared, conn->side, SAY_FIN, 1, NULL); /* behind a stalled packet it waits like any other */
+    say (shared, conn->side, SAY_FIN, 1,
+         NULL); /* behind a stalled packet it waits like any other */
   shared->calls--;
   ts_sim_conn_vanish (conn);
 }

@@ -1,10 +1,10 @@
 /* sim/link.h -- connections over a shaped link: a reliable, ordered stream each way.
  *
- * Twin of lab/link.h.  A message goes out in packets through core/seam/shaper.h, as fast as the line
- * takes them (an ideal TCP: no more in the link's queue than half of it holds).  A packet that the line
- * loses is sent again one round trip later; into a black hole, again and again with a doubling
- * time-out, from 200 ms to 120 s (RFC 6298), for as long as the connection lives.  Opening a connection
- * costs the packets of TCP and TLS 1.3 with certificates on both sides. */
+ * Twin of lab/link.h.  A message goes out in packets through core/seam/shaper.h, as fast as the
+ * line takes them (an ideal TCP: no more in the link's queue than half of it holds).  A packet that
+ * the line loses is sent again one round trip later; into a black hole, again and again with a
+ * doubling time-out, from 200 ms to 120 s (RFC 6298), for as long as the connection lives.  Opening
+ * a connection costs the packets of TCP and TLS 1.3 with certificates on both sides. */
 #pragma once
 #include "core/seam/shaper.h"
 #include "sim/clock.h"
@@ -25,11 +25,11 @@ typedef struct {
   void (*lost) (TsSimConn *conn, const char *reason, gpointer user); /* the peer hung up */
 } TsSimConnEvents;
 
-/* Asks the far side, which is told by welcome_far when the handshake is done there; NULL events of an end
- * are not heard. from: 0 or 1, the site (as in the link) that connects. */
+/* Asks the far side, which is told by welcome_far when the handshake is done there; NULL events of
+ * an end are not heard. from: 0 or 1, the site (as in the link) that connects. */
 TsSimConn *ts_sim_link_connect (TsSimLink *link, guint from, const TsSimConnEvents *events,
-                                gpointer user,
-                                void (*welcome_far) (TsSimConn *far, gpointer user), gpointer far_user);
+                                gpointer user, void (*welcome_far) (TsSimConn *far, gpointer user),
+                                gpointer far_user);
 void ts_sim_conn_set_events (TsSimConn *conn, const TsSimConnEvents *events, gpointer user);
 void ts_sim_conn_send (TsSimConn *conn, GBytes *bytes);
 /* Hangs up: the peer hears it, if the packet gets through.  The handle is gone. */

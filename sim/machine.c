@@ -10,8 +10,11 @@ fill_disk (TsSimDisk *disk, guint index, guint64 fill_bytes, guint64 seed)
   TsDisk *ops = ts_sim_disk_ops (disk);
   guint8 block[TS_STAMP_BLOCK];
   for (guint64 at = 0; at < fill_bytes; at += TS_STAMP_BLOCK) {
-    TsStamp stamp = { .disk = (guint16) index, .kind = TS_STAMP_FILL,
-                      .sequence = at / TS_STAMP_BLOCK + 1, .offset = at, .length = TS_STAMP_BLOCK };
+    TsStamp stamp = {.disk = (guint16)index,
+                     .kind = TS_STAMP_FILL,
+                     .sequence = at / TS_STAMP_BLOCK + 1,
+                     .offset = at,
+                     .length = TS_STAMP_BLOCK};
     ts_stamp_lay (block, &stamp, seed);
     ops->ops->write (ops, at, block, sizeof block, NULL);
   }
@@ -29,7 +32,7 @@ ts_sim_machine_new (TsSimVm *vm, TsSimHost *host, GPtrArray *disks)
     machine->disks = g_ptr_array_ref (disks);
     return machine;
   }
-  machine->owned = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_sim_disk_free);
+  machine->owned = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
   machine->disks = g_ptr_array_ref (machine->owned);
   for (guint i = 0; i < vm->spec->disks->len; i++) {
     const TsDiskSpec *spec = ts_vm_spec_disk (vm->spec, i);
@@ -86,7 +89,7 @@ static void
 booted (gpointer user, gpointer data)
 {
   TsSimMachine *machine = user;
-  if (((Life *) data)->life != machine->life)
+  if (((Life *)data)->life != machine->life)
     return;
   machine->ready = TRUE;
   TsWorld *world = machine->vm->world;
@@ -113,7 +116,7 @@ static void
 switched_off (gpointer user, gpointer data)
 {
   TsSimMachine *machine = user;
-  if (((Life *) data)->life != machine->life)
+  if (((Life *)data)->life != machine->life)
     return;
   for (guint i = 0; i < machine->disks->len; i++) {
     TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (machine->disks, i));

@@ -1,7 +1,8 @@
 /* sim/relation.c -- performs what a sender or a receiver asks for, in virtual time.
  *
- * Twin of the lab's driver: steps the machine, walks its actions in order, and posts the completion of
- * each at the time that link, disk and profile give.  Storage and apply are two serial workers. */
+ * Twin of the lab's driver: steps the machine, walks its actions in order, and posts the completion
+ * of each at the time that link, disk and profile give.  Storage and apply are two serial workers.
+ */
 #include "core/base/error.h"
 #include "core/disk/apply.h"
 #include "sim/internal.h"
@@ -81,7 +82,7 @@ static void
 create_disks (TsSimRelation *rel)
 {
   const TsHello *hello = ts_receiver_hello (rel->receiver);
-  rel->disks = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_sim_disk_free);
+  rel->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
   for (guint i = 0; i < hello->disks; i++)
     g_ptr_array_add (rel->disks, ts_sim_disk_new (hello->disk[i].size_bytes));
 }
@@ -103,10 +104,9 @@ apply_set (TsSimRelation *rel, guint64 set, GError **error)
 static void
 branch (TsSimRelation *rel)
 {
-  rel->overlays = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_sim_disk_free);
+  rel->overlays = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
   for (guint i = 0; i < rel->disks->len; i++)
-    g_ptr_array_add (rel->overlays,
-                     ts_sim_disk_new_overlay (g_ptr_array_index (rel->disks, i)));
+    g_ptr_array_add (rel->overlays, ts_sim_disk_new_overlay (g_ptr_array_index (rel->disks, i)));
 }
 
 static void
@@ -124,7 +124,7 @@ static void
 perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, TsManifest *manifest,
               GError **error)
 {
-  switch ((int) work->kind) { /* only those that answer */
+  switch ((int)work->kind) { /* only those that answer */
   case TS_ACTION_MAP:
     ts_sim_disk_map (g_ptr_array_index (rel->disks, work->disk), map);
     event->done.map = map;
@@ -189,7 +189,7 @@ complete (gpointer user, gpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (TsExtents) map = ts_extents_new ();
   TsManifest manifest;
-  TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_DONE };
+  TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_DONE};
   event.done.action = work->kind;
   event.done.set = work->set;
   event.done.disk = work->disk;
@@ -198,7 +198,7 @@ complete (gpointer user, gpointer data)
   if (work->ok)
     perform_done (rel, work, &event, map, &manifest, &error);
   if (error) {
-    event.done.code = (TsErrorCode) error->code;
+    event.done.code = (TsErrorCode)error->code;
     event.done.reason = error->message;
   }
   step (rel, &event);
@@ -210,7 +210,7 @@ static void
 conn_connected (TsSimConn *conn, gpointer user)
 {
   TsSimRelation *rel = user;
-  TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_CONNECTED };
+  TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_CONNECTED};
   step (rel, &event);
 }
 
@@ -227,7 +227,7 @@ conn_lost (TsSimConn *conn, const char *reason, gpointer user)
   TsSimRelation *rel = user;
   forget_conn (rel);
   ts_sim_conn_close (conn);
-  TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_LOST, .lost = { reason, FALSE } };
+  TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_LOST, .lost = {reason, FALSE}};
   step (rel, &event);
 }
 
@@ -240,20 +240,20 @@ conn_message (TsSimConn *conn, GBytes *bytes, gpointer user)
   ts_frame_reader_push (rel->reader, data, len);
   while (rel->conn == conn) {
     g_autoptr (GError) error = NULL;
-    TsFrame frame = { 0 };
+    TsFrame frame = {0};
     if (!ts_frame_reader_pop (rel->reader, &frame, &error)) {
       conn_lost (conn, error->message, rel);
       return;
     }
     if (frame.kind == 0)
       return;
-    TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_FRAME, .frame = { &frame } };
+    TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_FRAME, .frame = {&frame}};
     step (rel, &event);
     ts_frame_clear (&frame);
   }
 }
 
-static const TsSimConnEvents conn_events = { conn_connected, conn_message, conn_lost };
+static const TsSimConnEvents conn_events = {conn_connected, conn_message, conn_lost};
 
 static void
 hang_up (TsSimRelation *rel)
@@ -280,10 +280,9 @@ connect_peer (TsSimRelation *rel)
   TsWorld *world = world_of (rel);
   TsSimHost *peer = ts_sim_host (world, rel->vm->replica);
   gint index = ts_topology_link_between (world->topology, rel->host->spec->site, peer->spec->site);
-  TsSimLink *link = g_ptr_array_index (world->links, (guint) index);
-  guint from = ts_topology_link (world->topology, (guint) index)->site[0] == rel->host->spec->site
-                   ? 0
-                   : 1;
+  TsSimLink *link = g_ptr_array_index (world->links, (guint)index);
+  guint from =
+      ts_topology_link (world->topology, (guint)index)->site[0] == rel->host->spec->site ? 0 : 1;
   take_conn (rel, ts_sim_link_connect (link, from, &conn_events, rel, ts_sim_host_accept, peer));
 }
 
@@ -326,7 +325,7 @@ keep_image (TsSimRelation *rel, guint64 set)
   TsSimImage *image = g_new0 (TsSimImage, 1);
   image->set = set;
   image->instant_us = now_us (rel);
-  image->disks = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_sim_disk_free);
+  image->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
   for (guint i = 0; i < rel->disks->len; i++)
     g_ptr_array_add (image->disks, ts_sim_disk_snapshot (g_ptr_array_index (rel->disks, i)));
   g_queue_push_tail (&rel->vm->images, image);
@@ -339,7 +338,7 @@ cut (TsSimRelation *rel, const TsAction *action)
   g_autoptr (GError) error = NULL;
   work->instant_us = now_us (rel);
   guint64 bytes = 0;
-  if (ts_sim_tracker_cut (rel->tracker, action->set, (guint32) (work->instant_us / TS_S), rel->spool,
+  if (ts_sim_tracker_cut (rel->tracker, action->set, (guint32)(work->instant_us / TS_S), rel->spool,
                           work->logs, &error)) {
     keep_image (rel, action->set);
     bytes = ts_sim_spool_set_bytes (rel->spool, action->set);
@@ -407,8 +406,8 @@ perform (TsSimRelation *rel, TsAction *action)
     break;
   case TS_ACTION_APPLY:
     post_serial (rel, work_of (rel, action), &rel->apply_free_us,
-                 TS_SIM_APPLY_US
-                     + ts_sim_disk_us (2 * ts_sim_spool_set_bytes (rel->spool, action->set)));
+                 TS_SIM_APPLY_US +
+                     ts_sim_disk_us (2 * ts_sim_spool_set_bytes (rel->spool, action->set)));
     break;
   case TS_ACTION_BRANCH:
     post (rel, work_of (rel, action), TS_SIM_BRANCH_US);
@@ -440,15 +439,15 @@ ticked (gpointer user, gpointer data)
   if (tick->life != rel->host->life || tick->timer != rel->timer)
     return;
   rel->armed_us = TS_NEVER;
-  TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_TICK };
+  TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_TICK};
   step (rel, &event);
 }
 
 static void
 arm (TsSimRelation *rel)
 {
-  gint64 wake_us
-      = rel->sender ? ts_sender_wake_us (rel->sender) : ts_receiver_wake_us (rel->receiver);
+  gint64 wake_us =
+      rel->sender ? ts_sender_wake_us (rel->sender) : ts_receiver_wake_us (rel->receiver);
   if (wake_us == rel->armed_us)
     return;
   rel->armed_us = wake_us;
@@ -456,7 +455,7 @@ arm (TsSimRelation *rel)
   if (wake_us == TS_NEVER)
     return;
   Tick *tick = g_new (Tick, 1);
-  *tick = (Tick){ rel->host->life, rel->timer };
+  *tick = (Tick){rel->host->life, rel->timer};
   ts_sim_clock_at (world_of (rel)->clock, wake_us, ticked, rel, tick, g_free);
 }
 
@@ -478,14 +477,14 @@ step (TsSimRelation *rel, TsEvent *event)
 void
 ts_sim_relation_ask (TsSimRelation *rel, TsAsk ask, gboolean planned)
 {
-  TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_ASK, .ask = { ask, planned } };
+  TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_ASK, .ask = {ask, planned}};
   step (rel, &event);
 }
 
 void
 ts_sim_relation_machine (TsSimRelation *rel, gboolean on)
 {
-  TsEvent event = { .now_us = now_us (rel), .kind = TS_EVENT_MACHINE, .machine = { on } };
+  TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_MACHINE, .machine = {on}};
   step (rel, &event);
 }
 
@@ -513,11 +512,10 @@ ts_sim_relation_new_sender (TsSimHost *host, TsSimVm *vm, const TsPolicy *policy
 {
   TsSimRelation *rel = relation_new (host, vm);
   rel->disks = g_ptr_array_ref (vm->source->disks);
-  g_autofree char *name
-      = g_strdup_printf ("hrl/%s@%s", vm->spec->name, host->spec->name);
+  g_autofree char *name = g_strdup_printf ("hrl/%s@%s", vm->spec->name, host->spec->name);
   rel->tracker = ts_sim_tracker_new (rel->disks, host->world->topology->seed, name);
   vm->source->tracker = rel->tracker;
-  TsSenderOptions options = { .vm = vm->spec->name, .host = host->spec->name, .policy = policy };
+  TsSenderOptions options = {.vm = vm->spec->name, .host = host->spec->name, .policy = policy};
   options.hello.vm = vm->spec->id;
   g_strlcpy (options.hello.name, vm->spec->name, sizeof options.hello.name);
   options.hello.disks = vm->spec->disks->len;

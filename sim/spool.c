@@ -64,7 +64,7 @@ ts_sim_spool_put (TsSimSpool *spool, guint64 set, guint disk, guint64 offset, co
   }
   if (log->bytes->len < offset + len) {
     guint old = log->bytes->len;
-    g_byte_array_set_size (log->bytes, (guint) (offset + len));
+    g_byte_array_set_size (log->bytes, (guint)(offset + len));
     if (old < offset)
       memset (log->bytes->data + old, 0, offset - old);
   }
@@ -99,9 +99,10 @@ ts_sim_spool_set_bytes (const TsSimSpool *spool, guint64 set)
 }
 
 gboolean
-ts_sim_spool_seal (TsSimSpool *spool, guint64 set, guint disks, TsManifest *manifest, GError **error)
+ts_sim_spool_seal (TsSimSpool *spool, guint64 set, guint disks, TsManifest *manifest,
+                   GError **error)
 {
-  *manifest = (TsManifest){ .disks = disks };
+  *manifest = (TsManifest){.disks = disks};
   for (guint i = 0; i < disks; i++) {
     g_autoptr (GBytes) bytes = ts_sim_spool_get (spool, set, i);
     if (!bytes)

@@ -7,8 +7,8 @@
 #define ENTRY_BYTES_MAX (256 * TS_KIB)
 
 struct _TsSimTracker {
-  GPtrArray *disks;    /* TsSimDisk */
-  GPtrArray *dirty;    /* TsExtents, one per disk */
+  GPtrArray *disks; /* TsSimDisk */
+  GPtrArray *dirty; /* TsExtents, one per disk */
   TsGuid previous[TS_WIRE_DISKS_MAX];
   TsGuid disk_write[TS_WIRE_DISKS_MAX];
   TsRandom random;
@@ -20,7 +20,7 @@ ts_sim_tracker_new (GPtrArray *disks, guint64 seed, const char *name)
 {
   TsSimTracker *tracker = g_new0 (TsSimTracker, 1);
   tracker->disks = g_ptr_array_ref (disks);
-  tracker->dirty = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_extents_free);
+  tracker->dirty = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_extents_free);
   ts_random_init (&tracker->random, seed, name);
   for (guint i = 0; i < disks->len; i++) {
     g_ptr_array_add (tracker->dirty, ts_extents_new ());
@@ -81,20 +81,22 @@ cut_disk (TsSimTracker *tracker, Place *place, guint32 time_s, TsCutLog *cut, GE
   guint d = place->disk;
   TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (tracker->disks, d));
   TsExtents *dirty = g_ptr_array_index (tracker->dirty, d);
-  TsHrlInfo info = { .time_s = time_s, .disk_bytes = disk->size_bytes,
-                     .unique = ts_guid_draw (&tracker->random), .previous = tracker->previous[d],
-                     .disk_write = tracker->disk_write[d] };
+  TsHrlInfo info = {.time_s = time_s,
+                    .disk_bytes = disk->size_bytes,
+                    .unique = ts_guid_draw (&tracker->random),
+                    .previous = tracker->previous[d],
+                    .disk_write = tracker->disk_write[d]};
   g_autoptr (TsHrlWriter) writer = ts_hrl_writer_new (&info, put, place, error);
   if (!writer)
     return FALSE;
   ts_extents_align (dirty, BLOCK_BYTES, disk->size_bytes);
   g_autofree guint8 *buffer = g_malloc (ENTRY_BYTES_MAX);
-  *cut = (TsCutLog){ .unique = info.unique };
+  *cut = (TsCutLog){.unique = info.unique};
   guint64 offset = 0;
   TsExtent next;
   while (ts_extents_next (dirty, offset, ENTRY_BYTES_MAX, &next)) {
-    if (!disk->ops->read (disk, next.offset_bytes, buffer, next.len_bytes, error)
-        || !ts_hrl_writer_add (writer, next.offset_bytes, buffer, next.len_bytes, time_s, error))
+    if (!disk->ops->read (disk, next.offset_bytes, buffer, next.len_bytes, error) ||
+        !ts_hrl_writer_add (writer, next.offset_bytes, buffer, next.len_bytes, time_s, error))
       return FALSE;
     cut->data_bytes += next.len_bytes;
     cut->entries++;
@@ -111,7 +113,7 @@ ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 time_s, TsSimSpo
                     TsCutLog *logs, GError **error)
 {
   for (guint i = 0; i < tracker->disks->len; i++) {
-    Place place = { spool, set, i };
+    Place place = {spool, set, i};
     if (!cut_disk (tracker, &place, time_s, &logs[i], error)) {
       ts_sim_spool_delete (spool, set); /* what changed stays marked */
       return FALSE;

@@ -14,7 +14,8 @@ void ts_sim_tracker_free (TsSimTracker *tracker);
 void ts_sim_tracker_start (TsSimTracker *tracker);
 void ts_sim_tracker_stop (TsSimTracker *tracker);
 /* The guest wrote here; ignored while tracking is off. */
-void ts_sim_tracker_mark (TsSimTracker *tracker, guint disk, guint64 offset_bytes, guint64 len_bytes);
+void ts_sim_tracker_mark (TsSimTracker *tracker, guint disk, guint64 offset_bytes,
+                          guint64 len_bytes);
 /* Puts one closed log per disk into the spool, all at this instant, and starts afresh.
  * logs: one per disk. */
 gboolean ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 time_s, TsSimSpool *spool,

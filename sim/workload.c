@@ -1,7 +1,8 @@
-/* sim/workload.c -- what runs in a guest: writes and flushes as planned, and the read-back of a copy.
+/* sim/workload.c -- what runs in a guest: writes and flushes as planned, and the read-back of a
+ * copy.
  *
- * The same records at the same places as the guest agent of the lab (core/format/plan.h, stamp.h), one
- * at a time, on an absolute schedule. */
+ * The same records at the same places as the guest agent of the lab (core/format/plan.h, stamp.h),
+ * one at a time, on an absolute schedule. */
 #include "core/format/plan.h"
 #include "sim/internal.h"
 #include "sim/profile.h"
@@ -31,8 +32,12 @@ static void
 tell_ledger (TsSimMachine *machine, TsLedgerKind kind, const Call *call)
 {
   TsWorld *world = machine->vm->world;
-  TsLedgerEntry entry = { .kind = kind, .t_us = ts_sim_now_us (world), .vm = machine->vm->spec->name,
-                          .disk = "", .sequence = call->sequence, .copy = "" };
+  TsLedgerEntry entry = {.kind = kind,
+                         .t_us = ts_sim_now_us (world),
+                         .vm = machine->vm->spec->name,
+                         .disk = "",
+                         .sequence = call->sequence,
+                         .copy = ""};
   if (kind == TS_LEDGER_WRITE) {
     entry.disk = ts_vm_spec_disk (machine->vm->spec, call->disk)->name;
     entry.offset_bytes = call->offset_bytes;
@@ -50,8 +55,8 @@ plan_next (TsSimMachine *machine)
   const TsWorkloadSpec *spec = spec_of (machine);
   /* n-th write of this start at n / rate: exact, so that rounding does not add up */
   guint64 done = machine->next_write - machine->workload_base;
-  gint64 due_us = machine->workload_from_us
-                  + (gint64) (done * 1000000 * (guint64) TS_S / spec->rate_per_megasecond);
+  gint64 due_us = machine->workload_from_us +
+                  (gint64)(done * 1000000 * (guint64)TS_S / spec->rate_per_megasecond);
   ts_sim_clock_at (world->clock, due_us, issue, machine, call_of (machine), g_free);
 }
 
@@ -94,36 +99,38 @@ static void
 issue (gpointer user, gpointer data)
 {
   TsSimMachine *machine = user;
-  if (((Call *) data)->life != machine->life || !machine->working)
+  if (((Call *)data)->life != machine->life || !machine->working)
     return;
   TsWorld *world = machine->vm->world;
   const TsWorkloadSpec *spec = spec_of (machine);
   guint64 slots[TS_WIRE_DISKS_MAX];
   for (guint i = 0; i < spec->disks->len; i++) {
-    const TsDiskSpec *disk
-        = ts_vm_spec_disk (machine->vm->spec, g_array_index (spec->disks, guint, i));
+    const TsDiskSpec *disk =
+        ts_vm_spec_disk (machine->vm->spec, g_array_index (spec->disks, guint, i));
     slots[i] = (disk->size_bytes - disk->fill_bytes) / spec->record_bytes;
   }
-  TsPlanned planned = ts_plan ((int) spec->kind, world->topology->seed, machine->next_write, slots,
+  TsPlanned planned = ts_plan ((int)spec->kind, world->topology->seed, machine->next_write, slots,
                                spec->disks->len);
   Call *call = call_of (machine);
   call->disk = g_array_index (spec->disks, guint, planned.disk_turn);
-  call->offset_bytes = ts_vm_spec_disk (machine->vm->spec, call->disk)->fill_bytes
-                       + planned.slot * spec->record_bytes;
+  call->offset_bytes = ts_vm_spec_disk (machine->vm->spec, call->disk)->fill_bytes +
+                       planned.slot * spec->record_bytes;
   call->sequence = machine->next_write + 1;
   call->record_bytes = spec->record_bytes;
   machine->next_write++;
   g_autofree guint8 *record = g_malloc (spec->record_bytes);
-  TsStamp stamp = { .disk = (guint16) call->disk, .kind = TS_STAMP_RECORD,
-                    .sequence = call->sequence, .offset = call->offset_bytes,
-                    .length = spec->record_bytes };
+  TsStamp stamp = {.disk = (guint16)call->disk,
+                   .kind = TS_STAMP_RECORD,
+                   .sequence = call->sequence,
+                   .offset = call->offset_bytes,
+                   .length = spec->record_bytes};
   ts_stamp_lay (record, &stamp, world->topology->seed);
   TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (machine->disks, call->disk));
   disk->ops->write (disk, call->offset_bytes, record, spec->record_bytes, NULL);
   if (machine->tracker)
     ts_sim_tracker_mark (machine->tracker, call->disk, call->offset_bytes, spec->record_bytes);
-  ts_sim_clock_at (world->clock, ts_sim_now_us (world) + TS_SIM_WRITE_US, acknowledged, machine, call,
-                   g_free);
+  ts_sim_clock_at (world->clock, ts_sim_now_us (world) + TS_SIM_WRITE_US, acknowledged, machine,
+                   call, g_free);
 }
 
 static void
@@ -169,11 +176,15 @@ held (TsSimMachine *machine, guint disk, guint64 offset, guint64 len, guint64 se
       TsHeldState state)
 {
   TsWorld *world = machine->vm->world;
-  TsLedgerEntry entry = { .kind = TS_LEDGER_HELD, .t_us = ts_sim_now_us (world),
-                          .vm = machine->vm->spec->name,
-                          .disk = ts_vm_spec_disk (machine->vm->spec, disk)->name,
-                          .offset_bytes = offset, .length_bytes = len, .sequence = sequence,
-                          .copy = machine->host->spec->name, .held = state };
+  TsLedgerEntry entry = {.kind = TS_LEDGER_HELD,
+                         .t_us = ts_sim_now_us (world),
+                         .vm = machine->vm->spec->name,
+                         .disk = ts_vm_spec_disk (machine->vm->spec, disk)->name,
+                         .offset_bytes = offset,
+                         .length_bytes = len,
+                         .sequence = sequence,
+                         .copy = machine->host->spec->name,
+                         .held = state};
   world->observer->ledger (world->observer, &entry);
 }
 
@@ -186,8 +197,8 @@ judge (const guint8 *data, guint64 len, const TsStamp *first)
     TsStamp stamp;
     if (ts_stamp_read (data + at, &stamp) < 0)
       return TS_HELD_CORRUPT;
-    if (stamp.sequence != first->sequence || stamp.offset != first->offset
-        || stamp.kind != first->kind || stamp.disk != first->disk)
+    if (stamp.sequence != first->sequence || stamp.offset != first->offset ||
+        stamp.kind != first->kind || stamp.disk != first->disk)
       state = TS_HELD_TORN;
   }
   return state;
@@ -203,9 +214,9 @@ survey_fill (TsSimMachine *machine, guint index, TsDisk *disk, guint64 fill_byte
     if (at < fill_bytes) {
       TsStamp stamp;
       disk->ops->read (disk, at, block, sizeof block, NULL);
-      whole = ts_stamp_read (block, &stamp) == 1 && stamp.kind == TS_STAMP_FILL
-              && stamp.disk == index && stamp.offset == at
-              && judge (block, TS_STAMP_BLOCK, &stamp) == TS_HELD_WHOLE;
+      whole = ts_stamp_read (block, &stamp) == 1 && stamp.kind == TS_STAMP_FILL &&
+              stamp.disk == index && stamp.offset == at &&
+              judge (block, TS_STAMP_BLOCK, &stamp) == TS_HELD_WHOLE;
       if (!whole) {
         survey->bad++;
         held (machine, index, at, TS_STAMP_BLOCK, 0, TS_HELD_CORRUPT);
@@ -226,7 +237,7 @@ survey_records (TsSimMachine *machine, guint index, TsDisk *disk, guint64 from, 
 {
   g_autofree guint8 *record = g_malloc (TS_MIB);
   for (guint64 at = from; at + TS_STAMP_BLOCK <= disk->size_bytes;) {
-    TsStamp stamp = { 0 };
+    TsStamp stamp = {0};
     disk->ops->read (disk, at, record, TS_STAMP_BLOCK, NULL);
     int first = 0;
     for (guint s = 0; s < TS_STAMP_BLOCK && first == 0; s += TS_STAMP_SECTOR)
@@ -236,10 +247,10 @@ survey_records (TsSimMachine *machine, guint index, TsDisk *disk, guint64 from, 
       continue;
     }
     guint64 len = TS_STAMP_BLOCK;
-    gboolean here = first == 1 && stamp.offset == at && stamp.disk == index
-                    && stamp.kind == TS_STAMP_RECORD;
-    if (here && stamp.length > TS_STAMP_BLOCK && stamp.length <= TS_MIB
-        && stamp.length <= disk->size_bytes - at) {
+    gboolean here =
+        first == 1 && stamp.offset == at && stamp.disk == index && stamp.kind == TS_STAMP_RECORD;
+    if (here && stamp.length > TS_STAMP_BLOCK && stamp.length <= TS_MIB &&
+        stamp.length <= disk->size_bytes - at) {
       len = stamp.length;
       disk->ops->read (disk, at, record, len, NULL);
     }
@@ -258,18 +269,18 @@ report_survey (TsSimMachine *machine, const char *phase, const Survey *survey)
   ts_record_text (record, "vm", machine->vm->spec->name);
   ts_record_text (record, "host", machine->host->spec->name);
   ts_record_text (record, "phase", phase);
-  ts_record_int (record, "records", (gint64) survey->records);
-  ts_record_int (record, "fill_blocks", (gint64) survey->fill);
-  ts_sim_report (world, ts_record_int (record, "fill_bad", (gint64) survey->bad));
+  ts_record_int (record, "records", (gint64)survey->records);
+  ts_record_int (record, "fill_blocks", (gint64)survey->fill);
+  ts_sim_report (world, ts_record_int (record, "fill_bad", (gint64)survey->bad));
 }
 
 static void
 survey_now (gpointer user, gpointer data)
 {
   TsSimMachine *machine = user;
-  if (((Call *) data)->life != machine->life)
+  if (((Call *)data)->life != machine->life)
     return;
-  Survey survey = { 0 };
+  Survey survey = {0};
   for (guint i = 0; i < machine->disks->len; i++) {
     TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (machine->disks, i));
     guint64 fill_bytes = ts_vm_spec_disk (machine->vm->spec, i)->fill_bytes;
@@ -283,12 +294,12 @@ void
 ts_sim_workload_survey (TsSimMachine *machine)
 {
   TsWorld *world = machine->vm->world;
-  Survey none = { 0 };
+  Survey none = {0};
   report_survey (machine, "begun", &none);
   guint64 bytes = 0;
   for (guint i = 0; i < machine->disks->len; i++)
     bytes += ts_vm_spec_disk (machine->vm->spec, i)->size_bytes;
-  gint64 takes_us = (gint64) (bytes / (TS_SIM_SURVEY_BYTES_PER_S / (guint64) TS_S));
+  gint64 takes_us = (gint64)(bytes / (TS_SIM_SURVEY_BYTES_PER_S / (guint64)TS_S));
   ts_sim_clock_at (world->clock, ts_sim_now_us (world) + takes_us, survey_now, machine,
                    call_of (machine), g_free);
 }

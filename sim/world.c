@@ -5,9 +5,9 @@
 #include "sim/profile.h"
 
 static const TsSimCheck *const checks[] = {
-  &ts_sim_check_one_active_copy,        &ts_sim_check_point_is_past,
-  &ts_sim_check_point_never_moves_back, &ts_sim_check_acknowledged_survives,
-  &ts_sim_check_planned_loses_nothing,  &ts_sim_check_health_is_honest,
+    &ts_sim_check_one_active_copy,        &ts_sim_check_point_is_past,
+    &ts_sim_check_point_never_moves_back, &ts_sim_check_acknowledged_survives,
+    &ts_sim_check_planned_loses_nothing,  &ts_sim_check_health_is_honest,
 };
 
 typedef struct { /* a fault that has begun; its evidence is told when it is healed, or at the end */
@@ -58,7 +58,8 @@ ts_sim_report (TsWorld *world, TsRecord *record)
 }
 
 static void
-report_step (TsWorld *world, const char *id, const char *verb, const char *phase, const char *reason)
+report_step (TsWorld *world, const char *id, const char *verb, const char *phase,
+             const char *reason)
 {
   TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "step");
   ts_record_text (record, "id", id);
@@ -113,7 +114,10 @@ go_on (TsSimVm *vm)
       gboolean refused;
       const char *reason = ts_operation_reason (operation, &refused);
       report_step (vm->world, ts_operation_step_id (operation), ts_operation_verb (operation),
-                   *reason == '\0' ? "done" : refused ? "refused" : "failed", reason);
+                   *reason == '\0' ? "done"
+                   : refused       ? "refused"
+                                   : "failed",
+                   reason);
       return;
     }
     }
@@ -135,15 +139,15 @@ begin_operation (TsSimVm *vm, const TsOrder *order)
                    "the virtual machine is protected already");
       return;
     }
-    const TsPolicySpec *policy = ts_topology_policy (world->topology, (guint) order->policy);
-    vm->replica = (guint) order->host;
+    const TsPolicySpec *policy = ts_topology_policy (world->topology, (guint)order->policy);
+    vm->replica = (guint)order->host;
     ts_sim_relation_new_sender (ts_sim_host (world, vm->primary), vm, &policy->policy);
     TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "policy");
     ts_record_text (record, "vm", vm->spec->name);
     ts_record_text (record, "policy", policy->name);
     ts_record_int (record, "frequency_us", policy->policy.frequency_us);
-    ts_sim_report (world, ts_record_int (record, "interval_us",
-                                         ts_policy_interval_us (&policy->policy)));
+    ts_sim_report (world,
+                   ts_record_int (record, "interval_us", ts_policy_interval_us (&policy->policy)));
   } else if (vm->replica == G_MAXUINT) {
     report_step (world, order->step, ts_verb_name (order->verb), "refused",
                  "the virtual machine is not protected");
@@ -175,23 +179,22 @@ static void
 compare (TsSimVm *vm, const TsOrder *order)
 {
   TsWorld *world = vm->world;
-  TsSimRelation *replica
-      = vm->replica == G_MAXUINT ? NULL : ts_sim_host_relation (ts_sim_host (world, vm->replica), vm);
+  TsSimRelation *replica =
+      vm->replica == G_MAXUINT ? NULL : ts_sim_host_relation (ts_sim_host (world, vm->replica), vm);
   if (!replica || !replica->disks) {
     report_step (world, order->step, "compare", "failed", "there is no replica to compare with");
     return;
   }
   for (guint i = 0; i < vm->source->disks->len; i++) {
     TsSimDisk *disk = g_ptr_array_index (vm->source->disks, i);
-    guint64 differing
-        = ts_sim_disk_differing_bytes (disk, g_ptr_array_index (replica->disks, i));
+    guint64 differing = ts_sim_disk_differing_bytes (disk, g_ptr_array_index (replica->disks, i));
     TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "compare");
     ts_record_text (record, "vm", vm->spec->name);
     ts_record_text (record, "disk", ts_vm_spec_disk (vm->spec, i)->name);
     ts_record_bool (record, "identical", differing == 0);
-    ts_record_int (record, "differing_bytes", (gint64) differing);
-    ts_sim_report (world, ts_record_int (record, "bytes",
-                                         (gint64) ts_sim_disk_ops (disk)->size_bytes));
+    ts_record_int (record, "differing_bytes", (gint64)differing);
+    ts_sim_report (world,
+                   ts_record_int (record, "bytes", (gint64)ts_sim_disk_ops (disk)->size_bytes));
   }
   report_step (world, order->step, "compare", "done", "");
 }
@@ -215,15 +218,15 @@ tell_evidence (TsWorld *world, const char *id, const char *fault, const char *ta
   ts_record_text (record, "fault", fault);
   ts_record_text (record, "target", target);
   ts_record_text (record, "what", what);
-  ts_sim_report (world, ts_record_int (record, "count", (gint64) count));
+  ts_sim_report (world, ts_record_int (record, "count", (gint64)count));
 }
 
 static guint64
 swallowed (TsWorld *world, guint link)
 {
   TsSimLink *l = g_ptr_array_index (world->links, link);
-  return ts_sim_link_shaper (l, 0)->counters.dropped_blackhole
-         + ts_sim_link_shaper (l, 1)->counters.dropped_blackhole;
+  return ts_sim_link_shaper (l, 0)->counters.dropped_blackhole +
+         ts_sim_link_shaper (l, 1)->counters.dropped_blackhole;
 }
 
 static void
@@ -242,7 +245,7 @@ tell_link_evidence (TsWorld *world, guint link)
 static void
 set_link (TsWorld *world, const TsOrder *order)
 {
-  guint link = (guint) order->link;
+  guint link = (guint)order->link;
   const char *name = ts_topology_link (world->topology, link)->name;
   tell_link_evidence (world, link); /* of the fault that this one ends */
   if (order->link_mode != TS_LINK_UP) {
@@ -275,11 +278,11 @@ static void
 site_down (TsWorld *world, const TsOrder *order)
 {
   guint died = 0;
-  const char *name = ts_topology_site (world->topology, (guint) order->site)->name;
+  const char *name = ts_topology_site (world->topology, (guint)order->site)->name;
   tell_fault (world, order->step, "site_down", name, "power");
   for (guint i = 0; i < world->hosts->len; i++) {
     TsSimHost *host = ts_sim_host (world, i);
-    if (host->spec->site == (guint) order->site)
+    if (host->spec->site == (guint)order->site)
       died += ts_sim_host_power_loss (host);
   }
   tell_evidence (world, order->step, "site_down", name, "hosts and machines gone", died);
@@ -310,7 +313,7 @@ report_probe (TsSimVm *vm, TsSimMachine *machine)
   ts_record_text (record, "vm", vm->spec->name);
   ts_record_text (record, "host", machine->host->spec->name);
   ts_record_text (record, "phase", "serving");
-  ts_record_int (record, "set", (gint64) ts_receiver_stored_set (rel->receiver));
+  ts_record_int (record, "set", (gint64)ts_receiver_stored_set (rel->receiver));
   ts_sim_report (world, ts_record_int (record, "instant_us", ts_receiver_point_us (rel->receiver)));
 }
 
@@ -319,8 +322,8 @@ answered (gpointer user, gpointer data)
 {
   TsSimVm *vm = user;
   Question *question = data;
-  if (vm->service == question->asked && question->asked->ready
-      && ts_probe_answer (&vm->probe, question->number))
+  if (vm->service == question->asked && question->asked->ready &&
+      ts_probe_answer (&vm->probe, question->number))
     report_probe (vm, question->asked);
 }
 
@@ -352,8 +355,9 @@ sim_refusal (const TsTopology *topology, const GPtrArray *orders)
     const TsOrder *order = g_ptr_array_index (orders, i);
     if (order->verb != TS_DO_PROTECT)
       continue;
-    guint from = ts_topology_host (topology, ts_topology_vm (topology, (guint) order->vm)->host)->site;
-    guint to = ts_topology_host (topology, (guint) order->host)->site;
+    guint from =
+        ts_topology_host (topology, ts_topology_vm (topology, (guint)order->vm)->host)->site;
+    guint to = ts_topology_host (topology, (guint)order->host)->site;
     if (ts_topology_link_between (topology, from, to) < 0)
       return g_strdup_printf ("step %s: no link joins the sites %s and %s", order->step,
                               ts_topology_site (topology, from)->name,
@@ -442,8 +446,8 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
   world->topology = topology;
   world->observer = observer;
   world->clock = ts_sim_clock_new ();
-  world->links = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_sim_link_free);
-  world->hosts = g_ptr_array_new_with_free_func ((GDestroyNotify) ts_sim_host_free);
+  world->links = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_link_free);
+  world->hosts = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_host_free);
   world->vms = g_ptr_array_new_with_free_func (vm_free);
   world->faults = g_ptr_array_new_with_free_func (fault_free);
   world->breached = g_array_new (FALSE, TRUE, sizeof (gboolean));
@@ -489,14 +493,14 @@ sim_now_us (TsWorld *world)
 static gboolean
 sim_order (TsWorld *world, const TsOrder *order, GError **error)
 {
-  TsSimVm *vm = order->vm >= 0 ? ts_sim_vm (world, (guint) order->vm) : NULL;
+  TsSimVm *vm = order->vm >= 0 ? ts_sim_vm (world, (guint)order->vm) : NULL;
   if (ts_operation_is (order->verb)) {
     begin_operation (vm, order);
     go_on (vm);
     look (world);
     return TRUE;
   }
-  switch ((int) order->verb) { /* the rest of them */
+  switch ((int)order->verb) { /* the rest of them */
   case TS_DO_WORKLOAD_START:
     ts_sim_workload_start (running (vm));
     report_step (world, order->step, ts_verb_name (order->verb), "done", "");
@@ -536,18 +540,18 @@ tell_traffic (TsWorld *world, guint index)
 {
   const TsLinkSpec *spec = ts_topology_link (world->topology, index);
   for (guint d = 0; d < 2; d++) {
-    const TsShaperCounters *c
-        = &ts_sim_link_shaper (g_ptr_array_index (world->links, index), d)->counters;
+    const TsShaperCounters *c =
+        &ts_sim_link_shaper (g_ptr_array_index (world->links, index), d)->counters;
     TsRecord *record = ts_record_new (ts_sim_now_us (world), spec->name, "traffic");
     ts_record_text (record, "link", spec->name);
     ts_record_text (record, "from", ts_topology_site (world->topology, spec->site[d])->name);
     ts_record_text (record, "to", ts_topology_site (world->topology, spec->site[1 - d])->name);
-    ts_record_int (record, "packets", (gint64) c->packets);
-    ts_record_int (record, "bytes", (gint64) c->bytes);
-    ts_record_int (record, "dropped_queue", (gint64) c->dropped_queue);
-    ts_record_int (record, "dropped_loss", (gint64) c->dropped_loss);
+    ts_record_int (record, "packets", (gint64)c->packets);
+    ts_record_int (record, "bytes", (gint64)c->bytes);
+    ts_record_int (record, "dropped_queue", (gint64)c->dropped_queue);
+    ts_record_int (record, "dropped_loss", (gint64)c->dropped_loss);
     ts_sim_report (world,
-                   ts_record_int (record, "dropped_blackhole", (gint64) c->dropped_blackhole));
+                   ts_record_int (record, "dropped_blackhole", (gint64)c->dropped_blackhole));
   }
 }
 
@@ -582,14 +586,14 @@ ts_sim_world_events (const TsWorld *world)
 }
 
 static const TsWorldOps sim_ops = {
-  .name = "sim",
-  .refusal = sim_refusal,
-  .start = sim_start,
-  .now_us = sim_now_us,
-  .order = sim_order,
-  .run_until = sim_run_until,
-  .finish = sim_finish,
-  .free = sim_free,
+    .name = "sim",
+    .refusal = sim_refusal,
+    .start = sim_start,
+    .now_us = sim_now_us,
+    .order = sim_order,
+    .run_until = sim_run_until,
+    .finish = sim_finish,
+    .free = sim_free,
 };
 
 const TsWorldOps *

@@ -1,7 +1,8 @@
 /* sim/world.h -- the engine that performs a scenario in virtual time.
  *
- * Deterministic: the same topology, seed and orders give the same records, to the byte.  After every
- * event every checker of sim/check/ looks at the world; a breach is journalled once as "invariant". */
+ * Deterministic: the same topology, seed and orders give the same records, to the byte.  After
+ * every event every checker of sim/check/ looks at the world; a breach is journalled once as
+ * "invariant". */
 #pragma once
 #include "core/seam/world.h"
 

@@ -2,15 +2,17 @@
 #include "core/relation/action.h"
 
 static const char *const names[TS_ACTION_KINDS] = {
-  [TS_ACTION_REPORT] = "report",   [TS_ACTION_PERSIST] = "persist", [TS_ACTION_CONNECT] = "connect",
-  [TS_ACTION_DISCONNECT] = "disconnect",
-  [TS_ACTION_SEND] = "send",       [TS_ACTION_TRACK] = "track",     [TS_ACTION_UNTRACK] = "untrack",
-  [TS_ACTION_MAP] = "map",         [TS_ACTION_CUT] = "cut",
-  [TS_ACTION_DELETE_SET] = "delete-set",
-  [TS_ACTION_LOCK] = "lock",       [TS_ACTION_CREATE] = "create",   [TS_ACTION_WRITE] = "write",
-  [TS_ACTION_FLUSH] = "flush",     [TS_ACTION_STORE] = "store",     [TS_ACTION_SEAL] = "seal",
-  [TS_ACTION_DROP] = "drop",       [TS_ACTION_APPLY] = "apply",     [TS_ACTION_BRANCH] = "branch",
-  [TS_ACTION_MERGE] = "merge",     [TS_ACTION_POWER_ON] = "power-on",
+    [TS_ACTION_REPORT] = "report",     [TS_ACTION_PERSIST] = "persist",
+    [TS_ACTION_CONNECT] = "connect",   [TS_ACTION_DISCONNECT] = "disconnect",
+    [TS_ACTION_SEND] = "send",         [TS_ACTION_TRACK] = "track",
+    [TS_ACTION_UNTRACK] = "untrack",   [TS_ACTION_MAP] = "map",
+    [TS_ACTION_CUT] = "cut",           [TS_ACTION_DELETE_SET] = "delete-set",
+    [TS_ACTION_LOCK] = "lock",         [TS_ACTION_CREATE] = "create",
+    [TS_ACTION_WRITE] = "write",       [TS_ACTION_FLUSH] = "flush",
+    [TS_ACTION_STORE] = "store",       [TS_ACTION_SEAL] = "seal",
+    [TS_ACTION_DROP] = "drop",         [TS_ACTION_APPLY] = "apply",
+    [TS_ACTION_BRANCH] = "branch",     [TS_ACTION_MERGE] = "merge",
+    [TS_ACTION_POWER_ON] = "power-on",
 };
 
 static void

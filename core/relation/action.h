@@ -1,16 +1,17 @@
 /* core/relation/action.h -- what sender and receiver ask for.
  *
- * A driver (sim/host, lab/host) performs actions in the order given.  Those marked (done) answer with
- * one TS_EVENT_DONE each, later; those of one kind answer in the order they were asked.  PERSIST does
- * not answer: the driver makes the state durable before it performs what stands behind it. */
+ * A driver (sim/host, lab/host) performs actions in the order given.  Those marked (done) answer
+ * with one TS_EVENT_DONE each, later; those of one kind answer in the order they were asked.
+ * PERSIST does not answer: the driver makes the state durable before it performs what stands behind
+ * it. */
 #pragma once
 #include "core/base/record.h"
 #include "core/format/frame.h"
 
 typedef enum { /* how a set came about; in cut records and manifests */
-  TS_SET_INITIAL = 1,
-  TS_SET_REGULAR = 2,
-  TS_SET_PLANNED = 3, /* the last one of a planned failover */
+               TS_SET_INITIAL = 1,
+               TS_SET_REGULAR = 2,
+               TS_SET_PLANNED = 3, /* the last one of a planned failover */
 } TsSetKind;
 
 typedef enum {
@@ -29,16 +30,16 @@ typedef enum {
   TS_ACTION_LOCK,       /* the VM must not be switched on (HVR 3.6, planned failover) */
 
   /* the receiver's */
-  TS_ACTION_CREATE,     /* (done) replica disks, empty, as hello says */
-  TS_ACTION_WRITE,      /* (done) payload at offset of a replica disk: initial copy */
-  TS_ACTION_FLUSH,      /* (done) the replica disks are durable */
-  TS_ACTION_STORE,      /* (done) payload at offset of the log of (set, disk) */
-  TS_ACTION_SEAL,       /* (done) make the logs of a set durable and check them whole */
-  TS_ACTION_DROP,       /* forget every log behind set: received in part or damaged */
-  TS_ACTION_APPLY,      /* (done) play set's logs onto the replica disks, redo after a crash */
-  TS_ACTION_BRANCH,     /* (done) put an overlay over every replica disk */
-  TS_ACTION_MERGE,      /* (done) fold the overlays into the disks */
-  TS_ACTION_POWER_ON,   /* (done) start the VM on the overlays */
+  TS_ACTION_CREATE,   /* (done) replica disks, empty, as hello says */
+  TS_ACTION_WRITE,    /* (done) payload at offset of a replica disk: initial copy */
+  TS_ACTION_FLUSH,    /* (done) the replica disks are durable */
+  TS_ACTION_STORE,    /* (done) payload at offset of the log of (set, disk) */
+  TS_ACTION_SEAL,     /* (done) make the logs of a set durable and check them whole */
+  TS_ACTION_DROP,     /* forget every log behind set: received in part or damaged */
+  TS_ACTION_APPLY,    /* (done) play set's logs onto the replica disks, redo after a crash */
+  TS_ACTION_BRANCH,   /* (done) put an overlay over every replica disk */
+  TS_ACTION_MERGE,    /* (done) fold the overlays into the disks */
+  TS_ACTION_POWER_ON, /* (done) start the VM on the overlays */
   TS_ACTION_KINDS
 } TsActionKind;
 
@@ -46,16 +47,16 @@ typedef enum { TS_SOURCE_NONE, TS_SOURCE_PAYLOAD, TS_SOURCE_LOG, TS_SOURCE_DISK 
 
 typedef struct {
   TsActionKind kind;
-  TsFrame frame;       /* SEND; its payload is owned */
-  TsSource source;     /* SEND: where the payload comes from; (set, disk, offset) are the frame's */
-  guint32 len_bytes;   /* SEND from LOG or DISK */
-  gboolean compress;   /* SEND */
+  TsFrame frame;     /* SEND; its payload is owned */
+  TsSource source;   /* SEND: where the payload comes from; (set, disk, offset) are the frame's */
+  guint32 len_bytes; /* SEND from LOG or DISK */
+  gboolean compress; /* SEND */
   guint64 set;
-  TsSetKind set_kind;  /* CUT */
+  TsSetKind set_kind; /* CUT */
   guint disk;
   guint64 offset_bytes;
-  GBytes *payload;     /* WRITE, STORE, PERSIST (state); owned */
-  TsRecord *record;    /* REPORT; owned */
+  GBytes *payload;  /* WRITE, STORE, PERSIST (state); owned */
+  TsRecord *record; /* REPORT; owned */
 } TsAction;
 
 typedef GArray TsActions; /* TsAction, cleared when removed */

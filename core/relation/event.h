@@ -43,11 +43,11 @@ typedef struct {
       guint disk;
       guint64 offset_bytes; /* STORE, WRITE: the end of what was written */
       gboolean ok;
-      TsErrorCode code;     /* when not ok */
-      const char *reason;   /* when not ok */
-      gint64 instant_us;    /* CUT */
-      const TsCutLog *logs; /* CUT: one per disk */
-      const TsExtents *map; /* MAP */
+      TsErrorCode code;         /* when not ok */
+      const char *reason;       /* when not ok */
+      gint64 instant_us;        /* CUT */
+      const TsCutLog *logs;     /* CUT: one per disk */
+      const TsExtents *map;     /* MAP */
       const TsManifest *sealed; /* SEAL: what the stored logs say of themselves */
     } done;
     struct {

@@ -12,8 +12,8 @@ scaled (const TsHealthInput *in, gint64 published_us)
 static gboolean
 behind (const TsHealthInput *in)
 {
-  return in->statistics->last_sync_us >= 0
-         && in->now_us - in->statistics->last_sync_us > scaled (in, TS_HOUR);
+  return in->statistics->last_sync_us >= 0 &&
+         in->now_us - in->statistics->last_sync_us > scaled (in, TS_HOUR);
 }
 
 TsHealth
@@ -81,12 +81,13 @@ ts_health_judge (const TsHealthInput *in, char **reason)
                                vm);
     return TS_HEALTH_WARNING;
   }
-  if (in->role == TS_ROLE_PRIMARY && st->success > 0
-      && st->latency_us / (gint64) st->success > scaled (in, 5 * TS_MIN)) {
+  if (in->role == TS_ROLE_PRIMARY && st->success > 0 &&
+      st->latency_us / (gint64)st->success > scaled (in, 5 * TS_MIN)) {
     /* CHOICE: what a long latency alone gives is not published (reference 5.2). */
-    *reason = g_strdup_printf ("Average latency of replication of virtual machine '%s' is above the "
-                               "limit.",
-                               vm);
+    *reason =
+        g_strdup_printf ("Average latency of replication of virtual machine '%s' is above the "
+                         "limit.",
+                         vm);
     return TS_HEALTH_WARNING;
   }
   *reason = g_strdup ("");
@@ -104,6 +105,6 @@ ts_health_wake_us (const TsHealthInput *in)
 const char *
 ts_health_name (TsHealth health)
 {
-  static const char *const names[] = { "none", "normal", "warning", "critical" };
+  static const char *const names[] = {"none", "normal", "warning", "critical"};
   return names[health];
 }

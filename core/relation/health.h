@@ -6,10 +6,10 @@
 #include "core/relation/statistics.h"
 
 typedef enum { /* Msvm_ReplicationRelationship.ReplicationHealth */
-  TS_HEALTH_NONE = 0,
-  TS_HEALTH_NORMAL = 1,
-  TS_HEALTH_WARNING = 2,
-  TS_HEALTH_CRITICAL = 3,
+               TS_HEALTH_NONE = 0,
+               TS_HEALTH_NORMAL = 1,
+               TS_HEALTH_WARNING = 2,
+               TS_HEALTH_CRITICAL = 3,
 } TsHealth;
 
 typedef struct {

@@ -11,12 +11,14 @@ typedef enum { TS_AUTH_KERBEROS = 1, TS_AUTH_CERTIFICATE = 2 } TsAuthentication;
 
 typedef struct {
   gint64 frequency_us; /* 30 s, 300 s or 900 s: the published value */
-  guint32 time_scale;  /* 1 to TS_POLICY_TIME_SCALE_MAX: cycles come every frequency_us / time_scale (lab only) */
+  guint32 time_scale;  /* 1 to TS_POLICY_TIME_SCALE_MAX: cycles come every frequency_us / time_scale
+                          (lab only) */
   TsAuthentication authentication;
   gboolean compression;
 } TsPolicy;
 
-/* frequency 300 s (2.1), time_scale 1, certificate (4.1 "recommended"), compression on (UI default) */
+/* frequency 300 s (2.1), time_scale 1, certificate (4.1 "recommended"), compression on (UI default)
+ */
 void ts_policy_init (TsPolicy *policy);
 /* TS_ERROR_ARGUMENT; the message names the field, its value and the range. */
 gboolean ts_policy_check (const TsPolicy *policy, GError **error);

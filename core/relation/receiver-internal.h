@@ -15,7 +15,7 @@ typedef struct { /* how far the initial copy has come */
 
 typedef enum {
   FAILOVER_NONE,
-  FAILOVER_APPLYING,  /* what was received is applied first (trap 7) */
+  FAILOVER_APPLYING, /* what was received is applied first (trap 7) */
   FAILOVER_BRANCHING,
   FAILOVER_DONE,
 } TsFailoverStage;
@@ -35,8 +35,8 @@ struct _TsReceiver {
 
   /* the initial copy */
   gboolean copy_done, copy_ending, flushing;
-  TsCopyMark copy_mark;    /* written up to */
-  TsCopyMark copy_flushing;/* what the flush under way covers */
+  TsCopyMark copy_mark;     /* written up to */
+  TsCopyMark copy_flushing; /* what the flush under way covers */
   TsCopyMark copy_durable;
   guint64 copy_since_flush;
 
@@ -46,11 +46,11 @@ struct _TsReceiver {
   guint64 recv_set;                /* the set that frames now belong to */
   guint recv_disk;
   guint64 recv_offset;
-  GQueue seals;                    /* TsReceiverSet *: whole, not yet durable; head is sealing */
-  GQueue applies;                  /* TsReceiverSet *: stored, not yet applied */
+  GQueue seals;   /* TsReceiverSet *: whole, not yet durable; head is sealing */
+  GQueue applies; /* TsReceiverSet *: stored, not yet applied */
   gboolean applying;
   gint64 apply_retry_us;
-  gint64 point_us;                 /* instant of the newest point; -1: none */
+  gint64 point_us; /* instant of the newest point; -1: none */
   guint64 point_set;
 
   TsFailoverStage failover;

@@ -28,11 +28,10 @@ ts_receiver_save (const TsReceiver *r)
     const TsReceiverSet *set = l->data;
     g_variant_builder_add (&sets, "(t@ay)", set->number, pack (ts_manifest_pack (&set->manifest)));
   }
-  g_autoptr (GVariant) state = g_variant_ref_sink (
-      g_variant_new ("(uu@aybb(ut)ttaay(tx)ba(tay))", STATE_VERSION, r->state,
-                     pack (ts_hello_pack (&r->hello)), r->created, r->copy_done,
-                     r->copy_durable.disk, r->copy_durable.offset_bytes, r->stored, r->applied,
-                     &chain, r->point_set, r->point_us, r->planned, &sets));
+  g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
+      "(uu@aybb(ut)ttaay(tx)ba(tay))", STATE_VERSION, r->state, pack (ts_hello_pack (&r->hello)),
+      r->created, r->copy_done, r->copy_durable.disk, r->copy_durable.offset_bytes, r->stored,
+      r->applied, &chain, r->point_set, r->point_us, r->planned, &sets));
   return g_variant_get_data_as_bytes (state);
 }
 
@@ -47,7 +46,8 @@ load (TsReceiver *r, GVariant *state, GError **error)
                  &r->created, &r->copy_done, &mark_disk, &r->copy_durable.offset_bytes, &r->stored,
                  &r->applied, &chain, &r->point_set, &r->point_us, &r->planned, &sets);
   if (version != STATE_VERSION || number >= TS_STATE_COUNT)
-    return ts_throw (error, TS_ERROR_FORMAT, "receiver state: version %u, state %u", version, number);
+    return ts_throw (error, TS_ERROR_FORMAT, "receiver state: version %u, state %u", version,
+                     number);
   g_autoptr (GBytes) hello = g_variant_get_data_as_bytes (packed_hello);
   if (!ts_hello_unpack (hello, &r->hello, error))
     return FALSE;
@@ -55,7 +55,7 @@ load (TsReceiver *r, GVariant *state, GError **error)
     return ts_throw (error, TS_ERROR_FORMAT, "receiver state: chain and disks do not match");
   r->known = TRUE;
   r->source = g_strdup_printf ("%s@%s", r->hello.name, r->host);
-  r->state = (TsState) number;
+  r->state = (TsState)number;
   r->copy_durable.disk = mark_disk;
   r->copy_mark = r->copy_durable;
   r->recv_set = r->stored + 1;
@@ -88,8 +88,8 @@ TsReceiver *
 ts_receiver_restore (const char *host, GBytes *bytes, GError **error)
 {
   g_autoptr (TsReceiver) r = ts_receiver_new (host);
-  g_autoptr (GVariant) state
-      = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE (STATE_TYPE), bytes, FALSE));
+  g_autoptr (GVariant) state =
+      g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE (STATE_TYPE), bytes, FALSE));
   if (!g_variant_is_normal_form (state)) {
     ts_throw (error, TS_ERROR_FORMAT, "receiver state: not in normal form");
     return NULL;

@@ -2,8 +2,9 @@
 #include "core/relation/receiver-internal.h"
 #include "core/base/units.h"
 
-#define COPY_FLUSH_BYTES (32 * TS_MIB) /* CHOICE: how much copy is done again after a replica crash */
-#define APPLY_RETRY_US (5 * TS_S)      /* CHOICE: reference 2.4.5 says only that it is retried */
+#define COPY_FLUSH_BYTES                                                                           \
+  (32 * TS_MIB)                   /* CHOICE: how much copy is done again after a replica crash */
+#define APPLY_RETRY_US (5 * TS_S) /* CHOICE: reference 2.4.5 says only that it is retried */
 
 /* --- telling ---------------------------------------------------------------------------------- */
 
@@ -41,8 +42,8 @@ change_state (TsReceiver *r, gint64 now_us, TsState to, TsActions *out)
 static TsHealthInput
 health_input (const TsReceiver *r, gint64 now_us)
 {
-  return (TsHealthInput){ TS_ROLE_REPLICA, r->state, &r->statistics, r->hello.name, now_us,
-                          (gint64) r->hello.interval_us };
+  return (TsHealthInput){TS_ROLE_REPLICA, r->state, &r->statistics,
+                         r->hello.name,   now_us,   (gint64)r->hello.interval_us};
 }
 
 static void
@@ -77,7 +78,7 @@ acknowledge (TsReceiver *r, TsAckKind what, guint64 set, guint disk, guint64 off
     return;
   TsAction *a = send_frame (out, TS_FRAME_ACK, what);
   a->frame.set = set;
-  a->frame.disk = (guint16) disk;
+  a->frame.disk = (guint16)disk;
   a->frame.offset_bytes = offset;
 }
 
@@ -109,11 +110,11 @@ forget_unsealed (TsReceiver *r, TsActions *out)
 static void
 report_point (TsReceiver *r, gint64 now_us, const TsReceiverSet *set, TsActions *out)
 {
-  TsRecord *rec = ts_record_int (record (r, now_us, "point"), "set", (gint64) set->number);
+  TsRecord *rec = ts_record_int (record (r, now_us, "point"), "set", (gint64)set->number);
   ts_record_int (rec, "instant_us", set->manifest.instant_us);
-  ts_actions_report (out, ts_record_text (rec, "type",
-                                          set->manifest.kind == TS_SET_PLANNED ? "planned"
-                                                                               : "standard"));
+  ts_actions_report (
+      out,
+      ts_record_text (rec, "type", set->manifest.kind == TS_SET_PLANNED ? "planned" : "standard"));
   r->point_us = set->manifest.instant_us;
   r->point_set = set->number;
 }
@@ -121,15 +122,15 @@ report_point (TsReceiver *r, gint64 now_us, const TsReceiverSet *set, TsActions 
 static void
 go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
 {
-  gboolean may = r->state == TS_STATE_INITIAL || r->state == TS_STATE_REPLICATING
-                 || r->failover == FAILOVER_APPLYING;
+  gboolean may = r->state == TS_STATE_INITIAL || r->state == TS_STATE_REPLICATING ||
+                 r->failover == FAILOVER_APPLYING;
   if (may && !r->applying && r->apply_retry_us == TS_NEVER && r->applies.length > 0) {
     TsReceiverSet *set = g_queue_peek_head (&r->applies);
     r->applying = TRUE;
     ts_actions_add (out, TS_ACTION_APPLY)->set = set->number;
   }
-  if (r->failover == FAILOVER_APPLYING && !r->applying && r->applies.length == 0
-      && r->seals.length == 0) {
+  if (r->failover == FAILOVER_APPLYING && !r->applying && r->applies.length == 0 &&
+      r->seals.length == 0) {
     r->failover = FAILOVER_BRANCHING;
     ts_actions_add (out, TS_ACTION_BRANCH);
   }
@@ -142,10 +143,10 @@ seal_mismatch (const TsManifest *want, const TsManifest *have)
   if (want->disks != have->disks)
     return g_strdup_printf ("%u logs were announced, %u are stored", want->disks, have->disks);
   for (guint i = 0; i < want->disks; i++)
-    if (want->disk[i].log_bytes != have->disk[i].log_bytes
-        || want->disk[i].data_bytes != have->disk[i].data_bytes
-        || !ts_guid_equal (&want->disk[i].unique, &have->disk[i].unique)
-        || !ts_guid_equal (&want->disk[i].previous, &have->disk[i].previous))
+    if (want->disk[i].log_bytes != have->disk[i].log_bytes ||
+        want->disk[i].data_bytes != have->disk[i].data_bytes ||
+        !ts_guid_equal (&want->disk[i].unique, &have->disk[i].unique) ||
+        !ts_guid_equal (&want->disk[i].previous, &have->disk[i].previous))
       return g_strdup_printf ("the stored log of disk %u is not the one that was announced", i);
   return NULL;
 }
@@ -218,7 +219,7 @@ applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   g_queue_pop_head (&r->applies);
   r->applied = set->number;
   persist (r, out);
-  TsRecord *rec = ts_record_int (record (r, now_us, "applied"), "set", (gint64) set->number);
+  TsRecord *rec = ts_record_int (record (r, now_us, "applied"), "set", (gint64)set->number);
   ts_actions_report (out, ts_record_int (rec, "instant_us", set->manifest.instant_us));
   if (set->manifest.kind == TS_SET_INITIAL) /* before, the copy was of no instant at all */
     report_point (r, now_us, set, out);
@@ -241,7 +242,7 @@ welcome (TsReceiver *r, gint64 now_us, TsActions *out)
   r->greeted = TRUE;
   TsAction *a = send_frame (out, TS_FRAME_WELCOME, r->copy_done ? 1 + r->applied : 0);
   a->frame.set = r->stored;
-  a->frame.disk = (guint16) (r->copy_done ? r->recv_disk : r->copy_mark.disk);
+  a->frame.disk = (guint16)(r->copy_done ? r->recv_disk : r->copy_mark.disk);
   a->frame.offset_bytes = r->copy_done ? r->recv_offset : r->copy_mark.offset_bytes;
 }
 
@@ -278,11 +279,12 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
   }
   if (!same_vm (&r->hello, &said)) {
     refuse_peer (r, ev->now_us, TS_REFUSE_STATE,
-                 "the replica belongs to another virtual machine, or its disks have other sizes", out);
+                 "the replica belongs to another virtual machine, or its disks have other sizes",
+                 out);
     return;
   }
-  if (r->failover != FAILOVER_NONE || r->state == TS_STATE_RECOVERED
-      || r->state == TS_STATE_COMMITTED) {
+  if (r->failover != FAILOVER_NONE || r->state == TS_STATE_RECOVERED ||
+      r->state == TS_STATE_COMMITTED) {
     refuse_peer (r, ev->now_us, TS_REFUSE_STATE, "the replica has failed over", out);
     return;
   }
@@ -305,15 +307,15 @@ copy_frame (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
   TsFrame *f = ev->frame.frame;
   gsize len = f->payload ? g_bytes_get_size (f->payload) : 0;
-  gboolean behind = f->disk > r->copy_mark.disk
-                    || (f->disk == r->copy_mark.disk && f->offset_bytes >= r->copy_mark.offset_bytes);
-  if (r->copy_done || len == 0 || f->disk >= r->hello.disks || !behind
-      || f->offset_bytes > r->hello.disk[f->disk].size_bytes
-      || len > r->hello.disk[f->disk].size_bytes - f->offset_bytes) {
+  gboolean behind = f->disk > r->copy_mark.disk ||
+                    (f->disk == r->copy_mark.disk && f->offset_bytes >= r->copy_mark.offset_bytes);
+  if (r->copy_done || len == 0 || f->disk >= r->hello.disks || !behind ||
+      f->offset_bytes > r->hello.disk[f->disk].size_bytes ||
+      len > r->hello.disk[f->disk].size_bytes - f->offset_bytes) {
     protocol_error (r, ev->now_us, "a piece of the initial copy that has no place", out);
     return;
   }
-  r->copy_mark = (TsCopyMark){ f->disk, f->offset_bytes + len };
+  r->copy_mark = (TsCopyMark){f->disk, f->offset_bytes + len};
   TsAction *a = ts_actions_add (out, TS_ACTION_WRITE);
   a->disk = f->disk;
   a->offset_bytes = f->offset_bytes;
@@ -359,8 +361,8 @@ flushed (TsReceiver *r, const TsEvent *ev, TsActions *out)
     copy_trouble (r, ev, out);
     return;
   }
-  gboolean whole = r->copy_ending && r->copy_flushing.disk == r->copy_mark.disk
-                   && r->copy_flushing.offset_bytes == r->copy_mark.offset_bytes;
+  gboolean whole = r->copy_ending && r->copy_flushing.disk == r->copy_mark.disk &&
+                   r->copy_flushing.offset_bytes == r->copy_mark.offset_bytes;
   r->copy_durable = r->copy_flushing;
   if (whole) {
     r->copy_done = TRUE;
@@ -381,8 +383,8 @@ log_frame (TsReceiver *r, const TsEvent *ev, TsActions *out)
   gsize len = f->payload ? g_bytes_get_size (f->payload) : 0;
   gboolean next_disk = f->disk == r->recv_disk + 1 && f->offset_bytes == 0 && r->recv_offset > 0;
   gboolean follows = f->disk == r->recv_disk && f->offset_bytes == r->recv_offset;
-  if (!r->copy_done || len == 0 || f->disk >= r->hello.disks || f->set != r->recv_set
-      || !(follows || next_disk)) {
+  if (!r->copy_done || len == 0 || f->disk >= r->hello.disks || f->set != r->recv_set ||
+      !(follows || next_disk)) {
     protocol_error (r, ev->now_us, "a piece of a log that does not follow the last one", out);
     return;
   }
@@ -401,8 +403,8 @@ set_end (TsReceiver *r, const TsEvent *ev, TsActions *out)
   TsFrame *f = ev->frame.frame;
   g_autoptr (GError) error = NULL;
   g_autofree TsReceiverSet *set = g_new0 (TsReceiverSet, 1);
-  if (!f->payload || f->set != r->recv_set || !r->copy_done
-      || !ts_manifest_unpack (f->payload, &set->manifest, &error)) {
+  if (!f->payload || f->set != r->recv_set || !r->copy_done ||
+      !ts_manifest_unpack (f->payload, &set->manifest, &error)) {
     protocol_error (r, ev->now_us, error ? error->message : "the end of a set that did not begin",
                     out);
     return;
@@ -482,8 +484,8 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     if (r->connected)
       ts_actions_add (out, TS_ACTION_DISCONNECT);
     r->connected = r->greeted = r->welcome_due = FALSE;
-    /* What is whole is still sealed and taken (HVR 3.6: received logs are applied first); what came in
-     * part is forgotten. */
+    /* What is whole is still sealed and taken (HVR 3.6: received logs are applied first); what came
+     * in part is forgotten. */
     if (r->seals.length == 0)
       forget_unsealed (r, out);
     r->failover = FAILOVER_APPLYING;
@@ -517,7 +519,7 @@ report_failover (TsReceiver *r, gint64 now_us, const char *phase, TsActions *out
 {
   TsRecord *rec = ts_record_bool (record (r, now_us, "failover"), "planned", r->planned);
   ts_record_text (rec, "phase", phase);
-  ts_record_int (rec, "set", (gint64) r->point_set);
+  ts_record_int (rec, "set", (gint64)r->point_set);
   ts_actions_report (out, ts_record_int (rec, "instant_us", r->point_us));
 }
 
@@ -533,7 +535,7 @@ static void
 done (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
   gint64 now_us = ev->now_us;
-  switch ((int) ev->done.action) { /* only those that a receiver asks for */
+  switch ((int)ev->done.action) { /* only those that a receiver asks for */
   case TS_ACTION_CREATE:
     if (!ev->done.ok) {
       r->known = FALSE;
@@ -643,8 +645,8 @@ gint64
 ts_receiver_wake_us (const TsReceiver *r)
 {
   TsHealthInput input = health_input (r, 0);
-  gint64 health_us
-      = r->known && r->health == TS_HEALTH_NORMAL ? ts_health_wake_us (&input) : TS_NEVER;
+  gint64 health_us =
+      r->known && r->health == TS_HEALTH_NORMAL ? ts_health_wake_us (&input) : TS_NEVER;
   return MIN (r->apply_retry_us, health_us);
 }
 

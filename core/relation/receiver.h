@@ -3,10 +3,10 @@
  * Takes the initial copy and log sets, makes them durable, acknowledges, applies; fails over on an
  * overlay, commits.  One event in, actions out; no I/O, no clock, no chance, no failure of its own.
  *
- * A set is a recovery point once all its logs are stored durably, checked whole, and follow the last
- * stored set (log ids); only then is it acknowledged.  It is applied later (from WS2012 R2 on receiving
- * and applying are two times: trap 7), whole or not at all: a crash in the middle is made good by
- * playing the stored logs again. */
+ * A set is a recovery point once all its logs are stored durably, checked whole, and follow the
+ * last stored set (log ids); only then is it acknowledged.  It is applied later (from WS2012 R2 on
+ * receiving and applying are two times: trap 7), whole or not at all: a crash in the middle is made
+ * good by playing the stored logs again. */
 #pragma once
 #include "core/relation/event.h"
 #include "core/relation/health.h"
@@ -34,5 +34,5 @@ gint64 ts_receiver_point_us (const TsReceiver *receiver);
 /* What PERSIST carries, and back.  A restored receiver has no connection and, on its first TICK,
  * plays again what was stored and not known to be applied. */
 GBytes *ts_receiver_save (const TsReceiver *receiver) G_GNUC_WARN_UNUSED_RESULT;
-TsReceiver *ts_receiver_restore (const char *host, GBytes *state, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+TsReceiver *ts_receiver_restore (const char *host, GBytes *state,
+                                 GError **error) G_GNUC_WARN_UNUSED_RESULT;

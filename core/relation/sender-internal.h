@@ -1,5 +1,5 @@
-/* core/relation/sender-internal.h -- the sender's memory, shared by sender.c (steps) and sender-save.c
- * (what outlives the process).  Nobody else includes it. */
+/* core/relation/sender-internal.h -- the sender's memory, shared by sender.c (steps) and
+ * sender-save.c (what outlives the process).  Nobody else includes it. */
 #pragma once
 #include "core/relation/sender.h"
 
@@ -9,17 +9,17 @@ typedef struct { /* a closed log set that the replica has not acknowledged as st
   guint64 data_bytes;
   gint64 first_sent_us; /* -1: nothing of it was sent */
   guint64 wire_data_bytes;
-  gboolean counted;     /* as missed */
+  gboolean counted; /* as missed */
 } TsSenderSet;
 
 typedef enum { LINK_DOWN, LINK_CONNECTING, LINK_GREETING, LINK_UP } TsSenderLink;
 
 typedef enum {
-  COPY_NONE,     /* not asked for */
-  COPY_TRACK,    /* waiting for tracking to start */
-  COPY_MAP,      /* waiting for the maps of the disks */
+  COPY_NONE,  /* not asked for */
+  COPY_TRACK, /* waiting for tracking to start */
+  COPY_MAP,   /* waiting for the maps of the disks */
   COPY_SENDING,
-  COPY_ENDING,   /* COPY_END is out */
+  COPY_ENDING, /* COPY_END is out */
   COPY_DONE,
 } TsSenderCopy;
 
@@ -40,29 +40,29 @@ struct _TsSender {
   gint64 retry_us;    /* TS_NEVER: none planned */
   gint64 deadline_us; /* an acknowledgement is due by then; TS_NEVER: nothing is out */
   guint64 in_flight;
-  gboolean refused;   /* a final refusal: no retry until the operator resumes */
+  gboolean refused; /* a final refusal: no retry until the operator resumes */
 
   /* the copy */
   TsSenderCopy copy;
-  guint maps;               /* disks whose map is known */
+  guint maps; /* disks whose map is known */
   TsExtents *map[TS_WIRE_DISKS_MAX];
-  guint copy_disk;          /* next to send */
+  guint copy_disk; /* next to send */
   guint64 copy_offset;
   guint64 copy_total, copy_acked, copy_reported;
 
   /* the sets */
-  GQueue sets;              /* TsSenderSet *, oldest first */
-  guint64 next_set;         /* number of the next cut */
-  guint64 stored, applied;  /* the replica's newest */
+  GQueue sets;             /* TsSenderSet *, oldest first */
+  guint64 next_set;        /* number of the next cut */
+  guint64 stored, applied; /* the replica's newest */
   gboolean cutting;
   TsSetKind cut_kind;
-  gint64 due_us;            /* of the next cycle; TS_NEVER: cycles do not run */
+  gint64 due_us; /* of the next cycle; TS_NEVER: cycles do not run */
   TsGuid last_unique[TS_WIRE_DISKS_MAX];
-  guint64 send_set;         /* number of the set being sent */
+  guint64 send_set; /* number of the set being sent */
   guint send_disk;
   guint64 send_offset;
 
-  gboolean crashed;         /* restored after a crash of the host: see ts_sender_restore */
-  gboolean preparing;       /* planned failover: asked for, not yet prepared */
-  guint64 planned_set;      /* its last set; 0: not cut yet */
+  gboolean crashed;    /* restored after a crash of the host: see ts_sender_restore */
+  gboolean preparing;  /* planned failover: asked for, not yet prepared */
+  guint64 planned_set; /* its last set; 0: not cut yet */
 };

@@ -1,4 +1,5 @@
-/* core/relation/sender-save.c -- what of a sender outlives its process: state, chain, queued sets. */
+/* core/relation/sender-save.c -- what of a sender outlives its process: state, chain, queued sets.
+ */
 #include "core/relation/sender-internal.h"
 #include "core/base/units.h"
 
@@ -46,8 +47,8 @@ load (TsSender *s, GVariant *state, GError **error)
                      number, copy);
   if (g_variant_iter_n_children (chain) != s->hello.disks)
     return ts_throw (error, TS_ERROR_FORMAT, "sender state: made for a VM with other disks");
-  s->state = (TsState) number;
-  s->copy = (TsSenderCopy) copy;
+  s->state = (TsState)number;
+  s->copy = (TsSenderCopy)copy;
   for (guint i = 0; i < s->hello.disks; i++) {
     g_autoptr (GVariant) id = g_variant_iter_next_value (chain);
     gsize len = 0;
@@ -74,8 +75,8 @@ TsSender *
 ts_sender_restore (const TsSenderOptions *options, GBytes *bytes, GError **error)
 {
   g_autoptr (TsSender) s = ts_sender_new (options);
-  g_autoptr (GVariant) state
-      = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE (STATE_TYPE), bytes, FALSE));
+  g_autoptr (GVariant) state =
+      g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE (STATE_TYPE), bytes, FALSE));
   if (!g_variant_is_normal_form (state)) {
     ts_throw (error, TS_ERROR_FORMAT, "sender state: not in normal form");
     return NULL;

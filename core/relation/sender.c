@@ -1,8 +1,8 @@
 /* core/relation/sender.c -- see sender.h.
  *
- * What goes over the wire is a queue of sets in order; the copy of the disks stands before them.  Two
- * positions walk along it: `sent` is where the next chunk is taken from, and what is not acknowledged
- * behind it is sent again after a break, from where the replica's WELCOME says. */
+ * What goes over the wire is a queue of sets in order; the copy of the disks stands before them.
+ * Two positions walk along it: `sent` is where the next chunk is taken from, and what is not
+ * acknowledged behind it is sent again after a break, from where the replica's WELCOME says. */
 #include "core/relation/sender-internal.h"
 #include "core/base/units.h"
 
@@ -17,14 +17,14 @@ min_us (gint64 a, gint64 b)
 static TsRecord *
 record (const TsSender *s, gint64 now_us, const char *kind)
 {
-  return ts_record_text (ts_record_text (ts_record_new (now_us, s->source, kind), "vm", s->vm), "host",
-                         s->host);
+  return ts_record_text (ts_record_text (ts_record_new (now_us, s->source, kind), "vm", s->vm),
+                         "host", s->host);
 }
 
 static TsHealthInput
 health_input (const TsSender *s, gint64 now_us)
 {
-  return (TsHealthInput){ TS_ROLE_PRIMARY, s->state, &s->statistics, s->vm, now_us, s->interval_us };
+  return (TsHealthInput){TS_ROLE_PRIMARY, s->state, &s->statistics, s->vm, now_us, s->interval_us};
 }
 
 static void
@@ -70,7 +70,7 @@ ts_sender_pending_bytes (const TsSender *s)
 {
   guint64 bytes = 0;
   for (const GList *l = s->sets.head; l; l = l->next)
-    bytes += ((const TsSenderSet *) l->data)->data_bytes;
+    bytes += ((const TsSenderSet *)l->data)->data_bytes;
   return bytes;
 }
 
@@ -78,7 +78,7 @@ static void
 report_pending (TsSender *s, gint64 now_us, TsActions *out)
 {
   ts_actions_report (out, ts_record_int (record (s, now_us, "pending"), "bytes",
-                                         (gint64) ts_sender_pending_bytes (s)));
+                                         (gint64)ts_sender_pending_bytes (s)));
 }
 
 static void
@@ -86,8 +86,8 @@ report_copy (TsSender *s, gint64 now_us, const char *phase, TsActions *out)
 {
   TsRecord *r = record (s, now_us, "copy");
   ts_record_text (r, "phase", phase);
-  ts_record_int (r, "bytes", (gint64) s->copy_acked);
-  ts_actions_report (out, ts_record_int (r, "total_bytes", (gint64) s->copy_total));
+  ts_record_int (r, "bytes", (gint64)s->copy_acked);
+  ts_actions_report (out, ts_record_int (r, "total_bytes", (gint64)s->copy_total));
   s->copy_reported = s->copy_acked;
 }
 
@@ -106,7 +106,7 @@ refuse (TsSender *s, gint64 now_us, TsAsk ask, const char *why, TsActions *out)
 gint64
 ts_sender_backoff_us (guint attempt, gint64 interval_us)
 {
-  static const gint64 minutes[] = { 1, 2, 4, 8, 10 };
+  static const gint64 minutes[] = {1, 2, 4, 8, 10};
   gint64 base = attempt >= 1 && attempt <= G_N_ELEMENTS (minutes) ? minutes[attempt - 1] : 30;
   return base * TS_MIN / (300 * TS_MS) * (interval_us / TS_MS);
 }
@@ -116,8 +116,8 @@ static gboolean
 waiting (const TsSender *s)
 {
   gboolean for_copy = s->copy == COPY_SENDING || s->copy == COPY_ENDING;
-  gboolean for_apply = (s->state == TS_STATE_INITIAL && s->stored > s->applied)
-                       || (s->preparing && s->planned_set && s->applied < s->planned_set);
+  gboolean for_apply = (s->state == TS_STATE_INITIAL && s->stored > s->applied) ||
+                       (s->preparing && s->planned_set && s->applied < s->planned_set);
   return for_copy || for_apply || s->sets.length > 0;
 }
 
@@ -193,7 +193,7 @@ static TsSenderSet *
 find_set (TsSender *s, guint64 number)
 {
   for (GList *l = s->sets.head; l; l = l->next)
-    if (((TsSenderSet *) l->data)->number == number)
+    if (((TsSenderSet *)l->data)->number == number)
       return l->data;
   return NULL;
 }
@@ -207,9 +207,9 @@ send_copy_chunk (TsSender *s, TsActions *out)
     if (ts_extents_next (s->map[s->copy_disk], s->copy_offset, TS_SENDER_CHUNK_BYTES, &next)) {
       TsAction *a = send_frame (out, TS_FRAME_COPY);
       a->source = TS_SOURCE_DISK;
-      a->frame.disk = (guint16) s->copy_disk;
+      a->frame.disk = (guint16)s->copy_disk;
       a->frame.offset_bytes = next.offset_bytes;
-      a->len_bytes = (guint32) next.len_bytes;
+      a->len_bytes = (guint32)next.len_bytes;
       a->compress = s->policy.compression;
       s->copy_offset = next.offset_bytes + next.len_bytes;
       s->in_flight += next.len_bytes;
@@ -240,9 +240,9 @@ send_log_chunk (TsSender *s, gint64 now_us, TsActions *out)
       TsAction *a = send_frame (out, TS_FRAME_LOG);
       a->source = TS_SOURCE_LOG;
       a->frame.set = set->number;
-      a->frame.disk = (guint16) s->send_disk;
+      a->frame.disk = (guint16)s->send_disk;
       a->frame.offset_bytes = s->send_offset;
-      a->len_bytes = (guint32) len;
+      a->len_bytes = (guint32)len;
       a->compress = s->policy.compression;
       s->send_offset += len;
       s->in_flight += len;
@@ -287,10 +287,10 @@ pump (TsSender *s, gint64 now_us, TsActions *out)
 static void
 report_cycle (TsSender *s, gint64 now_us, guint64 set, const char *outcome, TsActions *out)
 {
-  TsRecord *r = ts_record_int (record (s, now_us, "cycle"), "set", (gint64) set);
+  TsRecord *r = ts_record_int (record (s, now_us, "cycle"), "set", (gint64)set);
   ts_record_text (r, "outcome", outcome);
-  ts_record_int (r, "success", (gint64) s->statistics.success);
-  ts_actions_report (out, ts_record_int (r, "missed", (gint64) s->statistics.missed));
+  ts_record_int (r, "success", (gint64)s->statistics.success);
+  ts_actions_report (out, ts_record_int (r, "missed", (gint64)s->statistics.missed));
 }
 
 static void
@@ -335,7 +335,7 @@ require_resync (TsSender *s, gint64 now_us, const char *why, TsActions *out)
   hang_up (s, out);
   ts_actions_add (out, TS_ACTION_UNTRACK);
   for (GList *l = s->sets.head; l; l = l->next)
-    ts_actions_add (out, TS_ACTION_DELETE_SET)->set = ((TsSenderSet *) l->data)->number;
+    ts_actions_add (out, TS_ACTION_DELETE_SET)->set = ((TsSenderSet *)l->data)->number;
   g_queue_clear_full (&s->sets, g_free);
   s->due_us = TS_NEVER;
   s->preparing = FALSE;
@@ -396,13 +396,13 @@ cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
     s->planned_set = set->number;
   persist (s, out);
 
-  static const char *const types[] = { "-", "initial", "regular", "planned" };
-  TsRecord *r = ts_record_int (record (s, now_us, "cut"), "set", (gint64) set->number);
+  static const char *const types[] = {"-", "initial", "regular", "planned"};
+  TsRecord *r = ts_record_int (record (s, now_us, "cut"), "set", (gint64)set->number);
   ts_record_text (r, "type", types[s->cut_kind]);
   ts_record_int (r, "instant_us", set->manifest.instant_us);
-  ts_record_int (r, "log_bytes", (gint64) log_bytes);
-  ts_record_int (r, "data_bytes", (gint64) set->data_bytes);
-  ts_actions_report (out, ts_record_int (r, "entries", (gint64) entries));
+  ts_record_int (r, "log_bytes", (gint64)log_bytes);
+  ts_record_int (r, "data_bytes", (gint64)set->data_bytes);
+  ts_actions_report (out, ts_record_int (r, "entries", (gint64)entries));
   report_pending (s, now_us, out);
 
   /* The 50 % rule: HVR 2.4 and trap 6, per VM; CHOICE: of the virtual sizes (2.4: SILENT). */
@@ -432,8 +432,8 @@ set_stored (TsSender *s, gint64 now_us, guint64 number, TsActions *out)
     gint64 transfer_us = set->first_sent_us < 0 ? 0 : now_us - set->first_sent_us;
     ts_statistics_sent (&s->statistics, now_us, set->data_bytes, transfer_us);
     s->stored = set->number;
-    TsRecord *r = ts_record_int (record (s, now_us, "sent"), "set", (gint64) set->number);
-    ts_record_int (r, "data_bytes", (gint64) set->data_bytes);
+    TsRecord *r = ts_record_int (record (s, now_us, "sent"), "set", (gint64)set->number);
+    ts_record_int (r, "data_bytes", (gint64)set->data_bytes);
     ts_actions_report (out, ts_record_int (r, "transfer_us", transfer_us));
     if (!set->counted) {
       s->statistics.success++;
@@ -538,7 +538,7 @@ acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
 {
   const TsFrame *frame = ev->frame.frame;
   guint64 amount = 0;
-  switch ((TsAckKind) frame->value) {
+  switch ((TsAckKind)frame->value) {
   case TS_ACK_COPY: {
     guint64 until = copy_bytes_until (s, frame->disk, frame->offset_bytes);
     if (until > s->copy_acked) {
@@ -581,8 +581,8 @@ peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
   const TsFrame *frame = ev->frame.frame;
   gsize len = 0;
   const char *text = frame->payload ? g_bytes_get_data (frame->payload, &len) : "";
-  g_autofree char *reason = g_utf8_make_valid (text, (gssize) len);
-  switch ((TsRefusal) frame->value) {
+  g_autofree char *reason = g_utf8_make_valid (text, (gssize)len);
+  switch ((TsRefusal)frame->value) {
   case TS_REFUSE_SEQUENCE:
     require_resync (s, ev->now_us, reason, out);
     return;
@@ -701,7 +701,7 @@ asked (TsSender *s, const TsEvent *ev, TsActions *out)
 static void
 done (TsSender *s, const TsEvent *ev, TsActions *out)
 {
-  switch ((int) ev->done.action) { /* only those that a sender asks for */
+  switch ((int)ev->done.action) { /* only those that a sender asks for */
   case TS_ACTION_TRACK:
     if (s->copy != COPY_TRACK)
       return;
@@ -798,9 +798,9 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
     if (s->link == LINK_DOWN)
       break;
     if (ev->lost.final) {
-      TsFrame frame = { .kind = TS_FRAME_REFUSE, .value = TS_REFUSE_STATE };
+      TsFrame frame = {.kind = TS_FRAME_REFUSE, .value = TS_REFUSE_STATE};
       frame.payload = g_bytes_new (ev->lost.reason, strlen (ev->lost.reason));
-      TsEvent as_refusal = { .now_us = ev->now_us, .kind = TS_EVENT_FRAME, .frame = { &frame } };
+      TsEvent as_refusal = {.now_us = ev->now_us, .kind = TS_EVENT_FRAME, .frame = {&frame}};
       peer_refused (s, &as_refusal, out);
       ts_frame_clear (&frame);
     } else
@@ -857,7 +857,7 @@ ts_sender_new (const TsSenderOptions *options)
   s->policy = *options->policy;
   s->interval_us = ts_policy_interval_us (options->policy);
   s->hello = options->hello;
-  s->hello.interval_us = (guint64) s->interval_us;
+  s->hello.interval_us = (guint64)s->interval_us;
   s->deadline_us = s->retry_us = s->due_us = TS_NEVER;
   s->next_set = s->send_set = 1;
   s->statistics.last_sync_us = -1;

@@ -5,14 +5,14 @@
  *
  * Initial replication copies the source disks as they are read, while tracking runs, so the copy is
  * not of one instant; the first log set, cut when the copy is whole, makes it so.  Only then is the
- * replica usable (CHOICE: Hyper-V takes a checkpoint instead; this needs none, and the guest pays no
- * copy-before-write for as long as the WAN takes). */
+ * replica usable (CHOICE: Hyper-V takes a checkpoint instead; this needs none, and the guest pays
+ * no copy-before-write for as long as the WAN takes). */
 #pragma once
 #include "core/relation/event.h"
 #include "core/relation/health.h"
 #include "core/relation/policy.h"
 
-#define TS_SENDER_CHUNK_BYTES (128 * 1024)  /* payload of one frame */
+#define TS_SENDER_CHUNK_BYTES (128 * 1024)       /* payload of one frame */
 #define TS_SENDER_WINDOW_BYTES (4 * 1024 * 1024) /* sent and not acknowledged, at most */
 
 typedef struct _TsSender TsSender;
@@ -20,7 +20,7 @@ typedef struct _TsSender TsSender;
 typedef struct {
   const char *vm, *host; /* for the journal */
   const TsPolicy *policy;
-  TsHello hello;         /* what the replica has to be: VM, disks (interval_us is filled in) */
+  TsHello hello; /* what the replica has to be: VM, disks (interval_us is filled in) */
 } TsSenderOptions;
 
 TsSender *ts_sender_new (const TsSenderOptions *options) G_GNUC_WARN_UNUSED_RESULT;
@@ -36,13 +36,13 @@ TsHealth ts_sender_health (const TsSender *sender);
 guint64 ts_sender_pending_bytes (const TsSender *sender);
 const TsStatistics *ts_sender_statistics (const TsSender *sender);
 
-/* What PERSIST carries, and back.  A restored sender has no connection, and does not know whether its
- * tracking survived: the driver says so by a MACHINE event; HVR reference 2.6.  NULL with
+/* What PERSIST carries, and back.  A restored sender has no connection, and does not know whether
+ * its tracking survived: the driver says so by a MACHINE event; HVR reference 2.6.  NULL with
  * TS_ERROR_FORMAT when the bytes are not such a state. */
 GBytes *ts_sender_save (const TsSender *sender) G_GNUC_WARN_UNUSED_RESULT;
-TsSender *ts_sender_restore (const TsSenderOptions *options, GBytes *state, GError **error)
-    G_GNUC_WARN_UNUSED_RESULT;
+TsSender *ts_sender_restore (const TsSenderOptions *options, GBytes *state,
+                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Host to host back-off, attempt 1, 2, 3 ...: 1, 2, 4, 8, 10 minutes, then 30, of a 5-minute interval
- * (HVR reference 2.6), scaled with the interval (CHOICE). */
+/* Host to host back-off, attempt 1, 2, 3 ...: 1, 2, 4, 8, 10 minutes, then 30, of a 5-minute
+ * interval (HVR reference 2.6), scaled with the interval (CHOICE). */
 gint64 ts_sender_backoff_us (guint attempt, gint64 interval_us);

@@ -8,12 +8,12 @@
 
 typedef enum {
   TS_STATE_DISABLED = 0,
-  TS_STATE_READY = 1,                /* "Pending Initial Replication", primary only */
-  TS_STATE_INITIAL = 2,              /* initial replication runs (primary) or is awaited (replica) */
+  TS_STATE_READY = 1,   /* "Pending Initial Replication", primary only */
+  TS_STATE_INITIAL = 2, /* initial replication runs (primary) or is awaited (replica) */
   TS_STATE_REPLICATING = 3,
-  TS_STATE_PREPARED = 4,             /* primary: last log sent, VM locked against power-on */
-  TS_STATE_RECOVERED = 5,            /* replica: failed over, revertible */
-  TS_STATE_COMMITTED = 6,            /* replica: failed over for good */
+  TS_STATE_PREPARED = 4,  /* primary: last log sent, VM locked against power-on */
+  TS_STATE_RECOVERED = 5, /* replica: failed over, revertible */
+  TS_STATE_COMMITTED = 6, /* replica: failed over for good */
   TS_STATE_SUSPENDED = 7,
   TS_STATE_ERROR = 8,
   TS_STATE_RESYNC_REQUIRED = 9,
@@ -49,14 +49,14 @@ typedef enum {
 } TsAsk;
 
 typedef struct {
-  const char *name;       /* WMI's, as in the journal: "replicating" */
-  const char *ui;         /* Hyper-V Manager's text, or "-" */
-  gint powershell;        /* -1: it has no such value */
-  gint powershell_replica;/* where the replica's differs (state 2) */
-  gint collection;        /* -1: it has no such value */
-  guint32 primary_asks;   /* bit 1 << TsAsk: allowed on the primary */
-  guint32 replica_asks;   /* bit 1 << TsAsk: allowed on the replica */
-  guint32 next;           /* bit 1 << TsState: may follow by a change of state */
+  const char *name;        /* WMI's, as in the journal: "replicating" */
+  const char *ui;          /* Hyper-V Manager's text, or "-" */
+  gint powershell;         /* -1: it has no such value */
+  gint powershell_replica; /* where the replica's differs (state 2) */
+  gint collection;         /* -1: it has no such value */
+  guint32 primary_asks;    /* bit 1 << TsAsk: allowed on the primary */
+  guint32 replica_asks;    /* bit 1 << TsAsk: allowed on the replica */
+  guint32 next;            /* bit 1 << TsState: may follow by a change of state */
 } TsStateRow;
 
 const TsStateRow *ts_state_row (TsState state);

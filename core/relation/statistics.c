@@ -5,7 +5,7 @@ void
 ts_statistics_reset (TsStatistics *statistics, gint64 now_us)
 {
   gint64 last_sync_us = statistics->last_sync_us;
-  *statistics = (TsStatistics){ .start_us = now_us, .last_sync_us = last_sync_us };
+  *statistics = (TsStatistics){.start_us = now_us, .last_sync_us = last_sync_us};
 }
 
 void

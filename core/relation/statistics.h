@@ -6,13 +6,14 @@
 #include <glib.h>
 
 typedef struct {
-  gint64 start_us;           /* StartStatisticTime */
-  guint64 success, missed;   /* ReplicationSuccessCount, ReplicationMissCount */
-  guint64 bytes, bytes_max;  /* ReplicationSize, MaxReplicationSize */
-  gint64 latency_us, latency_us_max; /* ReplicationLatency, MaxReplicationLatency: sums and largest */
-  guint64 network_failures;  /* NetworkFailureCount */
-  guint64 failures;          /* ReplicationFailureCount */
-  gint64 last_sync_us;       /* LastReplicationTime; survives a reset; -1: never */
+  gint64 start_us;          /* StartStatisticTime */
+  guint64 success, missed;  /* ReplicationSuccessCount, ReplicationMissCount */
+  guint64 bytes, bytes_max; /* ReplicationSize, MaxReplicationSize */
+  gint64 latency_us,
+      latency_us_max;       /* ReplicationLatency, MaxReplicationLatency: sums and largest */
+  guint64 network_failures; /* NetworkFailureCount */
+  guint64 failures;         /* ReplicationFailureCount */
+  gint64 last_sync_us;      /* LastReplicationTime; survives a reset; -1: never */
 } TsStatistics;
 
 /* Zeroes the interval, keeps last_sync_us (Reset-VMReplicationStatistics). */

@@ -35,7 +35,7 @@ ts_traffic_count (TsTraffic *traffic, guint64 set, guint64 wire_bytes)
   if (count)
     count->bytes += wire_bytes;
   else {
-    Count first = { set, wire_bytes };
+    Count first = {set, wire_bytes};
     g_array_append_val (traffic->sets, first);
   }
 }
@@ -52,7 +52,7 @@ ts_traffic_annotate (const TsTraffic *traffic, TsRecord *record)
 {
   if (g_str_equal (record->kind, "sent"))
     ts_record_int (record, "wire_bytes",
-                   (gint64) ts_traffic_of (traffic, (guint64) ts_record_get_int (record, "set", 0)));
+                   (gint64)ts_traffic_of (traffic, (guint64)ts_record_get_int (record, "set", 0)));
   else if (g_str_equal (record->kind, "copy"))
-    ts_record_int (record, "wire_bytes", (gint64) ts_traffic_of (traffic, 0));
+    ts_record_int (record, "wire_bytes", (gint64)ts_traffic_of (traffic, 0));
 }

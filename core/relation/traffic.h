@@ -1,7 +1,7 @@
 /* core/relation/traffic.h -- how many bytes of frames each set took on the wire.
  *
- * Only a driver sees frames encoded, so it counts; the sender's records "sent" and "copy" get the sum
- * when they pass by. */
+ * Only a driver sees frames encoded, so it counts; the sender's records "sent" and "copy" get the
+ * sum when they pass by. */
 #pragma once
 #include "core/base/record.h"
 

@@ -23,4 +23,4 @@ look (TsWorld *world)
   return NULL;
 }
 
-const TsSimCheck ts_sim_check_acknowledged_survives = { "acknowledged-survives", look };
+const TsSimCheck ts_sim_check_acknowledged_survives = {"acknowledged-survives", look};

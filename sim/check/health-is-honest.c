@@ -1,5 +1,6 @@
-/* Health never says Normal over stale data: with the primary's health Normal, the newest point at the
- * other site is not older than the limit of HVR reference 5.2 (1 h, scaled with the interval). */
+/* Health never says Normal over stale data: with the primary's health Normal, the newest point at
+ * the other site is not older than the limit of HVR reference 5.2 (1 h, scaled with the interval).
+ */
 #include "core/base/units.h"
 #include "core/relation/sender-internal.h"
 #include "sim/internal.h"
@@ -13,8 +14,8 @@ look (TsWorld *world)
     if (vm->replica == G_MAXUINT || !ts_sim_host (world, vm->primary)->up)
       continue;
     TsSimRelation *from = ts_sim_host_relation (ts_sim_host (world, vm->primary), vm);
-    if (!from || !from->sender || ts_sender_health (from->sender) != TS_HEALTH_NORMAL
-        || ts_sender_state (from->sender) != TS_STATE_REPLICATING)
+    if (!from || !from->sender || ts_sender_health (from->sender) != TS_HEALTH_NORMAL ||
+        ts_sender_state (from->sender) != TS_STATE_REPLICATING)
       continue;
     gint64 interval_us = from->sender->interval_us;
     /* The limit runs from the last acknowledgement; that point was cut up to a transfer before. */
@@ -27,4 +28,4 @@ look (TsWorld *world)
   return NULL;
 }
 
-const TsSimCheck ts_sim_check_health_is_honest = { "health-is-honest", look };
+const TsSimCheck ts_sim_check_health_is_honest = {"health-is-honest", look};

@@ -10,15 +10,16 @@ look (TsWorld *world)
       continue;
     TsSimRelation *from = ts_sim_host_relation (ts_sim_host (world, vm->primary), vm);
     TsSimRelation *to = ts_sim_host_relation (ts_sim_host (world, vm->replica), vm);
-    if (!from || !from->sender || ts_sender_state (from->sender) != TS_STATE_PREPARED || !to
-        || !to->receiver || ts_receiver_state (to->receiver) != TS_STATE_RECOVERED || !vm->copy
-        || vm->copy->life != 1 || vm->copy->ready)
+    if (!from || !from->sender || ts_sender_state (from->sender) != TS_STATE_PREPARED || !to ||
+        !to->receiver || ts_receiver_state (to->receiver) != TS_STATE_RECOVERED || !vm->copy ||
+        vm->copy->life != 1 || vm->copy->ready)
       continue; /* looked at while the copy boots: before its first write, after its last chance */
     for (guint d = 0; d < to->disks->len; d++) {
       guint64 differing = ts_sim_disk_differing_bytes (g_ptr_array_index (from->disks, d),
                                                        g_ptr_array_index (to->disks, d));
       if (differing > 0)
-        return g_strdup_printf ("%" G_GUINT64_FORMAT " bytes of disk %u of %s differ after a planned "
+        return g_strdup_printf ("%" G_GUINT64_FORMAT
+                                " bytes of disk %u of %s differ after a planned "
                                 "failover",
                                 differing, d, vm->spec->name);
     }
@@ -26,4 +27,4 @@ look (TsWorld *world)
   return NULL;
 }
 
-const TsSimCheck ts_sim_check_planned_loses_nothing = { "planned-loses-nothing", look };
+const TsSimCheck ts_sim_check_planned_loses_nothing = {"planned-loses-nothing", look};

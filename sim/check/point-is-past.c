@@ -1,5 +1,5 @@
-/* Every recovery point equals the source at one past instant: after a set is applied, the replica disks
- * are, byte for byte and all of them, what the source disks were when the set was cut. */
+/* Every recovery point equals the source at one past instant: after a set is applied, the replica
+ * disks are, byte for byte and all of them, what the source disks were when the set was cut. */
 #include "sim/internal.h"
 
 static void
@@ -47,4 +47,4 @@ look (TsWorld *world)
   return NULL;
 }
 
-const TsSimCheck ts_sim_check_point_is_past = { "point-is-past", look };
+const TsSimCheck ts_sim_check_point_is_past = {"point-is-past", look};

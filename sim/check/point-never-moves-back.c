@@ -21,4 +21,4 @@ look (TsWorld *world)
   return NULL;
 }
 
-const TsSimCheck ts_sim_check_point_never_moves_back = { "point-never-moves-back", look };
+const TsSimCheck ts_sim_check_point_never_moves_back = {"point-never-moves-back", look};
