@@ -1,0 +1,93 @@
+#include "scenarios/cli/command.h"
+#include <stdio.h>
+#include "core/base/error.h"
+
+int
+ts_exit_worse (int a, int b)
+{
+  /* a known failure says more than a lab that could not run; a broken harness more than all */
+  static const int worst_first[] = {
+      TS_EXIT_INTERNAL,          TS_EXIT_USAGE,       TS_EXIT_BAD_SCENARIO, TS_EXIT_FAILED,
+      TS_EXIT_NOT_DETERMINISTIC, TS_EXIT_UNAVAILABLE, TS_EXIT_INCONCLUSIVE};
+  for (guint i = 0; i < G_N_ELEMENTS (worst_first); i++)
+    if (a == worst_first[i] || b == worst_first[i])
+      return worst_first[i];
+  return TS_EXIT_PASSED;
+}
+
+gboolean
+ts_command_options (const GOptionEntry *entries, const char *arguments, const char *summary,
+                    int *argc, char ***argv, int *status)
+{
+  g_autofree char *name = g_strdup_printf ("twinsite %s", (*argv)[0]);
+  g_autofree char *usage = g_strdup (arguments);
+  g_autoptr (GOptionContext) context = g_option_context_new (usage);
+  g_autoptr (GError) error = NULL;
+  gboolean help = FALSE;
+  const GOptionEntry help_entry[] = {
+      {"help", 'h', 0, G_OPTION_ARG_NONE, &help, "show this", NULL},
+      {NULL},
+  };
+  g_option_context_set_help_enabled (context, FALSE); /* it would exit from inside */
+  g_option_context_set_summary (context, summary);
+  g_option_context_add_main_entries (context, help_entry, NULL);
+  if (entries != NULL)
+    g_option_context_add_main_entries (context, entries, NULL);
+  char *command = (*argv)[0];
+  g_set_prgname (name);
+  gboolean good = g_option_context_parse (context, argc, argv, &error);
+  if (help || !good) {
+    if (help) {
+      g_autofree char *text = g_option_context_get_help (context, TRUE, NULL);
+      fputs (text, stdout);
+    } else
+      ts_command_usage (command, "%s", error->message);
+    *status = help ? TS_EXIT_PASSED : TS_EXIT_USAGE;
+    return FALSE;
+  }
+  if (*argc > 1 &&
+      g_str_equal ((*argv)[1], "--")) { /* what follows is files, whatever it looks like */
+    for (int i = 1; i + 1 <= *argc; i++)
+      (*argv)[i] = (*argv)[i + 1];
+    (*argc)--;
+  }
+  return TRUE;
+}
+
+int
+ts_command_usage (const char *command, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *message = g_strdup_vprintf (format, args);
+  va_end (args);
+  fprintf (stderr, "twinsite %s: %s\nTry: twinsite %s --help\n", command, message, command);
+  return TS_EXIT_USAGE;
+}
+
+int
+ts_command_error (const GError *error)
+{
+  fprintf (stderr, "twinsite: %s\n", error->message);
+  if (g_error_matches (error, TS_ERROR, TS_ERROR_UNAVAILABLE))
+    return TS_EXIT_UNAVAILABLE;
+  return g_error_matches (error, TS_ERROR, TS_ERROR_ARGUMENT) ? TS_EXIT_USAGE : TS_EXIT_INTERNAL;
+}
+
+int
+ts_command_problems (TsProblems *problems)
+{
+  g_autofree char *text = ts_problems_format (problems);
+  fputs (text, stderr);
+  return TS_EXIT_BAD_SCENARIO;
+}
+
+TsScenario *
+ts_command_load (const char *path, const TsScenarioOptions *options)
+{
+  g_autoptr (TsProblems) problems = ts_problems_new (path);
+  TsScenario *scenario = ts_scenario_load (path, options, problems);
+  if (scenario == NULL)
+    ts_command_problems (problems);
+  return scenario;
+}

@@ -1,0 +1,66 @@
+/* scenarios/cli/main.c -- the twinsite command: finds the subcommand, no more. */
+#include <locale.h>
+#include <stdio.h>
+#include "scenarios/cli/command.h"
+#ifdef TS_HAVE_LAB
+#include "lab/helper.h"
+#endif
+
+static const struct {
+  const char *name, *arguments, *help;
+  int (*run) (int argc, char **argv);
+} commands[] = {
+    {"run", "FILE... [--on sim|lab|both] [--seed N] [--twice]",
+     "run scenarios, judge and store them", ts_command_run},
+    {"check", "FILE...", "tell all that is wrong with scenario files", ts_command_check},
+    {"explain", "FILE... | --schema", "tell in words what a scenario does; what one may say",
+     ts_command_explain},
+    {"judge", "RUN...", "judge stored runs again", ts_command_judge},
+    {"hrl", "FILE...", "show what is in a replication log", ts_command_hrl},
+    {"lab", "doctor", "what real machines need", ts_command_lab},
+};
+
+static void
+print_help (FILE *out)
+{
+  fputs ("twinsite: two sites, one replication core, in virtual time and on real machines\n\n",
+         out);
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    fprintf (out, "  twinsite %-8s %-52s\n           %s\n", commands[i].name, commands[i].arguments,
+             commands[i].help);
+  fputs ("\ntwinsite COMMAND --help tells more; twinsite --version the version.\n", out);
+}
+
+int
+main (int argc, char **argv)
+{
+#ifdef TS_HAVE_LAB
+  int status;
+  if (ts_lab_helper_main (argc, argv, &status)) /* a process of the lab, not the user's command */
+    return status;
+#endif
+  setlocale (LC_ALL, "");
+  setlocale (LC_NUMERIC, "C"); /* numbers look the same everywhere */
+  const char *name = argc > 1 ? argv[1] : NULL;
+  if (name == NULL) {
+    print_help (stderr);
+    return TS_EXIT_USAGE;
+  }
+  if (g_str_equal (name, "--help") || g_str_equal (name, "-h") || g_str_equal (name, "help")) {
+    print_help (stdout);
+    return TS_EXIT_PASSED;
+  }
+  if (g_str_equal (name, "--version")) {
+    printf ("twinsite %s\n", TS_VERSION);
+    return TS_EXIT_PASSED;
+  }
+  const char *words[G_N_ELEMENTS (commands) + 1] = {NULL};
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++) {
+    words[i] = commands[i].name;
+    if (g_str_equal (commands[i].name, name))
+      return commands[i].run (argc - 1, argv + 1);
+  }
+  g_autofree char *hint = ts_suggest_text (name, words);
+  fprintf (stderr, "twinsite: there is no command '%s'%s\nTry: twinsite --help\n", name, hint);
+  return TS_EXIT_USAGE;
+}

@@ -1,0 +1,25 @@
+/* scenarios/engine/check.h -- does a tree say what the schema allows?  And its defaults, filled in.
+ *
+ * Afterwards every value is of its type and every reference points to something; what concerns
+ * several values at once (a disk's fill against its size, cycles in `after`) is scenario.c's. */
+#pragma once
+#include "scenarios/engine/yaml.h"
+
+/* FALSE: told in problems.  root is changed: defaults are added, "key:" becomes an empty map or
+ * list where one belongs. */
+gboolean ts_schema_check (TsYaml *root, TsProblems *problems);
+
+/* Changes one value before the check: "links.wan.rate=10Mbit/s", "steps.dark.after.by=60s",
+ * "expect.rpo.max=5s" (a list's maps are named by their id), "tags=[a]" is not possible: scalars
+ * only.  Every part but the last must be there.  TS_ERROR_ARGUMENT. */
+gboolean ts_yaml_assign (TsYaml *root, const char *assignment, GError **error);
+
+/* Text to value, for checked nodes: cannot fail any more (asserted). */
+gint64 ts_value_integer (const TsYaml *node);
+gint64 ts_value_duration (const TsYaml *node); /* -1: none */
+guint64 ts_value_size (const TsYaml *node);
+guint64 ts_value_rate (const TsYaml *node);
+guint64 ts_value_frequency (const TsYaml *node);
+guint32 ts_value_share (const TsYaml *node);
+gint64 ts_value_interval (const TsYaml *node);
+gboolean ts_value_switch (const TsYaml *node);

@@ -1,0 +1,243 @@
+/* scenarios/engine/explain.c -- a scenario in words. */
+#include "core/base/units.h"
+#include "scenarios/engine/scenario.h"
+#include "scenarios/engine/schema.h"
+
+static const char *
+vm_name (const TsScenario *scenario, gint vm)
+{
+  return ts_topology_vm (scenario->topology, (guint)vm)->name;
+}
+
+static char *
+order_text (const TsScenario *scenario, const TsOrder *order)
+{
+  const TsTopology *topology = scenario->topology;
+  switch (order->verb) {
+  case TS_DO_PROTECT:
+    return g_strdup_printf ("protect %s by policy %s, replica on %s", vm_name (scenario, order->vm),
+                            ts_topology_policy (topology, (guint)order->policy)->name,
+                            ts_topology_host (topology, (guint)order->host)->name);
+  case TS_DO_FAILOVER:
+    return g_strdup_printf ("%s failover of %s", order->planned ? "planned" : "unplanned",
+                            vm_name (scenario, order->vm));
+  case TS_DO_COMMIT:
+    return g_strdup_printf ("commit the failover of %s", vm_name (scenario, order->vm));
+  case TS_DO_PAUSE:
+    return g_strdup_printf ("pause the replication of %s", vm_name (scenario, order->vm));
+  case TS_DO_RESUME:
+    return g_strdup_printf ("resume the replication of %s", vm_name (scenario, order->vm));
+  case TS_DO_RESET_STATISTICS:
+    return g_strdup_printf ("reset the replication statistics of %s",
+                            vm_name (scenario, order->vm));
+  case TS_DO_WORKLOAD_START:
+    return g_strdup_printf ("start the workload of %s", vm_name (scenario, order->vm));
+  case TS_DO_WORKLOAD_STOP:
+    return g_strdup_printf ("stop the workload of %s", vm_name (scenario, order->vm));
+  case TS_DO_COMPARE:
+    return g_strdup_printf ("compare both sides' disks of %s", vm_name (scenario, order->vm));
+  case TS_DO_LINK: {
+    const char *link = ts_topology_link (topology, (guint)order->link)->name;
+    return order->link_mode == TS_LINK_UP ? g_strdup_printf ("link %s works again", link)
+                                          : g_strdup_printf ("link %s becomes a black hole", link);
+  }
+  case TS_DO_SITE_DOWN:
+    return g_strdup_printf ("site %s loses power",
+                            ts_topology_site (topology, (guint)order->site)->name);
+  case TS_DO_COUNT:
+  default:
+    g_assert_not_reached ();
+  }
+}
+
+char *
+ts_step_text (const TsScenario *scenario, const TsStep *step)
+{
+  if (step->kind == TS_STEP_DO)
+    return order_text (scenario, &step->order);
+  g_autofree char *predicate = ts_predicate_text (&step->predicate, scenario->topology);
+  return g_strdup_printf ("%s %s", step->kind == TS_STEP_WAIT ? "wait until" : "check that",
+                          predicate);
+}
+
+static void
+explain_topology (const TsScenario *scenario, GString *out)
+{
+  const TsTopology *topology = scenario->topology;
+  for (guint s = 0; s < topology->sites->len; s++) {
+    g_string_append_printf (out, "  site %s\n", ts_topology_site (topology, s)->name);
+    for (guint h = 0; h < topology->hosts->len; h++) {
+      if (ts_topology_host (topology, h)->site != s)
+        continue;
+      g_string_append_printf (out, "    host %s\n", ts_topology_host (topology, h)->name);
+      for (guint v = 0; v < topology->vms->len; v++) {
+        const TsVmSpec *vm = ts_topology_vm (topology, v);
+        if (vm->host != h)
+          continue;
+        g_autofree char *memory = ts_format_size (vm->memory_bytes);
+        g_string_append_printf (out, "      VM %s, %s of memory\n", vm->name, memory);
+        for (guint d = 0; d < vm->disks->len; d++) {
+          const TsDiskSpec *disk = ts_vm_spec_disk (vm, d);
+          g_autofree char *size = ts_format_size (disk->size_bytes);
+          g_autofree char *fill = ts_format_size (disk->fill_bytes);
+          g_string_append_printf (out, "        disk %s, %s, the first %s filled\n", disk->name,
+                                  size, fill);
+        }
+        const TsWorkloadSpec *workload = ts_topology_workload_of (topology, v);
+        if (workload == NULL)
+          continue;
+        static const char *const kinds[] = {"append", "random", "hot"};
+        g_autofree char *record = ts_format_size (workload->record_bytes);
+        guint64 rate = workload->rate_per_megasecond;
+        g_string_append_printf (
+            out, "        workload %s: %s writes of %s, %" G_GUINT64_FORMAT ".%02u a second, ",
+            workload->name, kinds[workload->kind], record, rate / 1000000,
+            (guint)(rate % 1000000 / 10000));
+        if (workload->flush_every > 0)
+          g_string_append_printf (out, "a flush after every %u\n", workload->flush_every);
+        else
+          g_string_append (out, "never flushed\n");
+      }
+    }
+  }
+  for (guint l = 0; l < topology->links->len; l++) {
+    const TsLinkSpec *link = ts_topology_link (topology, l);
+    g_autofree char *rate = link->shape.rate_bits_per_s > 0
+                                ? ts_format_rate (link->shape.rate_bits_per_s)
+                                : g_strdup ("no limit of rate");
+    g_autofree char *delay = ts_format_duration (link->shape.delay_us);
+    g_string_append_printf (out, "  link %s: %s - %s, %s, %s each way", link->name,
+                            ts_topology_site (topology, link->site[0])->name,
+                            ts_topology_site (topology, link->site[1])->name, rate, delay);
+    if (link->shape.jitter_us > 0) {
+      g_autofree char *jitter = ts_format_duration (link->shape.jitter_us);
+      g_string_append_printf (out, ", jitter up to %s", jitter);
+    }
+    if (link->shape.loss_ppm > 0)
+      g_string_append_printf (out, ", loses %u of a million packets", link->shape.loss_ppm);
+    g_string_append_c (out, '\n');
+  }
+  for (guint p = 0; p < topology->policies->len; p++) {
+    const TsPolicySpec *spec = ts_topology_policy (topology, p);
+    g_autofree char *frequency = ts_format_duration (spec->policy.frequency_us);
+    g_string_append_printf (
+        out, "  policy %s: a cycle every %s, %s, compression %s\n", spec->name, frequency,
+        spec->policy.authentication == TS_AUTH_KERBEROS ? "Kerberos" : "certificates",
+        spec->policy.compression ? "on" : "off");
+  }
+}
+
+static void
+explain_steps (const TsScenario *scenario, GString *out)
+{
+  for (guint i = 0; i < scenario->steps->len; i++) {
+    const TsStep *step = ts_scenario_step (scenario, i);
+    g_autofree char *text = ts_step_text (scenario, step);
+    g_string_append_printf (out, "  %2u. %-16s %s", i + 1, step->id, text);
+    if (step->at_us >= 0) {
+      g_autofree char *at = ts_format_duration (step->at_us);
+      g_string_append_printf (out, ", at %s", at);
+    }
+    if (step->after >= 0) {
+      const char *other = ts_scenario_step (scenario, (guint)step->after)->id;
+      g_autofree char *by = ts_format_duration (step->by_us);
+      if (step->by_us > 0)
+        g_string_append_printf (out, ", %s after %s", by, other);
+      else
+        g_string_append_printf (out, ", after %s", other);
+    }
+    if (step->within_us != TS_NEVER) {
+      g_autofree char *within = ts_format_duration (step->within_us);
+      g_string_append_printf (out, ", within %s", within);
+    }
+    if (step->expect_refused)
+      g_string_append (out, "; this must be refused");
+    g_string_append_c (out, '\n');
+  }
+}
+
+static void
+explain_window (const TsWindow *window, GString *out)
+{
+  switch (window->kind) {
+  case TS_WINDOW_ALWAYS:
+    break;
+  case TS_WINDOW_AT:
+    g_string_append_printf (out, ", at %s", window->from);
+    break;
+  case TS_WINDOW_DURING:
+    g_string_append_printf (out, ", from %s to %s", window->from, window->to);
+    break;
+  case TS_WINDOW_END:
+    g_string_append (out, ", at the end");
+    break;
+  default:
+    g_assert_not_reached ();
+  }
+}
+
+static gboolean
+holds_word (const GPtrArray *words, const char *word)
+{
+  for (guint i = 0; i < words->len; i++)
+    if (g_str_equal (words->pdata[i], word))
+      return TRUE;
+  return FALSE;
+}
+
+static void
+explain_expectations (const TsScenario *scenario, GString *out)
+{
+  const TsExpectations *expectations = scenario->expectations;
+  for (guint i = 0; i < expectations->expectations->len; i++) {
+    const TsExpectation *expectation = expectations->expectations->pdata[i];
+    const TsMetric *metric = ts_metric_find (expectation->metric);
+    g_string_append_printf (out, "  %-20s %s%s%s", expectation->id, expectation->metric,
+                            expectation->vm != NULL ? " of " : "",
+                            expectation->vm != NULL ? expectation->vm : "");
+    if (expectation->min != NULL)
+      g_string_append_printf (out, " >= %s", expectation->min);
+    if (expectation->max != NULL)
+      g_string_append_printf (out, " <= %s", expectation->max);
+    if (expectation->equals != NULL)
+      g_string_append_printf (out, " = %s", expectation->equals);
+    if (expectation->within != NULL)
+      g_string_append_printf (out, " (give or take %s)", expectation->within);
+    explain_window (&expectation->window, out);
+    if (holds_word (expectations->must_fail, expectation->id))
+      g_string_append (out, "; this must not hold");
+    g_string_append_printf (out, "\n  %-20s   %s\n", "", metric->help);
+  }
+}
+
+char *
+ts_scenario_explain (const TsScenario *scenario)
+{
+  GString *out = g_string_new (NULL);
+  g_string_append_printf (out, "%s: %s\n", scenario->topology->name, scenario->title);
+  g_autofree char *limit = ts_format_duration (scenario->run_limit_us);
+  g_string_append_printf (out, "engines:%s%s; seed %" G_GUINT64_FORMAT "; at most %s",
+                          scenario->engines & TS_ENGINE_SIM ? " sim" : "",
+                          scenario->engines & TS_ENGINE_LAB ? " lab" : "", scenario->topology->seed,
+                          limit);
+  if (scenario->time_scale > 1)
+    g_string_append_printf (out, "; the lab runs %u times as fast", scenario->time_scale);
+  g_string_append (out, "\n\nwhat there is\n");
+  explain_topology (scenario, out);
+  g_string_append (out, "\nwhat happens\n");
+  explain_steps (scenario, out);
+  if (scenario->settle_limit_us >= 0) {
+    g_autofree char *settle = ts_format_duration (scenario->settle_limit_us);
+    g_string_append_printf (
+        out,
+        "   then faults are healed, and every protected VM must be replicating, "
+        "healthy and identical within %s\n",
+        settle);
+  }
+  g_string_append (out, "\nwhat is expected\n");
+  explain_expectations (scenario, out);
+  for (guint i = 0; i < scenario->expectations->allow->len; i++)
+    g_string_append_printf (out, "  invariant %s may be broken\n",
+                            (const char *)scenario->expectations->allow->pdata[i]);
+  return g_string_free (out, FALSE);
+}

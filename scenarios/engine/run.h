@@ -1,0 +1,27 @@
+/* scenarios/engine/run.h -- one scenario on one engine, from an empty folder to a verdict. */
+#pragma once
+#include "results/judge.h"
+#include "scenarios/engine/scenario.h"
+#include "scenarios/engine/timeline.h"
+
+typedef struct {
+  const TsWorldOps *ops;
+  const char *folder; /* the run's: made anew */
+  const char *replay; /* one command that does this run again */
+  TsProgress *progress;
+  const volatile sig_atomic_t *interrupted;
+} TsRunOptions;
+
+/* The folder's name: "SCENARIO-ENGINE-SEED".  Caller frees. */
+char *ts_run_name (const TsScenario *scenario, const TsWorldOps *ops);
+
+/* Makes the folder, plays, judges and writes; the world is gone when it returns.
+ * NULL: there is no verdict.  TS_ERROR_UNAVAILABLE: this machine cannot (exit 69); others: the
+ * harness itself failed (exit 70). */
+TsVerdict *ts_run (const TsScenario *scenario, const TsRunOptions *options,
+                   GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Judges a stored run's folder again, from its scenario.yaml, journal and ledger, and writes the
+ * verdict's files anew.  What is wrong with its scenario.yaml is told in problems. */
+TsVerdict *ts_run_judge (const char *folder, TsProblems *problems,
+                         GError **error) G_GNUC_WARN_UNUSED_RESULT;

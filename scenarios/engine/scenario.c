@@ -1,0 +1,623 @@
+#include "scenarios/engine/scenario.h"
+#include <string.h>
+#include "core/base/units.h"
+#include "scenarios/engine/check.h"
+#include "scenarios/engine/schema.h"
+
+typedef struct {
+  TsScenario *scenario;
+  TsProblems *problems;
+  const TsYaml *root;
+} Build;
+
+static void G_GNUC_PRINTF (3, 4) tell (Build *build, const TsYaml *node, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *message = g_strdup_vprintf (format, args);
+  va_end (args);
+  ts_problem (build->problems, node->line, node->column, "%s", message);
+}
+
+static const char *
+text_of (const TsYaml *map, const char *key)
+{
+  const TsYaml *node = ts_yaml_get (map, key);
+  return node != NULL ? node->text : NULL;
+}
+
+/* Where a value of this key stands in the map, 0 if it names none (checked before). */
+static guint
+index_of (Build *build, const char *section, const char *name)
+{
+  const TsYaml *map = ts_yaml_get (build->root, section);
+  for (guint i = 0; i < map->keys->len; i++)
+    if (g_str_equal (((TsYaml *)map->keys->pdata[i])->text, name))
+      return i;
+  g_assert_not_reached ();
+}
+
+static guint
+choice_of (const char *const *choices, const char *text)
+{
+  for (guint i = 0; choices[i] != NULL; i++)
+    if (g_str_equal (choices[i], text))
+      return i;
+  g_assert_not_reached ();
+}
+
+/* ---- topology ---- */
+
+static void
+build_sites_and_hosts (Build *build)
+{
+  TsTopology *topology = build->scenario->topology;
+  const TsYaml *sites = ts_yaml_get (build->root, "sites");
+  for (guint i = 0; i < sites->items->len; i++)
+    ts_topology_add_site (topology, ((TsYaml *)sites->keys->pdata[i])->text);
+  const TsYaml *hosts = ts_yaml_get (build->root, "hosts");
+  for (guint i = 0; i < hosts->items->len; i++) {
+    TsHostSpec *host = ts_topology_add_host (topology, ((TsYaml *)hosts->keys->pdata[i])->text);
+    host->site = index_of (build, "sites", text_of (hosts->items->pdata[i], "site"));
+  }
+}
+
+static void
+build_disk (Build *build, TsVmSpec *vm, const TsYaml *key, const TsYaml *node)
+{
+  TsDiskSpec *disk = ts_vm_spec_add_disk (vm, key->text);
+  const TsYaml *size = ts_yaml_get (node, "size"), *fill = ts_yaml_get (node, "fill");
+  disk->size_bytes = ts_value_size (size);
+  disk->fill_bytes = ts_value_size (fill);
+  if (disk->size_bytes % 4096 != 0)
+    tell (build, size, "disk %s: size: %s is not a multiple of 4 KiB", key->text, size->text);
+  if (disk->fill_bytes % 4096 != 0)
+    tell (build, fill, "disk %s: fill: %s is not a multiple of 4 KiB", key->text, fill->text);
+  else if (disk->fill_bytes >= disk->size_bytes)
+    tell (build, fill, "disk %s: fill: %s leaves nothing of %s to write to", key->text, fill->text,
+          size->text);
+}
+
+static void
+build_vms (Build *build)
+{
+  TsTopology *topology = build->scenario->topology;
+  const TsYaml *vms = ts_yaml_get (build->root, "vms");
+  for (guint i = 0; i < vms->items->len; i++) {
+    const TsYaml *key = vms->keys->pdata[i], *node = vms->items->pdata[i];
+    TsVmSpec *vm = ts_topology_add_vm (topology, key->text);
+    vm->host = index_of (build, "hosts", text_of (node, "host"));
+    vm->memory_bytes = ts_value_size (ts_yaml_get (node, "memory"));
+    /* a stream of its own, so that another VM more does not rename this one */
+    TsRandom random;
+    g_autofree char *stream = g_strdup_printf ("vm/%s", key->text);
+    ts_random_init (&random, topology->seed, stream);
+    vm->id = ts_guid_draw (&random);
+    const TsYaml *disks = ts_yaml_get (node, "disks");
+    for (guint d = 0; d < disks->items->len; d++)
+      build_disk (build, vm, disks->keys->pdata[d], disks->items->pdata[d]);
+  }
+}
+
+static void
+build_workload_disks (Build *build, TsWorkloadSpec *workload, const TsYaml *disks)
+{
+  const TsVmSpec *vm = ts_topology_vm (build->scenario->topology, workload->vm);
+  g_autoptr (GPtrArray) words = g_ptr_array_new ();
+  for (guint d = 0; d < vm->disks->len; d++)
+    g_ptr_array_add (words, ts_vm_spec_disk (vm, d)->name);
+  g_ptr_array_add (words, NULL);
+  for (guint i = 0; i < disks->items->len; i++) {
+    const TsYaml *item = disks->items->pdata[i];
+    guint d = 0;
+    while (d < vm->disks->len && !g_str_equal (words->pdata[d], item->text))
+      d++;
+    if (d == vm->disks->len) {
+      g_autofree char *hint = ts_suggest_text (item->text, (const char *const *)words->pdata);
+      tell (build, item, "workload %s: VM %s has no disk '%s'%s", workload->name, vm->name,
+            item->text, hint);
+      continue;
+    }
+    const TsDiskSpec *disk = ts_vm_spec_disk (vm, d);
+    if (disk->size_bytes > disk->fill_bytes &&
+        disk->size_bytes - disk->fill_bytes < workload->record_bytes)
+      tell (build, item, "workload %s: behind the fill of disk %s there is no room for one record",
+            workload->name, disk->name);
+    g_array_append_val (workload->disks, d);
+  }
+}
+
+static void
+build_workloads (Build *build)
+{
+  static const char *const kinds[] = {"append", "random", "hot", NULL};
+  TsTopology *topology = build->scenario->topology;
+  const TsYaml *workloads = ts_yaml_get (build->root, "workloads");
+  for (guint i = 0; i < workloads->items->len; i++) {
+    const TsYaml *key = workloads->keys->pdata[i], *node = workloads->items->pdata[i];
+    const TsYaml *vm = ts_yaml_get (node, "vm"), *record = ts_yaml_get (node, "record");
+    guint vm_index = index_of (build, "vms", vm->text);
+    const TsWorkloadSpec *other = ts_topology_workload_of (topology, vm_index);
+    if (other != NULL)
+      tell (build, vm, "workload %s: VM %s has workload %s already; a VM has one at most",
+            key->text, vm->text, other->name);
+    TsWorkloadSpec *workload = ts_topology_add_workload (topology, key->text);
+    workload->vm = vm_index;
+    workload->kind = (TsWorkloadKind)choice_of (kinds, text_of (node, "kind"));
+    workload->record_bytes = (guint32)ts_value_size (record);
+    if (workload->record_bytes % 4096 != 0)
+      tell (build, record, "workload %s: record: %s is not a multiple of 4 KiB", key->text,
+            record->text);
+    workload->rate_per_megasecond = ts_value_frequency (ts_yaml_get (node, "rate"));
+    workload->flush_every = (guint32)ts_value_integer (ts_yaml_get (node, "flush_every"));
+    build_workload_disks (build, workload, ts_yaml_get (node, "disks"));
+  }
+}
+
+static void
+build_links (Build *build)
+{
+  TsTopology *topology = build->scenario->topology;
+  const TsYaml *links = ts_yaml_get (build->root, "links");
+  for (guint i = 0; i < links->items->len; i++) {
+    const TsYaml *key = links->keys->pdata[i], *node = links->items->pdata[i];
+    const TsYaml *between = ts_yaml_get (node, "between");
+    guint site[2];
+    for (guint end = 0; end < 2; end++)
+      site[end] = index_of (build, "sites", ((TsYaml *)between->items->pdata[end])->text);
+    gint other = ts_topology_link_between (topology, site[0], site[1]);
+    if (other >= 0)
+      tell (build, between, "link %s: link %s joins these sites already", key->text,
+            ts_topology_link (topology, (guint)other)->name);
+    TsLinkSpec *link = ts_topology_add_link (topology, key->text);
+    memcpy (link->site, site, sizeof site);
+    link->shape = (TsLinkShape){
+        .rate_bits_per_s = ts_value_rate (ts_yaml_get (node, "rate")),
+        .delay_us = ts_value_duration (ts_yaml_get (node, "delay")),
+        .jitter_us = ts_value_duration (ts_yaml_get (node, "jitter")),
+        .loss_ppm = ts_value_share (ts_yaml_get (node, "loss")),
+        .queue_bytes = ts_value_size (ts_yaml_get (node, "queue")),
+    };
+  }
+}
+
+static void
+build_policies (Build *build)
+{
+  const TsYaml *policies = ts_yaml_get (build->root, "policies");
+  for (guint i = 0; i < policies->items->len; i++) {
+    const TsYaml *key = policies->keys->pdata[i], *node = policies->items->pdata[i];
+    TsPolicySpec *spec = ts_topology_add_policy (build->scenario->topology, key->text);
+    ts_policy_init (&spec->policy);
+    spec->policy.frequency_us = ts_value_interval (ts_yaml_get (node, "frequency"));
+    spec->policy.authentication = g_str_equal (text_of (node, "authentication"), "kerberos")
+                                      ? TS_AUTH_KERBEROS
+                                      : TS_AUTH_CERTIFICATE;
+    spec->policy.compression = ts_value_switch (ts_yaml_get (node, "compression"));
+    g_autoptr (GError) error = NULL;
+    if (!ts_policy_check (&spec->policy, &error))
+      tell (build, node, "policy %s: %s", key->text, error->message);
+  }
+}
+
+/* ---- steps ---- */
+
+static void
+step_free (gpointer data)
+{
+  TsStep *step = data;
+  g_free (step->id);
+  g_free (step);
+}
+
+static gint
+optional_index (Build *build, const char *section, const TsYaml *map, const char *key)
+{
+  const char *name = text_of (map, key);
+  return name != NULL ? (gint)index_of (build, section, name) : -1;
+}
+
+static gint
+step_index (Build *build, const char *id)
+{
+  const TsYaml *steps = ts_yaml_get (build->root, "steps");
+  for (guint i = 0; i < steps->items->len; i++)
+    if (g_strcmp0 (text_of (steps->items->pdata[i], "id"), id) == 0)
+      return (gint)i;
+  g_assert_not_reached ();
+}
+
+static void
+build_order (Build *build, TsStep *step, const TsYaml *node)
+{
+  const char *kind = text_of (node, "kind"), *mode = text_of (node, "mode");
+  step->order = (TsOrder){
+      .step = step->id,
+      .verb = (TsVerb)ts_verb_find (text_of (node, "do")),
+      .vm = optional_index (build, "vms", node, "vm"),
+      .host = optional_index (build, "hosts", node, "to"),
+      .site = optional_index (build, "sites", node, "site"),
+      .link = optional_index (build, "links", node, "link"),
+      .policy = optional_index (build, "policies", node, "policy"),
+      .planned = g_strcmp0 (kind, "planned") == 0,
+      .link_mode = g_strcmp0 (mode, "blackhole") == 0 ? TS_LINK_BLACKHOLE : TS_LINK_UP,
+  };
+  const TsTopology *topology = build->scenario->topology;
+  if (step->order.verb == TS_DO_PROTECT) {
+    const TsVmSpec *vm = ts_topology_vm (topology, (guint)step->order.vm);
+    guint from = ts_topology_host (topology, vm->host)->site;
+    guint to = ts_topology_host (topology, (guint)step->order.host)->site;
+    const TsYaml *place = ts_yaml_get (node, "to");
+    if (vm->host == (guint)step->order.host)
+      tell (build, place, "step %s: to: %s runs on %s itself; the replica needs another host",
+            step->id, vm->name, place->text);
+    else if (from != to && ts_topology_link_between (topology, from, to) < 0)
+      tell (build, place, "step %s: to: no link joins sites %s and %s", step->id,
+            ts_topology_site (topology, from)->name, ts_topology_site (topology, to)->name);
+  }
+  if ((step->order.verb == TS_DO_WORKLOAD_START || step->order.verb == TS_DO_WORKLOAD_STOP) &&
+      ts_topology_workload_of (topology, (guint)step->order.vm) == NULL)
+    tell (build, ts_yaml_get (node, "vm"), "step %s: VM %s has no workload", step->id,
+          text_of (node, "vm"));
+}
+
+static void
+build_predicate (Build *build, TsStep *step, const TsYaml *node)
+{
+  TsPredicate *predicate = &step->predicate;
+  *predicate = (TsPredicate){.kind = TS_WAIT_COUNT};
+  const TsYaml *value = NULL;
+  for (guint i = 0; i < node->keys->len; i++) {
+    gint kind = ts_predicate_find (((TsYaml *)node->keys->pdata[i])->text);
+    if (kind < 0)
+      continue;
+    predicate->kind = (TsPredicateKind)kind;
+    value = node->items->pdata[i];
+  }
+  g_assert (value != NULL);
+  predicate->vm = optional_index (build, "vms", node, "vm");
+  predicate->host = optional_index (build, "hosts", node, "host");
+  predicate->role =
+      g_strcmp0 (text_of (node, "role"), "replica") == 0 ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY;
+  switch (predicate->kind) {
+  case TS_WAIT_STATE:
+    predicate->value = ts_state_find (value->text);
+    break;
+  case TS_WAIT_HEALTH:
+    while (!g_str_equal (ts_health_name ((TsHealth)predicate->value), value->text))
+      predicate->value++;
+    break;
+  case TS_WAIT_CYCLES:
+  case TS_WAIT_MISSED:
+  case TS_WAIT_POINTS:
+  case TS_WAIT_APPLIED:
+    predicate->amount = (guint64)ts_value_integer (value);
+    break;
+  case TS_WAIT_PENDING:
+    predicate->amount = ts_value_size (value);
+    break;
+  case TS_WAIT_CONNECTION:
+  case TS_WAIT_PROBE:
+    predicate->value = g_str_equal (value->text, "up");
+    break;
+  case TS_WAIT_POWER:
+    predicate->value = g_str_equal (value->text, "on");
+    break;
+  case TS_WAIT_STEP: {
+    gint other = step_index (build, value->text);
+    const TsYaml *steps = ts_yaml_get (build->root, "steps");
+    predicate->step = text_of (steps->items->pdata[other], "id"); /* the tree lives as long */
+    break;
+  }
+  case TS_WAIT_SURVEY:
+  case TS_WAIT_SETTLED:
+    break;
+  case TS_WAIT_COUNT:
+  default:
+    g_assert_not_reached ();
+  }
+}
+
+static void
+build_step (Build *build, const TsYaml *node)
+{
+  static const char *const whats[] = {"do", "wait", "check"};
+  TsStep *step = g_new0 (TsStep, 1);
+  step->id = g_strdup (text_of (node, "id"));
+  step->line = node->line;
+  g_ptr_array_add (build->scenario->steps, step);
+
+  guint given = 0;
+  for (guint i = 0; i < G_N_ELEMENTS (whats); i++)
+    if (ts_yaml_get (node, whats[i]) != NULL) {
+      given++;
+      step->kind = (TsStepKind)i;
+    }
+  if (given != 1) {
+    tell (build, node,
+          given == 0 ? "step %s: says nothing to do; give it one of do, wait, check"
+                     : "step %s: has more than one of do, wait and check",
+          step->id);
+    return;
+  }
+  if (step->kind == TS_STEP_DO)
+    build_order (build, step, node);
+  else
+    build_predicate (build, step, ts_yaml_get (node, whats[step->kind]));
+
+  const TsYaml *within = ts_yaml_get (node, "within"), *at = ts_yaml_get (node, "at");
+  const TsYaml *after = ts_yaml_get (node, "after");
+  const TsYaml *refused = ts_yaml_get (node, "expect_refused");
+  if (step->kind == TS_STEP_WAIT && within == NULL)
+    tell (build, ts_yaml_get (node, "wait"),
+          "step %s: wait needs 'within: DURATION', or it could wait for ever", step->id);
+  if (step->kind == TS_STEP_CHECK && within != NULL)
+    tell (build, within, "step %s: check looks once; 'within' belongs to wait", step->id);
+  if (step->kind != TS_STEP_DO && refused != NULL)
+    tell (build, refused, "step %s: only what is done can be refused", step->id);
+  if (at != NULL && after != NULL)
+    tell (build, at, "step %s: has both 'at' and 'after'; give it one", step->id);
+  step->within_us = within != NULL ? ts_value_duration (within) : TS_NEVER;
+  step->at_us = at != NULL ? ts_value_duration (at) : -1;
+  step->after = after != NULL ? step_index (build, text_of (after, "step")) : -1;
+  step->by_us = after != NULL ? ts_value_duration (ts_yaml_get (after, "by")) : 0;
+  step->expect_refused = refused != NULL && ts_value_switch (refused);
+  if (step->expect_refused)
+    g_ptr_array_add (build->scenario->expectations->allow_refused, g_strdup (step->id));
+}
+
+const TsStep *
+ts_scenario_step (const TsScenario *scenario, guint index)
+{
+  return scenario->steps->pdata[index];
+}
+
+gint
+ts_scenario_previous (const TsScenario *scenario, guint index)
+{
+  const TsStep *step = ts_scenario_step (scenario, index);
+  return step->after >= 0 ? step->after : step->at_us >= 0 ? -1 : (gint)index - 1;
+}
+
+/* Follows who waits for whom.  A step waits for one other to begin, and a `wait: {step}` for one
+ * more to end: at most two ways on from each.  On a cycle path holds it. */
+static gboolean
+find_cycle (const TsScenario *scenario, gint at, guint8 *seen, GArray *path)
+{
+  enum { UNSEEN, OPEN, CLOSED };
+  if (at < 0 || seen[at] == CLOSED)
+    return FALSE;
+  g_array_append_val (path, at);
+  if (seen[at] == OPEN)
+    return TRUE;
+  seen[at] = OPEN;
+  const TsStep *step = ts_scenario_step (scenario, (guint)at);
+  if (find_cycle (scenario, ts_scenario_previous (scenario, (guint)at), seen, path))
+    return TRUE;
+  if (step->kind != TS_STEP_DO && step->predicate.kind == TS_WAIT_STEP)
+    for (guint i = 0; i < scenario->steps->len; i++)
+      if (g_str_equal (ts_scenario_step (scenario, i)->id, step->predicate.step) &&
+          find_cycle (scenario, (gint)i, seen, path))
+        return TRUE;
+  seen[at] = CLOSED;
+  g_array_set_size (path, path->len - 1);
+  return FALSE;
+}
+
+static void
+check_cycles (Build *build)
+{
+  const TsScenario *scenario = build->scenario;
+  g_autofree guint8 *seen = g_new0 (guint8, scenario->steps->len);
+  g_autoptr (GArray) path = g_array_new (FALSE, FALSE, sizeof (gint));
+  for (guint i = 0; i < scenario->steps->len; i++) {
+    g_array_set_size (path, 0);
+    if (!find_cycle (scenario, (gint)i, seen, path))
+      continue;
+    gint end = g_array_index (path, gint, path->len - 1);
+    guint start = 0;
+    while (g_array_index (path, gint, start) != end)
+      start++;
+    GString *text = g_string_new (NULL);
+    for (guint p = start; p < path->len; p++)
+      g_string_append_printf (
+          text, "%s%s", p > start ? " waits for " : "",
+          ts_scenario_step (scenario, (guint)g_array_index (path, gint, p))->id);
+    const TsYaml *steps = ts_yaml_get (build->root, "steps");
+    tell (build, steps->items->pdata[end], "steps wait for each other: %s", text->str);
+    g_string_free (text, TRUE);
+    return;
+  }
+}
+
+/* ---- expectations ---- */
+
+static char *
+limit_of (const TsYaml *node, const char *key)
+{
+  return g_strdup (text_of (node, key));
+}
+
+static void
+build_expectation (Build *build, const TsYaml *node)
+{
+  TsExpectation *expectation = ts_expectation_new (text_of (node, "id"), text_of (node, "metric"));
+  g_ptr_array_add (build->scenario->expectations->expectations, expectation);
+  expectation->vm = limit_of (node, "vm");
+  expectation->min = limit_of (node, "min");
+  expectation->max = limit_of (node, "max");
+  expectation->equals = limit_of (node, "equals");
+  expectation->within = limit_of (node, "within");
+  const TsYaml *when = ts_yaml_get (node, "when"), *at = ts_yaml_get (node, "at");
+  const TsYaml *during = ts_yaml_get (node, "during");
+  if ((when != NULL) + (at != NULL) + (during != NULL) > 1) {
+    tell (build, node, "expect %s: has more than one of when, at and during", expectation->id);
+    return;
+  }
+  TsWindow *window = &expectation->window;
+  window->kind = TS_WINDOW_ALWAYS;
+  if (when != NULL && g_str_equal (when->text, "end"))
+    window->kind = TS_WINDOW_END;
+  if (at != NULL) {
+    window->kind = TS_WINDOW_AT;
+    window->from = g_strdup (at->text);
+  }
+  if (during != NULL) {
+    const char *dots = strstr (during->text, "..");
+    window->kind = TS_WINDOW_DURING;
+    window->from = g_strndup (during->text, (gsize)(dots - during->text));
+    window->to = g_strdup (dots + 2);
+  }
+  g_autoptr (GError) error = NULL;
+  if (!ts_expectation_check (expectation, &error)) {
+    gboolean metric = ts_metric_find (expectation->metric) == NULL;
+    tell (build, metric ? ts_yaml_get (node, "metric") : node, "expect %s: %s", expectation->id,
+          error->message);
+  }
+}
+
+static void
+copy_words (const TsYaml *list, GPtrArray *words)
+{
+  for (guint i = 0; i < list->items->len; i++)
+    g_ptr_array_add (words, g_strdup (((TsYaml *)list->items->pdata[i])->text));
+}
+
+/* ---- the whole ---- */
+
+static void
+build_head (Build *build)
+{
+  TsScenario *scenario = build->scenario;
+  const TsYaml *root = build->root, *limits = ts_yaml_get (root, "limits");
+  scenario->topology->name = g_strdup (text_of (root, "name"));
+  scenario->topology->seed = (guint64)ts_value_integer (ts_yaml_get (root, "seed"));
+  scenario->title = g_strdup (text_of (root, "title"));
+  copy_words (ts_yaml_get (root, "tags"), scenario->tags);
+  const TsYaml *engines = ts_yaml_get (root, "engines");
+  for (guint i = 0; i < engines->items->len; i++)
+    scenario->engines |= g_str_equal (((TsYaml *)engines->items->pdata[i])->text, "lab")
+                             ? TS_ENGINE_LAB
+                             : TS_ENGINE_SIM;
+  if (scenario->engines == 0)
+    tell (build, engines, "engines: at least one is needed; there are: sim, lab");
+  scenario->run_limit_us = ts_value_duration (ts_yaml_get (limits, "run"));
+  scenario->settle_limit_us = ts_value_duration (ts_yaml_get (limits, "settle"));
+}
+
+static TsScenario *
+build_scenario (const char *path, TsYaml *root, const TsScenarioOptions *options,
+                TsProblems *problems)
+{
+  g_autoptr (TsScenario) scenario = g_new0 (TsScenario, 1);
+  scenario->path = g_strdup (path);
+  scenario->tree = root;
+  scenario->topology = ts_topology_new ();
+  scenario->tags = g_ptr_array_new_with_free_func (g_free);
+  scenario->steps = g_ptr_array_new_with_free_func (step_free);
+  scenario->expectations = ts_expectations_new ();
+  for (guint i = 0; options != NULL && options->assignments != NULL && options->assignments[i];
+       i++) {
+    g_autoptr (GError) error = NULL;
+    if (!ts_yaml_assign (root, options->assignments[i], &error)) {
+      ts_problem (problems, 0, 0, "%s", error->message);
+      return NULL;
+    }
+  }
+  if (options != NULL && options->seed_given && root->kind == TS_YAML_MAP) {
+    g_autofree char *seed = g_strdup_printf ("%" G_GUINT64_FORMAT, options->seed);
+    ts_yaml_set (root, "seed", ts_yaml_new_scalar (seed));
+  }
+  if (!ts_schema_check (root, problems))
+    return NULL;
+
+  Build build = {.scenario = scenario, .problems = problems, .root = root};
+  build_head (&build);
+  build_sites_and_hosts (&build);
+  build_vms (&build);
+  build_workloads (&build);
+  build_links (&build);
+  build_policies (&build);
+  const TsYaml *steps = ts_yaml_get (root, "steps"), *expect = ts_yaml_get (root, "expect");
+  for (guint i = 0; i < steps->items->len; i++)
+    build_step (&build, steps->items->pdata[i]);
+  if (!ts_problems_any (problems))
+    check_cycles (&build);
+  for (guint i = 0; i < expect->items->len; i++)
+    build_expectation (&build, expect->items->pdata[i]);
+  copy_words (ts_yaml_get (root, "must_fail"), scenario->expectations->must_fail);
+  copy_words (ts_yaml_get (root, "allow"), scenario->expectations->allow);
+  if (ts_problems_any (problems))
+    return NULL;
+  const TsYaml *lab = ts_yaml_get (root, "lab");
+  ts_scenario_set_time_scale (scenario,
+                              (guint32)ts_value_integer (ts_yaml_get (lab, "time_scale")));
+  return g_steal_pointer (&scenario);
+}
+
+TsScenario *
+ts_scenario_load (const char *path, const TsScenarioOptions *options, TsProblems *problems)
+{
+  TsYaml *root = ts_yaml_load (path, problems);
+  return root != NULL ? build_scenario (path, root, options, problems) : NULL;
+}
+
+TsScenario *
+ts_scenario_parse (const char *path, const char *text, gsize len, const TsScenarioOptions *options,
+                   TsProblems *problems)
+{
+  TsYaml *root = ts_yaml_parse (text, len, problems);
+  return root != NULL ? build_scenario (path, root, options, problems) : NULL;
+}
+
+void
+ts_scenario_free (TsScenario *scenario)
+{
+  if (scenario == NULL)
+    return;
+  g_free (scenario->path);
+  g_free (scenario->title);
+  g_ptr_array_unref (scenario->tags);
+  g_ptr_array_unref (scenario->steps);
+  ts_topology_free (scenario->topology);
+  ts_expectations_free (scenario->expectations);
+  ts_yaml_free (scenario->tree);
+  g_free (scenario);
+}
+
+GPtrArray *
+ts_scenario_orders (const TsScenario *scenario)
+{
+  GPtrArray *orders = g_ptr_array_new ();
+  for (guint i = 0; i < scenario->steps->len; i++) {
+    TsStep *step = scenario->steps->pdata[i];
+    if (step->kind == TS_STEP_DO)
+      g_ptr_array_add (orders, &step->order);
+  }
+  return orders;
+}
+
+void
+ts_scenario_set_time_scale (TsScenario *scenario, guint32 time_scale)
+{
+  g_assert (time_scale >= 1);
+  scenario->time_scale = time_scale;
+  for (guint i = 0; i < scenario->topology->policies->len; i++)
+    ts_topology_policy (scenario->topology, i)->policy.time_scale = time_scale;
+  g_autofree char *text = g_strdup_printf ("%u", time_scale);
+  ts_yaml_set (ts_yaml_get (scenario->tree, "lab"), "time_scale", ts_yaml_new_scalar (text));
+}
+
+gint64
+ts_scenario_scaled_us (const TsScenario *scenario, gint64 us)
+{
+  return us / scenario->time_scale;
+}
+
+char *
+ts_scenario_format (const TsScenario *scenario)
+{
+  g_autofree char *tree = ts_yaml_format (scenario->tree);
+  return g_strconcat (
+      "# As it was run: all defaults, the seed and the time scale are written out.\n", tree, NULL);
+}

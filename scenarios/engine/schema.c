@@ -1,0 +1,368 @@
+#include "scenarios/engine/schema.h"
+#include <string.h>
+#include "core/base/units.h"
+#include "scenarios/engine/predicate.h"
+
+#define DO(verb) (G_GUINT64_CONSTANT (1) << TS_DO_##verb)
+#define WAIT(kind) (G_GUINT64_CONSTANT (1) << TS_WAIT_##kind)
+
+#define DO_VM                                                                                      \
+  (DO (PROTECT) | DO (FAILOVER) | DO (COMMIT) | DO (PAUSE) | DO (RESUME) | DO (RESET_STATISTICS) | \
+   DO (WORKLOAD_START) | DO (WORKLOAD_STOP) | DO (COMPARE))
+#define WAIT_VM (((G_GUINT64_CONSTANT (1) << TS_WAIT_COUNT) - 1) & ~WAIT (STEP))
+
+#define STATES                                                                                     \
+  "disabled|ready|initial|replicating|prepared|recovered|committed|suspended|error|"               \
+  "resync-required|resynchronizing|resync-suspended"
+
+static const TsSchemaRow rows[] = {
+    /* section, key, type, of, required, fallback, min, max, when, help */
+    {"", "scenario", TS_VALUE_INTEGER, NULL, TRUE, NULL, 1, TS_SCENARIO_VERSION, 0,
+     "version of this language: 1"},
+    {"", "name", TS_VALUE_NAME, NULL, TRUE, NULL, 0, 0, 0,
+     "short name; the run's folder is called by it"},
+    {"", "title", TS_VALUE_TEXT, NULL, FALSE, "", 0, 0, 0, "one sentence for people"},
+    {"", "tags", TS_VALUE_NAMES, NULL, FALSE, "", 0, 0, 0, "words to choose scenarios by"},
+    {"", "engines", TS_VALUE_CHOICES, "sim|lab", FALSE, "sim,lab", 0, 0, 0,
+     "engines that it is meant for; on another one it is skipped"},
+    {"", "seed", TS_VALUE_INTEGER, NULL, FALSE, "1", 0, G_MAXINT64, 0,
+     "all chance comes from it: same seed, same run"},
+    {"", "limits", TS_VALUE_MAP, "limits", FALSE, "", 0, 0, 0, "how long things may take"},
+    {"", "sites", TS_VALUE_NAMED, "site", TRUE, NULL, 1, 8, 0, "places that can go dark"},
+    {"", "hosts", TS_VALUE_NAMED, "host", TRUE, NULL, 1, 64, 0, "Hyper-V hosts"},
+    {"", "vms", TS_VALUE_NAMED, "vm", TRUE, NULL, 1, 256, 0, "virtual machines"},
+    {"", "workloads", TS_VALUE_NAMED, "workload", FALSE, "", 0, 256, 0, "who writes in them"},
+    {"", "links", TS_VALUE_NAMED, "link", FALSE, "", 0, 28, 0, "networks between sites"},
+    {"", "policies", TS_VALUE_NAMED, "policy", FALSE, "", 0, 64, 0, "replication policies"},
+    {"", "lab", TS_VALUE_MAP, "lab", FALSE, "", 0, 0, 0, "only for runs on real machines"},
+    {"", "steps", TS_VALUE_LIST, "step", TRUE, NULL, 1, 500, 0, "what happens, in order"},
+    {"", "expect", TS_VALUE_LIST, "expect", FALSE, "", 0, 500, 0, "what must be true of the run"},
+    {"", "must_fail", TS_VALUE_EXPECT_IDS, NULL, FALSE, "", 0, 0, 0,
+     "expectations that must not hold: the scenario passes when exactly these fail"},
+    {"", "allow", TS_VALUE_INVARIANTS, NULL, FALSE, "", 0, 0, 0,
+     "invariants that may be broken in this scenario"},
+
+    {"limits", "run", TS_VALUE_DURATION, NULL, FALSE, "30m", TS_S, 30 * 24 * TS_HOUR, 0,
+     "the whole run; then it has failed.  Not divided by time_scale"},
+    {"limits", "settle", TS_VALUE_DURATION_OR_NONE, NULL, FALSE, "2m", TS_S, 24 * TS_HOUR, 0,
+     "after the last step and with all faults healed, every protected VM must be replicating, "
+     "healthy and byte-identical within this time; none: do not ask.  Not divided by time_scale"},
+
+    {"host", "site", TS_VALUE_REFERENCE, "sites", TRUE, NULL, 0, 0, 0, "where it stands"},
+
+    {"vm", "host", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, 0, "where it runs first"},
+    {"vm", "memory", TS_VALUE_SIZE, NULL, FALSE, "128MiB", 32 * TS_MIB, 1024 * TS_GIB, 0,
+     "memory of the machine"},
+    {"vm", "disks", TS_VALUE_NAMED, "disk", TRUE, NULL, 1, 16, 0, "its disks, the first boots"},
+
+    {"disk", "size", TS_VALUE_SIZE, NULL, TRUE, NULL, TS_MIB, 64 * 1024 * TS_GIB, 0,
+     "a multiple of 4 KiB"},
+    {"disk", "fill", TS_VALUE_SIZE, NULL, FALSE, "0", 0, 64 * 1024 * TS_GIB, 0,
+     "so much at its start is full of known data before the run; workloads write behind it"},
+
+    {"workload", "vm", TS_VALUE_REFERENCE, "vms", TRUE, NULL, 0, 0, 0, "which machine writes"},
+    {"workload", "disks", TS_VALUE_DISKS, NULL, TRUE, NULL, 1, 16, 0,
+     "disks of it, written in turn"},
+    {"workload", "kind", TS_VALUE_CHOICE, "append|random|hot", FALSE, "random", 0, 0, 0,
+     "append: one record behind the other; random: anywhere; hot: half of all writes go to 1/16"},
+    {"workload", "record", TS_VALUE_SIZE, NULL, FALSE, "4KiB", 4 * TS_KIB, TS_MIB, 0,
+     "bytes of one write, a multiple of 4 KiB"},
+    {"workload", "rate", TS_VALUE_FREQUENCY, NULL, TRUE, NULL, 0, 0, 0, "writes per time"},
+    {"workload", "flush_every", TS_VALUE_INTEGER, NULL, FALSE, "8", 0, 1000000, 0,
+     "a flush after so many writes; 0: never"},
+
+    {"link", "between", TS_VALUE_PAIR, "sites", TRUE, NULL, 0, 0, 0, "the two sites it joins"},
+    {"link", "rate", TS_VALUE_RATE, NULL, FALSE, "0", 0, 0, 0, "each way; 0: no limit"},
+    {"link", "delay", TS_VALUE_DURATION, NULL, FALSE, "0", 0, 10 * TS_S, 0, "one way"},
+    {"link", "jitter", TS_VALUE_DURATION, NULL, FALSE, "0", 0, 10 * TS_S, 0,
+     "added to the delay, evenly between nothing and this"},
+    {"link", "loss", TS_VALUE_SHARE, NULL, FALSE, "0", 0, 0, 0, "of all packets"},
+    {"link", "queue", TS_VALUE_SIZE, NULL, FALSE, "256KiB", 1500, TS_GIB, 0,
+     "bytes that may wait for the line; what comes then is dropped"},
+
+    {"policy", "frequency", TS_VALUE_INTERVAL, NULL, FALSE, "5min", 0, 0, 0,
+     "a replication cycle begins every so often"},
+    {"policy", "authentication", TS_VALUE_CHOICE, "certificate|kerberos", FALSE, "certificate", 0,
+     0, 0, "how the hosts prove who they are"},
+    {"policy", "compression", TS_VALUE_SWITCH, NULL, FALSE, "on", 0, 0, 0, "of what is sent"},
+
+    {"lab", "time_scale", TS_VALUE_INTEGER, NULL, FALSE, "1", 1, 60, 0,
+     "divides policy intervals and the steps' by and at, for a quicker run on real machines"},
+
+    {"step", "id", TS_VALUE_NAME, NULL, TRUE, NULL, 0, 0, 0, "its name, unique"},
+    {"step", "do", TS_VALUE_CHOICE, NULL, FALSE, NULL, 0, 0, 0, "an action"},
+    {"step", "wait", TS_VALUE_MAP, "wait", FALSE, NULL, 0, 0, 0,
+     "goes on when this holds; needs within"},
+    {"step", "check", TS_VALUE_MAP, "wait", FALSE, NULL, 0, 0, 0, "fails when this does not hold"},
+    {"step", "within", TS_VALUE_DURATION, NULL, FALSE, NULL, 1, 24 * TS_HOUR, 0,
+     "how long it may take before the run has failed; required with wait.  Not divided by "
+     "time_scale"},
+    {"step", "after", TS_VALUE_MAP, "after", FALSE, NULL, 0, 0, 0,
+     "begins so long after another step is done; without after and at it begins when the step "
+     "before "
+     "it is done"},
+    {"step", "at", TS_VALUE_DURATION, NULL, FALSE, NULL, 0, 30 * 24 * TS_HOUR, 0,
+     "begins so long after the run's start"},
+    {"step", "expect_refused", TS_VALUE_SWITCH, NULL, FALSE, NULL, 0, 0, 0,
+     "on: the product must refuse it, doing it would be the failure"},
+
+    {"step", "vm", TS_VALUE_REFERENCE, "vms", TRUE, NULL, 0, 0, DO_VM, "whom it concerns"},
+    {"step", "policy", TS_VALUE_REFERENCE, "policies", TRUE, NULL, 0, 0, DO (PROTECT),
+     "how it is replicated"},
+    {"step", "to", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, DO (PROTECT),
+     "the host that keeps the replica"},
+    {"step", "kind", TS_VALUE_CHOICE, "planned|unplanned", TRUE, NULL, 0, 0, DO (FAILOVER),
+     "planned: the source is shut down and its last log sent first"},
+    {"step", "link", TS_VALUE_REFERENCE, "links", TRUE, NULL, 0, 0, DO (LINK), "which link"},
+    {"step", "mode", TS_VALUE_CHOICE, "up|blackhole", TRUE, NULL, 0, 0, DO (LINK),
+     "blackhole: packets vanish, peers learn by timeout; up: works again"},
+    {"step", "site", TS_VALUE_REFERENCE, "sites", TRUE, NULL, 0, 0, DO (SITE_DOWN), "which site"},
+
+    {"after", "step", TS_VALUE_REFERENCE, "steps", TRUE, NULL, 0, 0, 0, "the step to be done"},
+    {"after", "by", TS_VALUE_DURATION, NULL, FALSE, "0", 0, 30 * 24 * TS_HOUR, 0,
+     "how long after it"},
+
+    {"wait", "state", TS_VALUE_CHOICE, STATES, TRUE, NULL, 0, 0, WAIT (STATE),
+     "state of the replication"},
+    {"wait", "health", TS_VALUE_CHOICE, "normal|warning|critical", TRUE, NULL, 0, 0, WAIT (HEALTH),
+     "replication health"},
+    {"wait", "cycles", TS_VALUE_INTEGER, NULL, TRUE, NULL, 1, 100000, WAIT (CYCLES),
+     "so many more successful cycles"},
+    {"wait", "missed", TS_VALUE_INTEGER, NULL, TRUE, NULL, 1, 100000, WAIT (MISSED),
+     "so many more missed cycles"},
+    {"wait", "points", TS_VALUE_INTEGER, NULL, TRUE, NULL, 1, 100000, WAIT (POINTS),
+     "so many more recovery points"},
+    {"wait", "applied", TS_VALUE_INTEGER, NULL, TRUE, NULL, 1, 100000, WAIT (APPLIED),
+     "so many of the log sets that are cut from now on are on the replica's disks"},
+    {"wait", "pending_below", TS_VALUE_SIZE, NULL, TRUE, NULL, 1, 0, WAIT (PENDING),
+     "less than this waits to be acknowledged by the replica"},
+    {"wait", "connection", TS_VALUE_CHOICE, "up|down", TRUE, NULL, 0, 0, WAIT (CONNECTION),
+     "the primary's connection to its replica server"},
+    {"wait", "power", TS_VALUE_CHOICE, "on|off", TRUE, NULL, 0, 0, WAIT (POWER), "of the machine"},
+    {"wait", "probe", TS_VALUE_CHOICE, "up|down", TRUE, NULL, 0, 0, WAIT (PROBE),
+     "the machine's service answers"},
+    {"wait", "survey", TS_VALUE_CHOICE, "done", TRUE, NULL, 0, 0, WAIT (SURVEY),
+     "a copy that took over has read its disks back into the ledger"},
+    {"wait", "step", TS_VALUE_REFERENCE, "steps", TRUE, NULL, 0, 0, WAIT (STEP),
+     "another step is done"},
+    {"wait", "settled", TS_VALUE_CHOICE, "yes", TRUE, NULL, 0, 0, WAIT (SETTLED),
+     "replicating, health normal, and every log that was cut is on the replica's disks"},
+    {"wait", "vm", TS_VALUE_REFERENCE, "vms", TRUE, NULL, 0, 0, WAIT_VM, "of which machine"},
+    {"wait", "role", TS_VALUE_CHOICE, "primary|replica", FALSE, "primary", 0, 0,
+     WAIT (STATE) | WAIT (HEALTH), "as which side tells it"},
+    {"wait", "host", TS_VALUE_REFERENCE, "hosts", FALSE, NULL, 0, 0, WAIT (POWER) | WAIT (PROBE),
+     "on which host; without it on any"},
+
+    {"expect", "id", TS_VALUE_NAME, NULL, TRUE, NULL, 0, 0, 0, "its name, unique"},
+    {"expect", "metric", TS_VALUE_TEXT, NULL, TRUE, NULL, 0, 0, 0,
+     "what is measured: `twinsite explain --schema` lists them"},
+    {"expect", "vm", TS_VALUE_REFERENCE, "vms", FALSE, NULL, 0, 0, 0,
+     "of which machine; without it of each"},
+    {"expect", "min", TS_VALUE_TEXT, NULL, FALSE, NULL, 0, 0, 0,
+     "not below this: a quantity, a metric, or a sum of both (\"interval + transfer.max + "
+     "500ms\")"},
+    {"expect", "max", TS_VALUE_TEXT, NULL, FALSE, NULL, 0, 0, 0, "not above this, likewise"},
+    {"expect", "equals", TS_VALUE_TEXT, NULL, FALSE, NULL, 0, 0, 0,
+     "this, likewise; or a text, for a metric that is one"},
+    {"expect", "within", TS_VALUE_TEXT, NULL, FALSE, NULL, 0, 0, 0, "with equals: how far off"},
+    {"expect", "when", TS_VALUE_CHOICE, "always|end", FALSE, NULL, 0, 0, 0,
+     "always (unless anything is said): over the whole run; end: at its last instant"},
+    {"expect", "at", TS_VALUE_WINDOW, NULL, FALSE, NULL, 1, 1, 0,
+     "at that instant: a step (its end; STEP.begun: its begin) or a time"},
+    {"expect", "during", TS_VALUE_WINDOW, NULL, FALSE, NULL, 2, 2, 0,
+     "from one instant to another: \"dark..healed\""},
+};
+
+const TsSchemaRow *
+ts_schema_get (guint index)
+{
+  return index < G_N_ELEMENTS (rows) ? &rows[index] : NULL;
+}
+
+static gboolean
+row_is_of (const TsSchemaRow *row, const char *section, guint64 when)
+{
+  return g_str_equal (row->section, section) && (row->when == 0 || (row->when & when) != 0);
+}
+
+const TsSchemaRow *
+ts_schema_find (const char *section, const char *key, guint64 when)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    if (row_is_of (&rows[i], section, when) && g_str_equal (rows[i].key, key))
+      return &rows[i];
+  return NULL;
+}
+
+const char **
+ts_schema_words (const char *section, guint64 when)
+{
+  const char **words = g_new0 (const char *, G_N_ELEMENTS (rows) + 1);
+  guint count = 0;
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    if (row_is_of (&rows[i], section, when))
+      words[count++] = rows[i].key;
+  return words;
+}
+
+char **
+ts_schema_choices (const TsSchemaRow *row)
+{
+  if (row->of == NULL) { /* the verbs: named by core/seam/order.c */
+    g_autofree const char **words = ts_verb_words ();
+    return g_strdupv ((char **)words);
+  }
+  return g_strsplit (row->of, "|", -1);
+}
+
+/* ---- verbs ---- */
+
+static const char *const verb_help[TS_DO_COUNT] = {
+    [TS_DO_PROTECT] = "enable replication, then the initial copy over the network at once",
+    [TS_DO_FAILOVER] = "start the copy at the other site from its newest recovery point",
+    [TS_DO_COMMIT] = "make a failover final: its other recovery points go",
+    [TS_DO_PAUSE] = "suspend replication on the primary; changes are still tracked",
+    [TS_DO_RESUME] = "go on after pause",
+    [TS_DO_RESET_STATISTICS] = "begin counting cycles anew, on both sides; health is judged anew",
+    [TS_DO_WORKLOAD_START] = "the machine's workload writes",
+    [TS_DO_WORKLOAD_STOP] = "the machine's workload rests",
+    [TS_DO_COMPARE] = "compare source and replica disks block by block",
+    [TS_DO_LINK] = "change what a link does",
+    [TS_DO_SITE_DOWN] = "every host and machine of the site loses power at once",
+};
+
+gint
+ts_verb_find (const char *name)
+{
+  for (gint verb = 0; verb < TS_DO_COUNT; verb++)
+    if (g_str_equal (ts_verb_name ((TsVerb)verb), name))
+      return verb;
+  return -1;
+}
+
+const char **
+ts_verb_words (void)
+{
+  const char **words = g_new0 (const char *, TS_DO_COUNT + 1);
+  for (gint verb = 0; verb < TS_DO_COUNT; verb++)
+    words[verb] = ts_verb_name ((TsVerb)verb);
+  return words;
+}
+
+const char *
+ts_verb_help (TsVerb verb)
+{
+  return verb_help[verb];
+}
+
+/* ---- for people ---- */
+
+static const char *const type_help[] = {
+    [TS_VALUE_TEXT] = "text",
+    [TS_VALUE_NAME] = "name",
+    [TS_VALUE_INTEGER] = "whole number",
+    [TS_VALUE_DURATION] = "duration, such as 30s",
+    [TS_VALUE_DURATION_OR_NONE] = "duration, such as 30s, or none",
+    [TS_VALUE_SIZE] = "size, such as 64KiB",
+    [TS_VALUE_RATE] = "rate, such as 50Mbit/s",
+    [TS_VALUE_FREQUENCY] = "how often, such as 20/s",
+    [TS_VALUE_SHARE] = "share, such as 0.1%",
+    [TS_VALUE_INTERVAL] = "30s, 5min or 15min",
+    [TS_VALUE_SWITCH] = "on or off",
+    [TS_VALUE_CHOICE] = "one of",
+    [TS_VALUE_REFERENCE] = "name of one of",
+    [TS_VALUE_WINDOW] = "instant: a step or a time",
+    [TS_VALUE_CHOICES] = "list of",
+    [TS_VALUE_NAMES] = "list of names",
+    [TS_VALUE_EXPECT_IDS] = "list of ids in expect",
+    [TS_VALUE_INVARIANTS] = "list of invariants",
+    [TS_VALUE_PAIR] = "list of two of",
+    [TS_VALUE_DISKS] = "list of the VM's disks",
+    [TS_VALUE_MAP] = "map: see",
+    [TS_VALUE_NAMED] = "named maps: see",
+    [TS_VALUE_LIST] = "list of maps: see",
+};
+
+const char *
+ts_value_type_help (TsValueType type)
+{
+  return type_help[type];
+}
+
+static char *
+row_type_text (const TsSchemaRow *row)
+{
+  if (row->type == TS_VALUE_CHOICE && row->of == NULL)
+    return g_strdup ("one of the actions below");
+  if (row->of == NULL)
+    return g_strdup (type_help[row->type]);
+  g_auto (GStrv) words = g_strsplit (row->of, "|", -1);
+  g_autofree char *of = g_strjoinv (", ", words);
+  return g_strdup_printf ("%s %s", type_help[row->type], of);
+}
+
+/* "protect, failover": for which verbs or waits a row is. */
+static char *
+row_when_text (const TsSchemaRow *row)
+{
+  if (row->when == 0)
+    return g_strdup ("");
+  gboolean step = g_str_equal (row->section, "step");
+  guint count = step ? TS_DO_COUNT : TS_WAIT_COUNT;
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_autoptr (GPtrArray) others = g_ptr_array_new ();
+  for (guint i = 0; i < count; i++)
+    g_ptr_array_add (
+        (row->when >> i & 1) != 0 ? names : others,
+        (gpointer)(step ? ts_verb_name ((TsVerb)i) : ts_predicate_name ((TsPredicateKind)i)));
+  gboolean all_but = others->len < names->len;
+  GPtrArray *shown = all_but ? others : names;
+  /* the key that asks the question need not say so */
+  if (names->len == 1 && g_str_equal (names->pdata[0], row->key))
+    return g_strdup ("");
+  g_ptr_array_add (shown, NULL);
+  g_autofree char *list = g_strjoinv (", ", (char **)shown->pdata);
+  return g_strdup_printf (" (%s %s%s)", step ? "do:" : "with", all_but ? "all but " : "", list);
+}
+
+static void
+format_section (GString *out, const char *section, gboolean markdown)
+{
+  const char *shown = section[0] == '\0' ? "the file" : section;
+  g_string_append_printf (
+      out, markdown ? "\n### %s\n\n| key | value | |\n|---|---|---|\n" : "\n%s\n", shown);
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
+    const TsSchemaRow *row = &rows[i];
+    if (!g_str_equal (row->section, section))
+      continue;
+    g_autofree char *type = row_type_text (row);
+    g_autofree char *when = row_when_text (row);
+    g_autofree char *fallback = row->required ? g_strdup ("required")
+                                : row->fallback != NULL && row->fallback[0] != '\0'
+                                    ? g_strdup_printf ("default %s", row->fallback)
+                                    : g_strdup ("optional");
+    if (markdown)
+      g_string_append_printf (out, "| `%s` | %s; %s%s | %s |\n", row->key, type, fallback, when,
+                              row->help);
+    else
+      g_string_append_printf (out, "  %-16s %s; %s%s\n  %-16s   %s\n", row->key, type, fallback,
+                              when, "", row->help);
+  }
+}
+
+char *
+ts_schema_format (gboolean markdown)
+{
+  GString *out = g_string_new (NULL);
+  const char *last = NULL;
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    if (last == NULL || !g_str_equal (last, rows[i].section)) {
+      last = rows[i].section;
+      format_section (out, last, markdown);
+    }
+  g_string_append (out, markdown ? "\n### actions\n\n| do | |\n|---|---|\n" : "\nactions\n");
+  for (gint verb = 0; verb < TS_DO_COUNT; verb++)
+    g_string_append_printf (out, markdown ? "| `%s` | %s |\n" : "  %-16s %s\n",
+                            ts_verb_name ((TsVerb)verb), verb_help[verb]);
+  return g_string_free (out, FALSE);
+}
