@@ -1,0 +1,7 @@
+FILE *bad (void);
+
+FILE *
+bad (void)
+{
+  return fopen ("/dev/null", "r");
+}

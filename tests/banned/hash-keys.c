@@ -1,0 +1,7 @@
+GList *bad (GHashTable *table);
+
+GList *
+bad (GHashTable *table)
+{
+  return g_hash_table_get_keys (table);
+}

@@ -1,0 +1,7 @@
+void bad (void);
+
+void
+bad (void)
+{
+  printf ("hello\n");
+}

@@ -1,0 +1,7 @@
+guint32 bad (void);
+
+guint32
+bad (void)
+{
+  return g_random_int ();
+}

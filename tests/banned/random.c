@@ -1,0 +1,7 @@
+long bad (void);
+
+long
+bad (void)
+{
+  return random ();
+}

@@ -1,0 +1,7 @@
+gint64 bad (void);
+
+gint64
+bad (void)
+{
+  return time (NULL);
+}
