@@ -14,6 +14,7 @@ typedef struct {
   TsSender *sender;
   TsActions *out;
   TsPolicy policy;
+  guint8 logs; /* named so far */
   gint64 now_us;
 } Bench;
 
@@ -106,7 +107,7 @@ static void
 cut_done (Bench *b, guint64 data_bytes)
 {
   TsCutLog log = {.log_bytes = 8192 + data_bytes, .data_bytes = data_bytes, .entries = 1};
-  log.unique.bytes[0] = (guint8) (1 + b->now_us / TS_S);
+  log.unique.bytes[0] = ++b->logs;
   TsEvent event = {.kind = TS_EVENT_DONE};
   event.done.action = TS_ACTION_CUT;
   event.done.ok = TRUE;
