@@ -1,5 +1,5 @@
-/* core/banned.h -- what core/ and sim/ cannot say: clocks, chance, files, sockets, threads, hash
- * order.
+/* core/banned.h -- what core/ and sim/ cannot say: clocks, chance, files, sockets, threads, the
+ * order of hash tables.
  *
  * Compiled in front of every file of both rooms (-include).  The usual headers come first, so that
  * their own declarations pass; after the pragma the names do not compile any more (git banned.h).
@@ -29,8 +29,7 @@
 #undef g_remove
 #undef g_rename
 
-/* These names are too good to be lost for fields and parameters: only a call of the function fails.
- */
+/* These names are too good to be lost for fields and parameters: only the function itself fails. */
 #define TS_BANNED(why) __attribute__ ((__unavailable__ (why)))
 extern time_t time (time_t *) TS_BANNED ("poisoned: no clock in core/ and sim/");
 extern clock_t clock (void) TS_BANNED ("poisoned: no clock in core/ and sim/");

@@ -88,8 +88,7 @@ below_is_even (void **state)
 static void
 below_has_no_bias_at_large_bounds (void **state)
 {
-  /* Four draws for three numbers: without drawing again, every third number comes half of the time.
-   */
+  /* Four draws for three numbers: without drawing again, one of each three comes half the time. */
   TsRandom random;
   guint64 bound = G_GUINT64_CONSTANT (3) << 62;
   guint third = 0;
