@@ -102,12 +102,14 @@ gather_points (TsFacts *facts)
     const TsRecord *record = facts->records->pdata[i];
     if (ts_record_is (record, "policy")) {
       facts->is_protected = TRUE;
-      facts->interval_us = ts_record_get_int (record, "interval_us", facts->interval_us);
+      facts->interval_us =
+          CLAMP (ts_record_get_int (record, "interval_us", -1), -1, TS_TIME_MAX_US);
     }
     if (!ts_record_is (record, "point"))
       continue;
     facts->is_protected = TRUE;
     TsPointStep step = {record->t_us, ts_record_get_int (record, "instant_us", record->t_us)};
+    step.instant_us = CLAMP (step.instant_us, -TS_TIME_MAX_US, TS_TIME_MAX_US);
     if (facts->points->len > 0) {
       TsPointStep *last = &g_array_index (facts->points, TsPointStep, facts->points->len - 1);
       if (step.instant_us <= last->instant_us)

@@ -139,8 +139,8 @@ judge_limit (const TsCase *the, const TsExpectation *e, const char *bound, const
       (!within || ts_formula_value (within, the->metrics, finding->vm, &finding->within, &why));
   if (!finding->limit_known) {
     finding->passed = finding->conclusive = FALSE;
-    g_free (finding->measured.why);
-    finding->measured.why = g_steal_pointer (&why);
+    if (!finding->measured.why)
+      finding->measured.why = g_steal_pointer (&why);
   } else if (measured->kind == TS_MEASURE_NEVER) {
     finding->passed = strcmp (bound, "min") == 0; /* never is later than anything */
   } else if (strcmp (bound, "max") == 0) {
@@ -170,12 +170,12 @@ judge_vm (const TsCase *the, const TsExpectation *e, const char *vm)
     return finding;
   }
   ts_metrics_measure (the->metrics, finding->metric, vm, from_us, to_us, &finding->measured);
-  if (finding->measured.kind == TS_MEASURE_UNKNOWN)
-    return finding;
   finding->passed = finding->conclusive = TRUE;
   judge_limit (the, e, "min", e->min, finding);
   judge_limit (the, e, "max", e->max, finding);
   judge_limit (the, e, "equals", e->equals, finding);
+  if (finding->measured.kind == TS_MEASURE_UNKNOWN)
+    finding->passed = finding->conclusive = FALSE; /* the limit is there for people */
   /* of a run cut short: what is past a maximum stays so; all else might still have come right */
   gboolean final =
       finding->measured.kind == TS_MEASURE_VALUE && strcmp (finding->bound, "max") == 0;
@@ -215,18 +215,42 @@ ts_finding_new (const TsCase *the, const TsExpectation *e)
   return decisive;
 }
 
-/* "max 5.0 s (interval + transfer.max)" */
+/* A time to the microsecond: "31.999999 s", "32 s".  Rounded as for a table, a value and the limit
+ * that it breaks can look the same. */
+static char *
+exact_time (gint64 us)
+{
+  guint64 magnitude = us < 0 ? 0 - (guint64)us : (guint64)us;
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_string_printf (text, "%s%" G_GUINT64_FORMAT ".%06u", us < 0 ? "-" : "",
+                   magnitude / (guint64)TS_S, (guint)(magnitude % (guint64)TS_S));
+  while (text->str[text->len - 1] == '0')
+    g_string_truncate (text, text->len - 1);
+  if (text->str[text->len - 1] == '.')
+    g_string_truncate (text, text->len - 1);
+  g_string_append (text, " s");
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+/* Bytes and counts as they are. */
+static char *
+exact (gint64 number, TsUnit unit)
+{
+  if (unit == TS_UNIT_US)
+    return exact_time (number);
+  return g_strdup_printf ("%" G_GINT64_FORMAT "%s", number, unit == TS_UNIT_BYTES ? " B" : "");
+}
+
+/* "max 5 s (interval + transfer.max)" */
 static char *
 limit_text (const TsFinding *finding)
 {
   if (!finding->limit_known)
     return g_strdup_printf ("%s %s", finding->bound, finding->formula);
-  TsMeasure limit = {.kind = TS_MEASURE_VALUE, .number = ABS (finding->limit)};
-  TsMeasure within = {.kind = TS_MEASURE_VALUE, .number = ABS (finding->within)};
-  g_autofree char *shown = ts_measure_format (&limit, finding->metric->unit);
-  g_autofree char *off = ts_measure_format (&within, finding->metric->unit);
+  g_autofree char *shown = exact (finding->limit, finding->metric->unit);
+  g_autofree char *off = exact (finding->within, finding->metric->unit);
   g_autoptr (GString) text = g_string_new (finding->bound);
-  g_string_append_printf (text, " %s%s", finding->limit < 0 ? "-" : "", shown);
+  g_string_append_printf (text, " %s", shown);
   if (finding->within)
     g_string_append_printf (text, " within %s", off);
   if (!g_ascii_isdigit (*finding->formula) || strpbrk (finding->formula, "+-*"))
@@ -237,9 +261,13 @@ limit_text (const TsFinding *finding)
 char *
 ts_finding_text (const TsFinding *finding)
 {
-  g_autofree char *measured = ts_measure_format (&finding->measured, finding->metric->unit);
+  gboolean is_number =
+      finding->measured.kind == TS_MEASURE_VALUE && finding->metric->unit != TS_UNIT_TEXT;
+  g_autofree char *measured = is_number
+                                  ? exact (finding->measured.number, finding->metric->unit)
+                                  : ts_measure_format (&finding->measured, finding->metric->unit);
   g_autofree char *limit = limit_text (finding);
-  g_autofree char *when = ts_format_duration (finding->measured.t_us);
+  g_autofree char *when = exact_time (finding->measured.t_us);
   g_autofree char *doubt = NULL;
   if (finding->measured.kind == TS_MEASURE_VALUE && finding->measured.why)
     doubt = g_strdup_printf (" [%s]", finding->measured.why);

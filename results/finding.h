@@ -16,7 +16,7 @@ typedef struct {
 TsFinding *ts_finding_new (const TsCase *the,
                            const TsExpectation *expectation) G_GNUC_WARN_UNUSED_RESULT;
 void ts_finding_free (TsFinding *finding); /* NULL is fine */
-/* "rpo: rpo.achieved of app is 12.5 s, limit max 5.0 s, at 61.2 s".  Caller frees. */
+/* "rpo: rpo.achieved of app is 12.5 s, limit max 5 s, at 61.2 s".  Caller frees. */
 char *ts_finding_text (const TsFinding *finding);
 
 gboolean ts_names_have (const GPtrArray *names /* char * */, const char *name);

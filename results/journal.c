@@ -222,7 +222,7 @@ keep (const Cursor *c, TsRecord *record, Head *head, const char *key, Value *val
 {
   gboolean is_source = strcmp (key, "source") == 0, is_kind = strcmp (key, "kind") == 0;
   if (strcmp (key, "t_us") == 0) {
-    if (value->type != TS_FIELD_INT || value->number < 0)
+    if (value->type != TS_FIELD_INT || value->number < 0 || value->number > TS_TIME_MAX_US)
       return refuse (c, "t_us is a time since the start, 0 or more", error);
     if (head->has_t)
       return refuse (c, "t_us is there twice", error);

@@ -5,6 +5,9 @@
 #pragma once
 #include "core/base/record.h"
 
+/* No run is longer (285 years), so that times can be subtracted without a thought. */
+#define TS_TIME_MAX_US (G_GINT64_CONSTANT (1) << 53)
+
 typedef struct {
   GPtrArray *records; /* TsRecord *, in the order they were heard; owned */
   char *damage;       /* NULL, or what is wrong with the last line (the writer was killed in it):

@@ -1,5 +1,6 @@
 #include "results/ledger.h"
 #include "core/base/error.h"
+#include "results/journal.h"
 #include <string.h>
 
 static const char *const kind_names[] = {"write", "flush", "held"};
@@ -122,7 +123,7 @@ read_columns (char *const *columns, TsLedgerEntry *entry, GError **error)
                      columns[KIND]);
   entry->kind = (TsLedgerKind)kind;
   gboolean is_held = entry->kind == TS_LEDGER_HELD, is_flush = entry->kind == TS_LEDGER_FLUSH;
-  if (!read_number (columns[T_US], "t_us", 0, G_MAXINT64, &t_us, error) ||
+  if (!read_number (columns[T_US], "t_us", 0, TS_TIME_MAX_US, &t_us, error) ||
       !read_name (columns[VM], "vm", FALSE, &entry->vm, error) ||
       !read_name (columns[DISK], "disk", is_flush, &entry->disk, error) ||
       !read_number (columns[OFFSET], "offset_bytes", 0, G_MAXUINT64, &entry->offset_bytes, error) ||

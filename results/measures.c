@@ -201,6 +201,16 @@ ts_measure_rto_action (TsAsk *ask)
 
 /* --- cycles and bytes ------------------------------------------------------------------------- */
 
+/* Sums of what a journal says, which may be anything: they stop at the end of 64 bits. */
+static gint64
+add (gint64 a, gint64 b)
+{
+  gint64 sum;
+  if (__builtin_add_overflow (a, b, &sum))
+    return b > 0 ? G_MAXINT64 : G_MININT64;
+  return sum;
+}
+
 static gint64
 count_records (const TsAsk *ask, const char *kind, const char *key, const char *text)
 {
@@ -219,7 +229,7 @@ sum_records (const TsAsk *ask, const char *kind, const char *key)
   const TsRecord *record;
   for (guint i = 0; (record = record_at (ask, i)); i++)
     if (in_window (ask, record) && ts_record_is (record, kind))
-      sum += ts_record_get_int (record, key, 0);
+      sum = add (sum, ts_record_get_int (record, key, 0));
   return sum;
 }
 
@@ -232,10 +242,10 @@ sum_copy (const TsAsk *ask, const char *key)
   for (guint i = 0; (record = record_at (ask, i)); i++) {
     if (!ts_record_is (record, "copy"))
       continue;
-    gint64 now = ts_record_get_int (record, key, before);
+    gint64 now = MAX (ts_record_get_int (record, key, before), 0);
     /* a copy that is resumed may begin above 0: what it had is counted where it was told */
     if (in_window (ask, record) && now > before)
-      sum += now - before;
+      sum = add (sum, now - before);
     before = now;
   }
   return sum;
@@ -297,7 +307,7 @@ ts_measure_bytes_data (TsAsk *ask)
 void
 ts_measure_bytes_wire (TsAsk *ask)
 {
-  answer (ask, sum_records (ask, "sent", "wire_bytes") + sum_copy (ask, "wire_bytes"));
+  answer (ask, add (sum_records (ask, "sent", "wire_bytes"), sum_copy (ask, "wire_bytes")));
 }
 
 void
@@ -495,8 +505,8 @@ measure_compare (TsAsk *ask, gboolean bytes)
     if (!last)
       continue;
     seen++;
-    sum += bytes ? ts_record_get_int (record, "differing_bytes", 0)
-                 : !ts_record_get_int (record, "identical", 0);
+    sum = add (sum, bytes ? ts_record_get_int (record, "differing_bytes", 0)
+                          : !ts_record_get_int (record, "identical", 0));
   }
   if (seen > 0)
     answer (ask, sum);

@@ -1,0 +1,53 @@
+/* Any bytes: the reader says a ledger or FORMAT; what it accepts, it writes and reads again alike;
+ * and whatever a ledger says, a failover can be judged by it. */
+#include "core/base/error.h"
+#include "results/metrics.h"
+#include <stdint.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput (const uint8_t *data, size_t len_bytes);
+
+static char *
+write_all (const TsLedger *ledger)
+{
+  GString *text = g_string_new (TS_LEDGER_HEADER);
+  for (guint i = 0; i < ledger->entries->len; i++)
+    ts_ledger_format (ts_ledger_get (ledger, i), text);
+  return g_string_free (text, FALSE);
+}
+
+static const char failover[] =
+    "{\"t_us\":5,\"source\":\"x\",\"kind\":\"power\",\"vm\":\"app\",\"host\":\"hv-a\",\"on\":false,"
+    "\"why\":\"power lost\"}\n"
+    "{\"t_us\":6,\"source\":\"x\",\"kind\":\"failover\",\"vm\":\"app\",\"host\":\"hv-b\","
+    "\"planned\":false,\"phase\":\"commanded\"}\n"
+    "{\"t_us\":7,\"source\":\"x\",\"kind\":\"failover\",\"vm\":\"app\",\"host\":\"hv-b\","
+    "\"planned\":false,\"phase\":\"promoted\",\"instant_us\":4}\n"
+    "{\"t_us\":8,\"source\":\"x\",\"kind\":\"survey\",\"vm\":\"app\",\"host\":\"hv-b\","
+    "\"phase\":\"begun\"}\n"
+    "{\"t_us\":9,\"source\":\"x\",\"kind\":\"survey\",\"vm\":\"app\",\"host\":\"hv-b\","
+    "\"phase\":\"done\",\"fill_blocks\":9,\"fill_bad\":1}\n";
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t len_bytes)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TsLedger) ledger = ts_ledger_parse ((const char *)data, len_bytes, &error);
+  g_assert ((ledger == NULL) == (error != NULL));
+  g_assert (ledger || g_error_matches (error, TS_ERROR, TS_ERROR_FORMAT));
+  if (!ledger)
+    return 0;
+  g_autofree char *once = write_all (ledger);
+  g_autoptr (TsLedger) again = ts_ledger_parse (once, strlen (once), &error);
+  g_assert_no_error (error);
+  g_autofree char *twice = write_all (again);
+  g_assert_cmpstr (once, ==, twice);
+
+  g_autoptr (TsJournal) journal = ts_journal_parse (failover, strlen (failover), NULL);
+  g_autoptr (TsMetrics) metrics = ts_metrics_new (journal, ledger);
+  for (guint m = 0; m < ts_metric_count (); m++) {
+    g_auto (TsMeasure) measure = {0};
+    ts_metrics_measure (metrics, ts_metric_get (m), "app", 0, G_MAXINT64, &measure);
+  }
+  return 0;
+}

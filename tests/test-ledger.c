@@ -1,0 +1,133 @@
+/* ledger.tsv */
+#include "core/base/error.h"
+#include "results/ledger.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+typedef struct {
+  const char *name;
+  const char *row;
+  const char *want; /* what the message holds; NULL: accepted, and comes out the same */
+} Row;
+
+static const Row rows[] = {
+    {"a write", "write\t1\tapp\tdata\t8192\t4096\t7\t-\t-", NULL},
+    {"a flush of all disks", "flush\t1\tapp\t-\t0\t0\t7\t-\t-", NULL},
+    {"a flush of one disk, before any write", "flush\t1\tapp\tdata\t0\t0\t0\t-\t-", NULL},
+    {"a whole record", "held\t1\tapp\tdata\t8192\t4096\t7\thv-b\twhole", NULL},
+    {"a torn one", "held\t1\tapp\tdata\t8192\t4096\t0\thv-b\ttorn", NULL},
+    {"a corrupt one", "held\t1\tapp\tdata\t8192\t4096\t0\thv-b\tcorrupt", NULL},
+    {"fill", "held\t1\tapp\tdata\t0\t40960\t10\thv-b\tfill", NULL},
+    {"the largest numbers",
+     "write\t9007199254740992\tapp\td\t18446744073709551614\t1\t18446744073709551615\t-\t-", NULL},
+    {"nothing", "", "1 columns"},
+    {"a column too few", "write\t1\tapp\tdata\t0\t4096\t7\t-", "8 columns"},
+    {"a column too many", "write\t1\tapp\tdata\t0\t4096\t7\t-\t-\t-", "10 columns"},
+    {"another kind", "wrote\t1\tapp\tdata\t0\t4096\t7\t-\t-", "\"wrote\""},
+    {"a kind with a capital", "Write\t1\tapp\tdata\t0\t4096\t7\t-\t-", "\"Write\""},
+    {"no VM", "write\t1\t-\tdata\t0\t4096\t7\t-\t-", "vm: a name"},
+    {"an empty column", "write\t1\tapp\t\t0\t4096\t7\t-\t-", "disk: is empty"},
+    {"a write without a disk", "write\t1\tapp\t-\t0\t4096\t7\t-\t-", "disk: a name"},
+    {"a time before the start", "write\t-1\tapp\tdata\t0\t4096\t7\t-\t-", "t_us"},
+    {"a time past 2^53", "write\t9007199254740993\tapp\td\t0\t1\t7\t-\t-", "t_us"},
+    {"a fraction", "write\t1.5\tapp\tdata\t0\t4096\t7\t-\t-", "t_us"},
+    {"a number with a sign", "write\t+1\tapp\tdata\t0\t4096\t7\t-\t-", "t_us"},
+    {"a number with space", "write\t1\tapp\tdata\t 0\t4096\t7\t-\t-", "offset_bytes"},
+    {"a number with zeros in front", "write\t1\tapp\tdata\t08\t4096\t7\t-\t-", "offset_bytes"},
+    {"hexadecimal", "write\t1\tapp\tdata\t0x10\t4096\t7\t-\t-", "offset_bytes"},
+    {"a write of nothing", "write\t1\tapp\tdata\t0\t0\t7\t-\t-", "length_bytes"},
+    {"a range past 64 bits", "write\t1\tapp\td\t18446744073709551615\t1\t7\t-\t-", "past 64 bits"},
+    {"sequence 0", "write\t1\tapp\tdata\t0\t4096\t0\t-\t-", "sequence"},
+    {"held nowhere", "held\t1\tapp\tdata\t0\t4096\t7\t-\twhole", "copy"},
+    {"held, but how", "held\t1\tapp\tdata\t0\t4096\t7\thv-b\t-", "held: \"-\""},
+    {"a write that is whole", "write\t1\tapp\tdata\t0\t4096\t7\t-\twhole", "held: \"whole\""},
+    {"not UTF-8", "write\t1\t\xff\tdata\t0\t4096\t7\t-\t-", "not UTF-8"},
+    {"a carriage return", "write\t1\tapp\tdata\t0\t4096\t7\t-\t-\r", "held"},
+};
+
+static void
+read_row (void **state)
+{
+  const Row *row = *state;
+  g_autofree char *text = g_strconcat (TS_LEDGER_HEADER, row->row, "\n", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TsLedger) ledger = ts_ledger_parse (text, strlen (text), &error);
+  if (row->want) {
+    assert_null (ledger);
+    assert_true (g_error_matches (error, TS_ERROR, TS_ERROR_FORMAT));
+    assert_true (g_str_has_prefix (error->message, "line 2: "));
+    if (!strstr (error->message, row->want))
+      fail_msg ("\"%s\" does not hold \"%s\"", error->message, row->want);
+    return;
+  }
+  assert_null (error);
+  assert_int_equal (ledger->entries->len, 1);
+  g_autoptr (GString) back = g_string_new (TS_LEDGER_HEADER);
+  ts_ledger_format (ts_ledger_get (ledger, 0), back);
+  assert_string_equal (back->str, text);
+}
+
+static void
+header_is_wanted (void **state)
+{
+  g_autoptr (GError) error = NULL;
+  const char *text = "kind\tt_us\n";
+  assert_null (ts_ledger_parse (text, strlen (text), &error));
+  assert_non_null (strstr (error->message, "line 1"));
+}
+
+static void
+cut_at_any_byte (void **state)
+{
+  const char *text = TS_LEDGER_HEADER "write\t1\tapp\tdata\t0\t4096\t1\t-\t-\n"
+                                      "flush\t2\tapp\t-\t0\t0\t1\t-\t-\n";
+  for (gsize len = 0; len <= strlen (text); len++) {
+    guint lines = 0;
+    for (gsize i = 0; i < len; i++)
+      lines += text[i] == '\n';
+    g_autoptr (TsLedger) ledger = ts_ledger_parse (text, len, NULL);
+    assert_non_null (ledger);
+    assert_int_equal (ledger->entries->len, lines > 0 ? lines - 1 : 0);
+    assert_int_equal (ledger->damage != NULL, len == 0 || text[len - 1] != '\n');
+  }
+}
+
+static void
+texts_are_the_ledgers_own (void **state)
+{
+  g_autoptr (TsLedger) ledger = ts_ledger_new ();
+  char vm[] = "app", disk[] = "data";
+  TsLedgerEntry entry = {.kind = TS_LEDGER_WRITE,
+                         .vm = vm,
+                         .disk = disk,
+                         .length_bytes = 1,
+                         .sequence = 1,
+                         .held = TS_HELD_FILL};
+  ts_ledger_add (ledger, &entry);
+  memset (vm, 'x', 3);
+  memset (disk, 'x', 4);
+  assert_string_equal (ts_ledger_get (ledger, 0)->vm, "app");
+  assert_string_equal (ts_ledger_get (ledger, 0)->disk, "data");
+  assert_string_equal (ts_ledger_get (ledger, 0)->copy, "");
+  assert_int_equal (ts_ledger_get (ledger, 0)->held, TS_HELD_WHOLE); /* means nothing there */
+}
+
+int
+main (void)
+{
+  static const struct CMUnitTest others[] = {
+      cmocka_unit_test (header_is_wanted),
+      cmocka_unit_test (cut_at_any_byte),
+      cmocka_unit_test (texts_are_the_ledgers_own),
+  };
+  struct CMUnitTest tests[G_N_ELEMENTS (rows) + G_N_ELEMENTS (others)];
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    tests[i] = (struct CMUnitTest){
+        .name = rows[i].name, .test_func = read_row, .initial_state = (void *)&rows[i]};
+  memcpy (tests + G_N_ELEMENTS (rows), others, sizeof others);
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}

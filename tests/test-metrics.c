@@ -1,0 +1,399 @@
+/* Numbers with a closed form, to the microsecond. */
+#include "core/base/random.h"
+#include "results-support.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define S(n) ((gint64)(n)*TS_S)
+#define MINUTES(n) ((gint64)(n)*TS_MIN)
+
+/* --- exposure --------------------------------------------------------------------------------- */
+
+/* The arithmetic of vSphere Replication's documentation: an RPO of 15 min, copies that take 10 min,
+ * one behind the other from 12:00.  What begins at 12:00 is usable at 12:10; the next at 12:20.
+ * From 12:15 to 12:20 the newest usable copy is older than 15 min: the objective is broken in each
+ * second half. */
+static void
+back_to_back_copies_break_the_objective (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  for (gint64 begin = 0; begin <= 50; begin += 10)
+    run_point (run, MINUTES (begin + 10), MINUTES (begin));
+  run_end (run, MINUTES (60));
+
+  assert_int_equal (run_number_in (run, "exposure.max", MINUTES (10), MINUTES (15)), MINUTES (15));
+  assert_int_equal (run_number_in (run, "exposure", MINUTES (15), MINUTES (15)), MINUTES (15));
+  assert_int_equal (run_number_in (run, "exposure", MINUTES (15) + 1, MINUTES (15) + 1),
+                    MINUTES (15) + 1);
+  assert_int_equal (run_number_in (run, "exposure.max", MINUTES (15), MINUTES (20)), MINUTES (20));
+  assert_int_equal (run_when_in (run, "exposure.max", MINUTES (15), MINUTES (20)), MINUTES (20));
+  assert_int_equal (run_number_in (run, "exposure", MINUTES (20) - 1, MINUTES (20) - 1),
+                    MINUTES (20) - 1);
+  assert_int_equal (run_number_in (run, "exposure", MINUTES (20), MINUTES (20)), MINUTES (10));
+  /* evenly between 10 and 20 min: 95 % of the time at most 19.5 */
+  assert_int_equal (run_number (run, "exposure.p95"), MINUTES (39) / 2);
+  assert_int_equal (run_number (run, "exposure.max"), MINUTES (20));
+}
+
+/* Cuts every 30 s, stored 2 s later: between 2 and 32 s. */
+static void
+steady_cycles_are_between_transfer_and_interval_plus_transfer (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  for (gint64 cut = 30; cut <= 300; cut += 30)
+    run_point (run, S (cut + 2), S (cut));
+  run_end (run, S (332));
+  assert_int_equal (run_number (run, "exposure.max"), S (32));
+  assert_int_equal (run_number (run, "exposure.p95"), S (2) + S (30) * 95 / 100);
+  assert_int_equal (run_number_in (run, "exposure.max", S (40), S (50)), S (20));
+  assert_int_equal (run_number (run, "cycles.due"), 10);
+  assert_int_equal (run_number_in (run, "cycles.due", S (63), S (92)), 1);
+  assert_int_equal (run_number (run, "points"), 10);
+  assert_int_equal (run_number_in (run, "points", S (32), S (62)), 2);
+}
+
+/* One cycle of 10 s and one of 30 s: of 40 s, 38 are at or below v when 10 + v = 38. */
+static void
+percentile_weighs_by_time (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  run_point (run, 0, 0);
+  run_point (run, S (10), S (10));
+  run_end (run, S (40));
+  assert_int_equal (run_number (run, "exposure.p95"), S (28));
+  assert_int_equal (run_number_in (run, "exposure.p95", S (5), S (5)), S (5));
+  /* 95 % of 1 us is not a whole microsecond: the next one up */
+  assert_int_equal (run_number_in (run, "exposure.p95", 0, 1), 1);
+}
+
+/* Against the definition, microsecond by microsecond, on curves drawn by chance. */
+static void
+curve_equals_its_definition (void **state)
+{
+  TsRandom random;
+  ts_random_init (&random, 1, "test-metrics");
+  for (int round = 0; round < 300; round++) {
+    g_autoptr (Run) run = run_new ();
+    gint64 usable[8], instants[8], at = 0;
+    for (int i = 0; i < 8; i++) {
+      at += (gint64)ts_random_below (&random, 9); /* some at the same time */
+      usable[i] = at;
+      instants[i] = at - (gint64)ts_random_below (&random, (guint64)MIN (at, 12) + 1);
+      run_point (run, usable[i], instants[i]);
+    }
+    gint64 end = at + (gint64)ts_random_below (&random, 20);
+    run_end (run, end);
+    gint64 from = usable[0] + (gint64)ts_random_below (&random, (guint64)(end - usable[0]) + 1);
+    gint64 to = from + (gint64)ts_random_below (&random, (guint64)(end - from) + 1);
+
+    gint64 max = G_MININT64, in_a_row[512], count = 0;
+    for (gint64 t = from; t <= to; t++) {
+      gint64 newest = G_MININT64, before = G_MININT64; /* at t, and just before t */
+      for (int i = 0; i < 8; i++) {
+        newest = usable[i] <= t ? MAX (newest, instants[i]) : newest;
+        before = usable[i] < t ? MAX (before, instants[i]) : before;
+      }
+      assert_int_equal (run_number_in (run, "exposure", t, t), t - newest);
+      max = MAX (max, t - newest);
+      if (t > from) {
+        max = MAX (max, t - before);
+        in_a_row[count++] = t - before; /* the top of the microsecond that ends at t */
+      }
+    }
+    assert_int_equal (run_number_in (run, "exposure.max", from, to), max);
+    if (count == 0)
+      continue;
+    gint64 p95 = run_number_in (run, "exposure.p95", from, to), below = 0, least = 0;
+    for (gint64 i = 0; i < count; i++) {
+      below += in_a_row[i] <= p95;     /* whole microseconds at or below p95 */
+      least += in_a_row[i] <= p95 - 1; /* and with a smaller p95 there are too few */
+    }
+    assert_true (below * 100 >= count * 95);
+    assert_true (least * 100 < count * 95);
+  }
+}
+
+static void
+point_that_is_older_takes_nothing_away (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  run_point (run, S (10), S (9));
+  run_point (run, S (20), S (4));
+  run_end (run, S (30));
+  assert_int_equal (run_number_in (run, "exposure", S (25), S (25)), S (16));
+}
+
+static void
+without_a_point_exposure_is_never_or_unknown (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  run_end (run, S (30));
+  assert_int_equal (run_kind_in (run, "exposure.max", 0, TS_NEVER), TS_MEASURE_NEVER);
+  g_autoptr (Run) late = run_new ();
+  run_point (late, S (20), S (20));
+  run_end (late, S (30));
+  assert_int_equal (run_kind_in (late, "exposure.max", 0, S (19)), TS_MEASURE_UNKNOWN);
+  assert_int_equal (run_kind_in (late, "exposure.max", 0, S (20)), TS_MEASURE_VALUE);
+  assert_int_equal (run_kind_in (late, "exposure.at_disaster", 0, TS_NEVER), TS_MEASURE_UNKNOWN);
+  assert_int_equal (run_kind_in (late, "rpo.achieved", 0, TS_NEVER), TS_MEASURE_UNKNOWN);
+  assert_int_equal (run_kind_in (late, "rto", 0, TS_NEVER), TS_MEASURE_UNKNOWN);
+}
+
+/* --- disaster --------------------------------------------------------------------------------- */
+
+static Run *
+disaster (gint64 bad_probe_us)
+{
+  Run *run = run_new ();
+  run_power (run, 0, "hv-a", TRUE, "boot");
+  run_probe (run, S (3), "hv-a", TRUE);
+  run_point (run, S (62), S (60));
+  run_power (run, S (75), "hv-a", FALSE, "power lost");
+  if (bad_probe_us >= 0)
+    run_probe (run, bad_probe_us, "hv-a", FALSE);
+  run_failover (run, S (90), "commanded", FALSE, 0);
+  run_failover (run, S (92), "promoted", FALSE, S (60));
+  run_power (run, S (93), "hv-b", TRUE, "failover");
+  run_failover (run, S (93), "started", FALSE, S (60));
+  run_ready (run, S (97));
+  run_probe (run, S (97) + 250000, "hv-b", TRUE);
+  run_failover (run, S (98), "serving", FALSE, S (60));
+  return run;
+}
+
+static void
+assert_stages (Run *run, gint64 detect, gint64 decide, gint64 promote, gint64 boot, gint64 probe)
+{
+  assert_int_equal (run_number (run, "rto.detect"), detect);
+  assert_int_equal (run_number (run, "rto.decide"), decide);
+  assert_int_equal (run_number (run, "rto.promote"), promote);
+  assert_int_equal (run_number (run, "rto.boot"), boot);
+  assert_int_equal (run_number (run, "rto.probe"), probe);
+  assert_int_equal (run_number (run, "rto"), detect + decide + promote + boot + probe);
+  assert_int_equal (run_number (run, "rto.action"), promote + boot + probe);
+}
+
+static void
+rto_has_five_stages (void **state)
+{
+  g_autoptr (Run) run = disaster (S (77));
+  run_end (run, S (120));
+  assert_stages (run, S (2), S (13), S (2), S (5), 250000);
+  assert_int_equal (run_number (run, "rto"), S (22) + 250000);
+  assert_int_equal (run_number (run, "exposure.at_disaster"), S (15));
+  /* the curve ends with the disaster: what comes after is measured as loss and RTO */
+  assert_int_equal (run_number (run, "exposure.max"), S (15));
+  assert_int_equal (run_kind_in (run, "exposure", S (80), S (80)), TS_MEASURE_UNKNOWN);
+}
+
+static void
+stages_are_never_negative_and_add_up (void **state)
+{
+  g_autoptr (Run) late = disaster (S (91)); /* the probe fails after the command */
+  assert_stages (late, S (15), 0, S (2), S (5), 250000);
+  g_autoptr (Run) none = disaster (-1);
+  assert_stages (none, 0, S (15), S (2), S (5), 250000);
+  g_autoptr (Run) tardy = run_new (); /* the guest says "ready" after the probe was good */
+  run_power (tardy, S (10), "hv-a", FALSE, "power lost");
+  run_failover (tardy, S (12), "commanded", FALSE, 0);
+  run_failover (tardy, S (13), "promoted", FALSE, 0);
+  run_probe (tardy, S (15), "hv-b", TRUE);
+  run_ready (tardy, S (16));
+  assert_stages (tardy, 0, S (2), S (1), S (2), 0);
+}
+
+static void
+planned_failover_begins_with_its_command (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  run_point (run, S (62), S (60));
+  run_failover (run, S (70), "commanded", TRUE, 0);
+  run_power (run, S (71), "hv-a", FALSE, "shutdown");
+  run_probe (run, S (72), "hv-a", FALSE);
+  run_failover (run, S (75), "promoted", TRUE, S (71));
+  run_ready (run, S (80));
+  run_probe (run, S (81), "hv-b", TRUE);
+  run_end (run, S (90));
+  assert_stages (run, 0, 0, S (5), S (5), S (1));
+  assert_int_equal (run_number (run, "exposure.at_disaster"), S (10));
+}
+
+static void
+service_that_never_comes_is_never (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  run_power (run, S (10), "hv-a", FALSE, "power lost");
+  run_failover (run, S (12), "commanded", FALSE, 0);
+  run_probe (run, S (13), "hv-a", TRUE); /* another host's answer is not the copy's */
+  run_end (run, S (100));
+  assert_int_equal (run_kind_in (run, "rto", 0, TS_NEVER), TS_MEASURE_NEVER);
+  assert_int_equal (run_kind_in (run, "loss.lost", 0, TS_NEVER), TS_MEASURE_NEVER);
+}
+
+/* --- counts ----------------------------------------------------------------------------------- */
+
+static void
+bytes_cycles_and_transfers_keep_to_their_window (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  for (int i = 0; i <= 4; i++)
+    run_tell (run, S (i),
+              "\"kind\":\"copy\",\"vm\":\"app\",\"phase\":\"%s\",\"bytes\":%d,"
+              "\"total_bytes\":400,\"wire_bytes\":%d",
+              i == 0   ? "begun"
+              : i == 4 ? "done"
+                       : "progress",
+              i * 100, i * 50);
+  for (int i = 1; i <= 20; i++) {
+    run_tell (run, S (10 * i),
+              "\"kind\":\"sent\",\"vm\":\"app\",\"data_bytes\":1000,\"wire_bytes\":600,"
+              "\"transfer_us\":%d",
+              (i * 7 % 20 + 1) * 1000); /* 1 .. 20 ms in some order */
+    run_tell (run, S (10 * i), "\"kind\":\"cycle\",\"vm\":\"app\",\"outcome\":\"%s\"",
+              i % 5 ? "success" : "missed");
+    run_tell (run, S (10 * i), "\"kind\":\"pending\",\"vm\":\"app\",\"bytes\":%d",
+              i == 7 ? 9000 : 10 * i);
+  }
+  run_tell (run, S (50), "\"kind\":\"sent\",\"vm\":\"other\",\"data_bytes\":5,\"transfer_us\":1");
+  run_end (run, S (300));
+  assert_int_equal (run_number (run, "bytes.copy"), 400);
+  assert_int_equal (run_number_in (run, "bytes.copy", S (2), S (3)), 200);
+  assert_int_equal (run_number (run, "bytes.data"), 20000);
+  assert_int_equal (run_number (run, "bytes.wire"), 20 * 600 + 200);
+  assert_int_equal (run_number_in (run, "bytes.data", S (20), S (40)), 3000);
+  assert_int_equal (run_number (run, "cycles.success"), 16);
+  assert_int_equal (run_number (run, "cycles.missed"), 4);
+  assert_int_equal (run_number_in (run, "cycles.missed", S (51), S (100)), 1);
+  assert_int_equal (run_number (run, "transfer.max"), 20000);
+  assert_int_equal (run_number (run, "transfer.p95"), 19000); /* the 19th of 20 */
+  assert_int_equal (run_number (run, "pending.max"), 9000);
+  assert_int_equal (run_when_in (run, "pending.max", 0, TS_NEVER), S (70));
+  assert_int_equal (run_number_in (run, "pending.max", S (75), S (76)), 9000); /* still stands */
+  assert_int_equal (run_number_in (run, "pending.max", S (80), S (99)), 90);
+  assert_int_equal (run_number (run, "interval"), S (30));
+}
+
+static void
+health (Run *run, gint64 t_us, const char *role, const char *what)
+{
+  run_tell (run, t_us, "\"kind\":\"health\",\"vm\":\"app\",\"role\":\"%s\",\"health\":\"%s\"", role,
+            what);
+}
+
+static void
+health_is_the_worse_side_and_stands_until_told (void **state)
+{
+  static const struct {
+    gint64 from_s, to_s;
+    const char *worst, *end;
+  } rows[] = {
+      {0, 300, "critical", "warning"},  {0, 9, "normal", "normal"},
+      {0, 10, "warning", "warning"},    {11, 12, "warning", "warning"},
+      {20, 25, "critical", "critical"}, {20, 35, "critical", "warning"},
+      {40, 45, "normal", "normal"},     {35, 45, "warning", "normal"},
+      {50, 300, "warning", "warning"},
+  };
+  g_autoptr (Run) run = run_new ();
+  health (run, S (10), "primary", "warning");
+  health (run, S (20), "replica", "critical");
+  health (run, S (30), "replica", "normal");
+  health (run, S (40), "primary", "normal");
+  health (run, S (50), "primary", "warning");
+  run_end (run, S (300));
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_autofree char *worst =
+        run_text_in (run, "health.worst", S (rows[i].from_s), S (rows[i].to_s));
+    g_autofree char *end = run_text_in (run, "health.end", S (rows[i].from_s), S (rows[i].to_s));
+    assert_string_equal (worst, rows[i].worst);
+    assert_string_equal (end, rows[i].end);
+  }
+  assert_int_equal (run_when_in (run, "health.worst", 0, TS_NEVER), S (20));
+}
+
+static void
+states_are_told_in_order (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  const char *const walk[] = {"disabled", "ready", "initial", "replicating"};
+  for (int i = 0; i < 3; i++)
+    run_tell (
+        run, S (i + 1),
+        "\"kind\":\"state\",\"vm\":\"app\",\"role\":\"primary\",\"from\":\"%s\",\"to\":\"%s\"",
+        walk[i], walk[i + 1]);
+  run_tell (run, S (9),
+            "\"kind\":\"state\",\"vm\":\"app\",\"role\":\"replica\",\"from\":\"x\","
+            "\"to\":\"recovered\"");
+  g_autofree char *both = run_text_in (run, "states", 0, TS_NEVER);
+  g_autofree char *part = run_text_in (run, "states.primary", S (2), S (2));
+  assert_string_equal (both,
+                       "primary: disabled > ready > initial > replicating; replica: x > recovered");
+  assert_string_equal (part, "ready > initial");
+}
+
+static void
+compare (Run *run, gint64 t_us, const char *disk, int differing_bytes)
+{
+  run_tell (run, t_us,
+            "\"kind\":\"compare\",\"vm\":\"app\",\"disk\":\"%s\",\"identical\":%s,"
+            "\"differing_bytes\":%d,\"bytes\":65536",
+            disk, differing_bytes ? "false" : "true", differing_bytes);
+}
+
+static void
+last_comparison_of_each_disk_counts (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  assert_int_equal (run_kind_in (run, "compare.differing", 0, TS_NEVER), TS_MEASURE_UNKNOWN);
+  g_autoptr (Run) two = run_new ();
+  compare (two, S (1), "system", 4096);
+  compare (two, S (1), "data", 8192);
+  compare (two, S (2), "system", 0);
+  assert_int_equal (run_number (two, "compare.differing"), 8192);
+  assert_int_equal (run_number (two, "loss.divergent"), 1);
+  assert_int_equal (run_number_in (two, "compare.differing", 0, S (1)), 12288);
+}
+
+static void
+every_metric_has_a_name_a_key_and_a_value_for_a_bare_journal (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  for (guint i = 0; i < ts_metric_count (); i++) {
+    const TsMetric *metric = ts_metric_get (i);
+    g_auto (TsMeasure) none = {0};
+    assert_ptr_equal (ts_metric_find (metric->name), metric);
+    for (guint j = 0; j < i; j++)
+      assert_string_not_equal (ts_metric_get (j)->key, metric->key);
+    if (run_kind_in (run, metric->name, 0, TS_NEVER) == TS_MEASURE_VALUE)
+      continue;
+    ts_metrics_measure (run->metrics, metric, "nobody", 0, TS_NEVER, &none);
+    assert_int_equal (none.kind, TS_MEASURE_UNKNOWN);
+    assert_non_null (none.why);
+  }
+}
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test (back_to_back_copies_break_the_objective),
+      cmocka_unit_test (steady_cycles_are_between_transfer_and_interval_plus_transfer),
+      cmocka_unit_test (percentile_weighs_by_time),
+      cmocka_unit_test (curve_equals_its_definition),
+      cmocka_unit_test (point_that_is_older_takes_nothing_away),
+      cmocka_unit_test (without_a_point_exposure_is_never_or_unknown),
+      cmocka_unit_test (rto_has_five_stages),
+      cmocka_unit_test (stages_are_never_negative_and_add_up),
+      cmocka_unit_test (planned_failover_begins_with_its_command),
+      cmocka_unit_test (service_that_never_comes_is_never),
+      cmocka_unit_test (bytes_cycles_and_transfers_keep_to_their_window),
+      cmocka_unit_test (health_is_the_worse_side_and_stands_until_told),
+      cmocka_unit_test (states_are_told_in_order),
+      cmocka_unit_test (last_comparison_of_each_disk_counts),
+      cmocka_unit_test (every_metric_has_a_name_a_key_and_a_value_for_a_bare_journal),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
