@@ -2,3 +2,13 @@
 # sites and the link between them
 ts_test(test-site LIBS ts_lab SOURCES lab-support.c TIMEOUT 120 LABELS lab)
 ts_test(test-wan LIBS ts_lab SOURCES lab-support.c TIMEOUT 180 LABELS lab)
+# the guest, and what this machine has of what it needs
+set(agent ${PROJECT_SOURCE_DIR}/lab/guest)
+ts_test(test-guest-channel LIBS ts_lab)
+ts_fuzz(fuzz-guest ts_lab)
+ts_test(test-guest-survey LIBS ts_lab
+  SOURCES ${agent}/port.c ${agent}/disks.c ${agent}/survey.c ${agent}/workload.c)
+ts_test(test-doctor LIBS ts_lab TIMEOUT 60)
+add_test(NAME test-doctor-here COMMAND test-doctor --here)
+set_tests_properties(test-doctor-here PROPERTIES TIMEOUT 120 LABELS lab SKIP_RETURN_CODE 77)
+ts_test(test-guest LIBS ts_lab TIMEOUT 180 LABELS lab)
