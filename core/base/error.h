@@ -21,9 +21,10 @@ typedef enum {
   TS_ERROR_INTERNAL,    /* cannot happen, did */
 } TsErrorCode;
 
-/* Sets error (if it is not NULL) and returns FALSE, so that a gboolean function fails in one line. */
+/* Sets error (if it is not NULL) and returns FALSE, so that a gboolean function fails in one line.
+ */
 gboolean ts_throw (GError **error, TsErrorCode code, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
-/* Like ts_throw with code TS_ERROR_IO (FULL for ENOSPC, AGAIN for EAGAIN) and ": <strerror>" behind.
- * Reads errno before anything else. */
+/* Like ts_throw with code TS_ERROR_IO (FULL for ENOSPC, AGAIN for EAGAIN) and ": <strerror>"
+ * behind. Reads errno before anything else. */
 gboolean ts_throw_errno (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);

@@ -1,5 +1,5 @@
-/* core/base/guid.h -- 16-byte identifiers of VMs, disks and logs, in the byte order of the published
- * formats (MS-DTYP 2.3.4: the first three fields little-endian). */
+/* core/base/guid.h -- 16-byte identifiers of VMs, disks and logs, in the byte order of the
+ * published formats (MS-DTYP 2.3.4: the first three fields little-endian). */
 #pragma once
 #include <glib.h>
 #include "core/base/random.h"

@@ -23,14 +23,14 @@ typedef struct {
   GArray *fields; /* TsField */
 } TsRecord;
 
-TsRecord *ts_record_new (gint64 t_us, const char *source, const char *kind)
-    G_GNUC_WARN_UNUSED_RESULT;
+TsRecord *ts_record_new (gint64 t_us, const char *source,
+                         const char *kind) G_GNUC_WARN_UNUSED_RESULT;
 TsRecord *ts_record_copy (const TsRecord *record) G_GNUC_WARN_UNUSED_RESULT;
 void ts_record_free (TsRecord *record); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsRecord, ts_record_free)
 
-/* Each appends a field and returns record, so that calls can be nested.  A key is added once, and is
- * none of t_us, source, kind (asserted).  A text that is not UTF-8 is made so; NULL is "". */
+/* Each appends a field and returns record, so that calls can be nested.  A key is added once, and
+ * is none of t_us, source, kind (asserted).  A text that is not UTF-8 is made so; NULL is "". */
 TsRecord *ts_record_int (TsRecord *record, const char *key, gint64 value);
 TsRecord *ts_record_text (TsRecord *record, const char *key, const char *value);
 TsRecord *ts_record_bool (TsRecord *record, const char *key, gboolean value);

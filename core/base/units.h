@@ -22,13 +22,14 @@ gboolean ts_parse_duration (const char *text, gint64 *us, GError **error);
 gboolean ts_parse_size (const char *text, guint64 *bytes, GError **error);
 /* bit/s kbit/s Mbit/s Gbit/s */
 gboolean ts_parse_rate (const char *text, guint64 *bits_per_s, GError **error);
-/* "20/s", "90/m", "6/h": how often, per million seconds.  Per second it is exact; per minute and hour
- * the nearest is taken, since "20/m" has no exact answer. */
+/* "20/s", "90/m", "6/h": how often, per million seconds.  Per second it is exact; per minute and
+ * hour the nearest is taken, since "20/m" has no exact answer. */
 gboolean ts_parse_frequency (const char *text, guint64 *per_megasecond, GError **error);
 /* "0.5%" -> 5000 parts per million; 0 to 100 % */
 gboolean ts_parse_share (const char *text, guint32 *ppm, GError **error);
 
-/* Shortest exact-enough text for people: "1.500 s", "20 ms", "48.0 MiB", "50 Mbit/s".  Caller frees. */
+/* Shortest exact-enough text for people: "1.500 s", "20 ms", "48.0 MiB", "50 Mbit/s".  Caller
+ * frees. */
 char *ts_format_duration (gint64 us);
 char *ts_format_size (guint64 bytes);
 char *ts_format_rate (guint64 bits_per_s);

@@ -1,4 +1,5 @@
-/* core/seam/order.h -- what the operator, or fate, asks of a world: one step's verb and its objects.
+/* core/seam/order.h -- what the operator, or fate, asks of a world: one step's verb and its
+ * objects.
  *
  * Objects are indices into the topology; -1 where the verb has none. */
 #pragma once
@@ -6,18 +7,18 @@
 
 typedef enum {
   /* the operator's */
-  TS_DO_PROTECT,          /* vm, policy, host (the replica's): enable, then initial replication now */
-  TS_DO_FAILOVER,         /* vm, planned: HVR reference 3.6.  Done when the copy has been started */
-  TS_DO_COMMIT,           /* vm */
-  TS_DO_PAUSE,            /* vm: replication, on the primary */
-  TS_DO_RESUME,           /* vm */
+  TS_DO_PROTECT,  /* vm, policy, host (the replica's): enable, then initial replication now */
+  TS_DO_FAILOVER, /* vm, planned: HVR reference 3.6.  Done when the copy has been started */
+  TS_DO_COMMIT,   /* vm */
+  TS_DO_PAUSE,    /* vm: replication, on the primary */
+  TS_DO_RESUME,   /* vm */
   TS_DO_RESET_STATISTICS, /* vm: both sides (Reset-VMReplicationStatistics) */
   TS_DO_WORKLOAD_START,   /* vm */
   TS_DO_WORKLOAD_STOP,    /* vm */
   TS_DO_COMPARE,          /* vm: source disks against the replica's, block by block, journalled */
   /* fate's */
-  TS_DO_LINK,             /* link, link_mode */
-  TS_DO_SITE_DOWN,        /* site: every host and VM in it loses power at once */
+  TS_DO_LINK,      /* link, link_mode */
+  TS_DO_SITE_DOWN, /* site: every host and VM in it loses power at once */
   TS_DO_COUNT
 } TsVerb;
 

@@ -42,9 +42,9 @@ typedef struct {
   guint vm;
   GArray *disks; /* guint: indices into the VM's disks; a write goes to each in turn */
   TsWorkloadKind kind;
-  guint32 record_bytes;          /* 4 KiB to 1 MiB, a multiple of 4 KiB */
-  guint64 rate_per_megasecond;   /* writes per 1,000,000 s */
-  guint32 flush_every;           /* a flush of all disks after so many writes; 0: never */
+  guint32 record_bytes;        /* 4 KiB to 1 MiB, a multiple of 4 KiB */
+  guint64 rate_per_megasecond; /* writes per 1,000,000 s */
+  guint32 flush_every;         /* a flush of all disks after so many writes; 0: never */
 } TsWorkloadSpec;
 
 typedef struct {
@@ -67,7 +67,7 @@ typedef struct {
 } TsPolicySpec;
 
 typedef struct {
-  char *name;   /* the scenario's */
+  char *name; /* the scenario's */
   guint64 seed;
   GPtrArray *sites;     /* TsSiteSpec */
   GPtrArray *hosts;     /* TsHostSpec */
@@ -81,9 +81,9 @@ TsTopology *ts_topology_new (void);
 void ts_topology_free (TsTopology *topology); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsTopology, ts_topology_free)
 
-/* Each appends a thing that owns a copy of name, with its defaults, and returns it.  What is not listed
- * is zero: seed 1; VM 256 MiB of memory; workload append, records of 4 KiB, one a second, each flushed;
- * policy as ts_policy_init. */
+/* Each appends a thing that owns a copy of name, with its defaults, and returns it.  What is not
+ * listed is zero: seed 1; VM 256 MiB of memory; workload append, records of 4 KiB, one a second,
+ * each flushed; policy as ts_policy_init. */
 TsSiteSpec *ts_topology_add_site (TsTopology *topology, const char *name);
 TsHostSpec *ts_topology_add_host (TsTopology *topology, const char *name);
 TsVmSpec *ts_topology_add_vm (TsTopology *topology, const char *name);
