@@ -108,6 +108,9 @@ read_name (const char *text, const char *column, gboolean may_be_empty, const ch
   *name = strcmp (text, "-") == 0 ? "" : text;
   if (!*text)
     return ts_throw (error, TS_ERROR_FORMAT, "%s: is empty, \"-\" is wanted", column);
+  for (const char *at = text; *at; at++)
+    if (g_ascii_iscntrl (*at))
+      return ts_throw (error, TS_ERROR_FORMAT, "%s: a control character in a name", column);
   if (!**name && !may_be_empty)
     return ts_throw (error, TS_ERROR_FORMAT, "%s: a name is wanted", column);
   return TRUE;

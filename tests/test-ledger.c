@@ -45,6 +45,7 @@ static const Row rows[] = {
     {"held nowhere", "held\t1\tapp\tdata\t0\t4096\t7\t-\twhole", "copy"},
     {"held, but how", "held\t1\tapp\tdata\t0\t4096\t7\thv-b\t-", "held: \"-\""},
     {"a write that is whole", "write\t1\tapp\tdata\t0\t4096\t7\t-\twhole", "held: \"whole\""},
+    {"a carriage return in a name", "write\t1\ta\rb\tdata\t0\t4096\t7\t-\t-", "vm: a control"},
     {"not UTF-8", "write\t1\t\xff\tdata\t0\t4096\t7\t-\t-", "not UTF-8"},
     {"a carriage return", "write\t1\tapp\tdata\t0\t4096\t7\t-\t-\r", "held"},
 };
