@@ -82,6 +82,7 @@ static void
 create_disks (TsSimRelation *rel)
 {
   const TsHello *hello = ts_receiver_hello (rel->receiver);
+  g_clear_pointer (&rel->disks, g_ptr_array_unref);
   rel->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
   for (guint i = 0; i < hello->disks; i++)
     g_ptr_array_add (rel->disks, ts_sim_disk_new (hello->disk[i].size_bytes));

@@ -30,6 +30,7 @@ struct _TsReceiver {
 
   gboolean connected, greeted;
   gboolean welcome_due; /* HELLO came while a set was being sealed, or disks were being made */
+  gboolean creating;    /* the replica disks are being made */
   gboolean created;     /* the replica disks are there */
   gboolean restored;    /* from saved state; nothing has been done since */
 

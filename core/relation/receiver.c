@@ -107,6 +107,14 @@ forget_unsealed (TsReceiver *r, TsActions *out)
   r->recv_offset = 0;
 }
 
+/* Before it is persisted, so that a crash does not take the newest point back. */
+static void
+take_point (TsReceiver *r, const TsReceiverSet *set)
+{
+  r->point_us = set->manifest.instant_us;
+  r->point_set = set->number;
+}
+
 static void
 report_point (TsReceiver *r, gint64 now_us, const TsReceiverSet *set, TsActions *out)
 {
@@ -115,8 +123,6 @@ report_point (TsReceiver *r, gint64 now_us, const TsReceiverSet *set, TsActions 
   ts_actions_report (
       out,
       ts_record_text (rec, "type", set->manifest.kind == TS_SET_PLANNED ? "planned" : "standard"));
-  r->point_us = set->manifest.instant_us;
-  r->point_set = set->number;
 }
 
 static void
@@ -188,6 +194,8 @@ sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
   for (guint i = 0; i < set->manifest.disks; i++)
     r->chain[i] = set->manifest.disk[i].unique;
   g_queue_push_tail (&r->applies, set);
+  if (set->manifest.kind != TS_SET_INITIAL)
+    take_point (r, set);
   persist (r, out);
   r->statistics.last_sync_us = now_us;
   if (set->manifest.kind != TS_SET_INITIAL)
@@ -218,6 +226,8 @@ applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   }
   g_queue_pop_head (&r->applies);
   r->applied = set->number;
+  if (set->manifest.kind == TS_SET_INITIAL)
+    take_point (r, set);
   persist (r, out);
   TsRecord *rec = ts_record_int (record (r, now_us, "applied"), "set", (gint64)set->number);
   ts_actions_report (out, ts_record_int (rec, "instant_us", set->manifest.instant_us));
@@ -258,6 +268,15 @@ same_vm (const TsHello *a, const TsHello *b)
 }
 
 static void
+create (TsReceiver *r, TsActions *out)
+{
+  if (r->creating)
+    return;
+  r->creating = TRUE;
+  ts_actions_add (out, TS_ACTION_CREATE);
+}
+
+static void
 hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
   g_autoptr (GError) error = NULL;
@@ -274,7 +293,7 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
     r->source = g_strdup_printf ("%s@%s", said.name, r->host);
     change_state (r, ev->now_us, TS_STATE_INITIAL, out); /* HVR 2.2.3: at once */
     r->welcome_due = TRUE;
-    ts_actions_add (out, TS_ACTION_CREATE);
+    create (r, out);
     return;
   }
   if (!same_vm (&r->hello, &said)) {
@@ -288,6 +307,8 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
     refuse_peer (r, ev->now_us, TS_REFUSE_STATE, "the replica has failed over", out);
     return;
   }
+  if (!r->created)
+    create (r, out); /* again, if the host crashed in the middle of it */
   if (!r->created || r->seals.length > 0)
     r->welcome_due = TRUE;
   else
@@ -537,6 +558,7 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
   gint64 now_us = ev->now_us;
   switch ((int)ev->done.action) { /* only those that a receiver asks for */
   case TS_ACTION_CREATE:
+    r->creating = FALSE;
     if (!ev->done.ok) {
       r->known = FALSE;
       g_clear_pointer (&r->source, g_free);

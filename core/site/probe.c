@@ -4,15 +4,15 @@
 void
 ts_probe_init (TsProbe *probe, gint64 now_us)
 {
-  *probe = (TsProbe){ .next_us = now_us };
+  *probe = (TsProbe){.next_us = now_us};
 }
 
 gboolean
 ts_probe_tick (TsProbe *probe, gint64 now_us, guint64 *number)
 {
   gboolean changed = FALSE;
-  if (probe->asked > probe->answered && ++probe->misses >= TS_PROBE_MISSES
-      && probe->state == TS_PROBE_UP) {
+  if (probe->asked > probe->answered && ++probe->misses >= TS_PROBE_MISSES &&
+      probe->state == TS_PROBE_UP) {
     probe->state = TS_PROBE_DOWN;
     changed = TRUE;
   }

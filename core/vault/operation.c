@@ -7,7 +7,8 @@ typedef struct {
   TsRole side;
   gboolean shut_down;
   TsAsk ask;
-  /* The report that ends the stage, from this side's host: a state reached, or the power switched. */
+  /* The report that ends the stage, from this side's host: a state reached, or the power switched.
+   */
   enum { UNTIL_GIVEN, UNTIL_STATE, UNTIL_ON, UNTIL_OFF } until;
   TsState state;
 } Stage;
@@ -16,37 +17,40 @@ typedef struct {
 #define R TS_ROLE_REPLICA
 
 static const Stage protect[] = {
-  { P, FALSE, TS_ASK_ENABLE, UNTIL_STATE, TS_STATE_READY },
-  { P, FALSE, TS_ASK_START, UNTIL_STATE, TS_STATE_INITIAL },
+    {P, FALSE, TS_ASK_ENABLE, UNTIL_STATE, TS_STATE_READY},
+    {P, FALSE, TS_ASK_START, UNTIL_STATE, TS_STATE_INITIAL},
 };
 static const Stage unplanned[] = {
-  { R, FALSE, TS_ASK_FAILOVER, UNTIL_STATE, TS_STATE_RECOVERED },
-  { R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0 },
+    {R, FALSE, TS_ASK_FAILOVER, UNTIL_STATE, TS_STATE_RECOVERED},
+    {R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
 };
 static const Stage planned[] = {
-  { P, TRUE, 0, UNTIL_OFF, 0 },
-  { P, FALSE, TS_ASK_PREPARE, UNTIL_STATE, TS_STATE_PREPARED },
-  { R, FALSE, TS_ASK_FAILOVER, UNTIL_STATE, TS_STATE_RECOVERED },
-  { R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0 },
+    {P, TRUE, 0, UNTIL_OFF, 0},
+    {P, FALSE, TS_ASK_PREPARE, UNTIL_STATE, TS_STATE_PREPARED},
+    {R, FALSE, TS_ASK_FAILOVER, UNTIL_STATE, TS_STATE_RECOVERED},
+    {R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
 };
-static const Stage commit[] = { { R, FALSE, TS_ASK_COMMIT, UNTIL_STATE, TS_STATE_COMMITTED } };
-static const Stage pause_it[] = { { P, FALSE, TS_ASK_SUSPEND, UNTIL_STATE, TS_STATE_SUSPENDED } };
-static const Stage resume[] = { { P, FALSE, TS_ASK_RESUME, UNTIL_STATE, TS_STATE_REPLICATING } };
+static const Stage commit[] = {{R, FALSE, TS_ASK_COMMIT, UNTIL_STATE, TS_STATE_COMMITTED}};
+static const Stage pause_it[] = {{P, FALSE, TS_ASK_SUSPEND, UNTIL_STATE, TS_STATE_SUSPENDED}};
+static const Stage resume[] = {{P, FALSE, TS_ASK_RESUME, UNTIL_STATE, TS_STATE_REPLICATING}};
 static const Stage reset[] = {
-  { P, FALSE, TS_ASK_RESET_STATISTICS, UNTIL_GIVEN, 0 },
-  { R, FALSE, TS_ASK_RESET_STATISTICS, UNTIL_GIVEN, 0 },
+    {P, FALSE, TS_ASK_RESET_STATISTICS, UNTIL_GIVEN, 0},
+    {R, FALSE, TS_ASK_RESET_STATISTICS, UNTIL_GIVEN, 0},
 };
 
 typedef struct {
   const Stage *stages;
   guint count;
 } Course;
-#define COURSE(stages) { stages, G_N_ELEMENTS (stages) }
+#define COURSE(stages)                                                                             \
+  {                                                                                                \
+    stages, G_N_ELEMENTS (stages)                                                                  \
+  }
 
 static const Course courses[TS_DO_COUNT] = {
-  [TS_DO_PROTECT] = COURSE (protect),   [TS_DO_FAILOVER] = COURSE (unplanned),
-  [TS_DO_COMMIT] = COURSE (commit),     [TS_DO_PAUSE] = COURSE (pause_it),
-  [TS_DO_RESUME] = COURSE (resume),     [TS_DO_RESET_STATISTICS] = COURSE (reset),
+    [TS_DO_PROTECT] = COURSE (protect), [TS_DO_FAILOVER] = COURSE (unplanned),
+    [TS_DO_COMMIT] = COURSE (commit),   [TS_DO_PAUSE] = COURSE (pause_it),
+    [TS_DO_RESUME] = COURSE (resume),   [TS_DO_RESET_STATISTICS] = COURSE (reset),
 };
 static const Course planned_course = COURSE (planned);
 
@@ -116,7 +120,7 @@ ts_operation_phase (const TsOperation *op, TsSideOrder *order)
   if (op->given)
     return TS_OPERATION_WAITING;
   const Stage *stage = &op->course.stages[op->at];
-  *order = (TsSideOrder){ stage->side, stage->shut_down, stage->ask, op->planned };
+  *order = (TsSideOrder){stage->side, stage->shut_down, stage->ask, op->planned};
   return TS_OPERATION_ORDER;
 }
 
@@ -148,22 +152,22 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
   if (op->reason || !op->given || op->at == op->course.count)
     return;
   const Stage *stage = &op->course.stages[op->at];
-  if (g_strcmp0 (ts_record_get_text (record, "vm"), op->vm) != 0
-      || g_strcmp0 (ts_record_get_text (record, "host"), op->host[stage->side]) != 0)
+  if (g_strcmp0 (ts_record_get_text (record, "vm"), op->vm) != 0 ||
+      g_strcmp0 (ts_record_get_text (record, "host"), op->host[stage->side]) != 0)
     return;
-  if (g_str_equal (record->kind, "refused")
-      && g_strcmp0 (ts_record_get_text (record, "verb"), ts_ask_name (stage->ask)) == 0) {
+  if (g_str_equal (record->kind, "refused") &&
+      g_strcmp0 (ts_record_get_text (record, "verb"), ts_ask_name (stage->ask)) == 0) {
     op->refused = TRUE;
     ts_operation_fail (op, ts_record_get_text (record, "reason"));
   } else if (g_str_equal (record->kind, "failure")) {
     /* Only what the stage itself asked for; replication's own troubles are retried. */
     const char *action = ts_record_get_text (record, "action");
-    if (action && (g_str_equal (action, "branch") || g_str_equal (action, "merge")
-                   || g_str_equal (action, "power-on") || g_str_equal (action, "shut-down")))
+    if (action && (g_str_equal (action, "branch") || g_str_equal (action, "merge") ||
+                   g_str_equal (action, "power-on") || g_str_equal (action, "shut-down")))
       ts_operation_fail (op, ts_record_get_text (record, "reason"));
   } else if (g_str_equal (record->kind, "state") && stage->until == UNTIL_STATE) {
     gint64 state = ts_record_get_int (record, "wmi", -1);
-    if (state == (gint64) stage->state)
+    if (state == (gint64)stage->state)
       next_stage (op);
     else if (state == TS_STATE_ERROR || state == TS_STATE_RESYNC_REQUIRED)
       ts_operation_fail (op, "replication has failed meanwhile");

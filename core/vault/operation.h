@@ -1,8 +1,8 @@
 /* core/vault/operation.h -- one operator's verb on one protected VM, as orders to the two sides.
  *
- * HVR reference 3.6: a planned failover is shutdown, prepare, failover, start, in this order, each only
- * when the one before has been reported done.  An operation hears the reports (journal records of the
- * VM) and says which order comes next.  The vault of a later day drives the same machine. */
+ * HVR reference 3.6: a planned failover is shutdown, prepare, failover, start, in this order, each
+ * only when the one before has been reported done.  An operation hears the reports (journal records
+ * of the VM) and says which order comes next.  The vault of a later day drives the same machine. */
 #pragma once
 #include "core/base/record.h"
 #include "core/relation/state.h"
@@ -12,7 +12,7 @@ typedef struct {
   TsRole side;        /* who gets it */
   gboolean shut_down; /* shut the VM down in good order; else: */
   TsAsk ask;
-  gboolean planned;   /* with FAILOVER */
+  gboolean planned; /* with FAILOVER */
 } TsSideOrder;
 
 typedef enum {
@@ -24,8 +24,8 @@ typedef enum {
 
 typedef struct _TsOperation TsOperation;
 
-/* TRUE for the verbs that are operations on a VM's relation: protect, failover, commit, pause, resume,
- * reset_statistics. */
+/* TRUE for the verbs that are operations on a VM's relation: protect, failover, commit, pause,
+ * resume, reset_statistics. */
 gboolean ts_operation_is (TsVerb verb);
 
 /* primary, replica: names of the two hosts as they are before the operation. */
@@ -44,5 +44,6 @@ void ts_operation_given (TsOperation *operation);
 void ts_operation_hear (TsOperation *operation, const TsRecord *record);
 /* The order could not be given (host dead ...). */
 void ts_operation_fail (TsOperation *operation, const char *reason);
-/* Why it failed; "" when it did not.  refused: by the state (the published 32775), not by trouble. */
+/* Why it failed; "" when it did not.  refused: by the state (the published 32775), not by trouble.
+ */
 const char *ts_operation_reason (const TsOperation *operation, gboolean *refused);

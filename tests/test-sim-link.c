@@ -1,0 +1,192 @@
+/* tests/test-sim-link.c -- connections over a shaped link: when bytes arrive, and when they do not.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/units.h"
+#include "sim/link.h"
+
+typedef struct {
+  TsSimClock *clock;
+  TsSimLink *link;
+  TsLinkSpec spec;
+  TsSimConn *near, *far;
+  gint64 connected_us, accepted_us, last_us;
+  gsize bytes;
+  guint messages;
+  gboolean lost;
+} Bench;
+
+static void
+connected (TsSimConn *conn, gpointer user)
+{
+  ((Bench *)user)->connected_us = ts_sim_clock_now_us (((Bench *)user)->clock);
+}
+
+static void
+message (TsSimConn *conn, GBytes *bytes, gpointer user)
+{
+  Bench *b = user;
+  const guint8 *data = g_bytes_get_data (bytes, NULL);
+  assert_int_equal (data[0], b->messages % 256); /* order is kept */
+  b->bytes += g_bytes_get_size (bytes);
+  b->messages++;
+  b->last_us = ts_sim_clock_now_us (b->clock);
+}
+
+static void
+lost (TsSimConn *conn, const char *reason, gpointer user)
+{
+  ((Bench *)user)->lost = TRUE;
+}
+
+static const TsSimConnEvents events = {connected, message, lost};
+
+static void
+welcome_far (TsSimConn *far, gpointer user)
+{
+  Bench *b = user;
+  b->far = far;
+  b->accepted_us = ts_sim_clock_now_us (b->clock);
+  ts_sim_conn_set_events (far, &events, b);
+}
+
+static void
+run (Bench *b, gint64 until_us)
+{
+  while (ts_sim_clock_step (b->clock, until_us)) {
+  }
+}
+
+static Bench *
+bench_new (guint64 rate, gint64 delay_us, guint32 loss_ppm)
+{
+  Bench *b = g_new0 (Bench, 1);
+  b->clock = ts_sim_clock_new ();
+  b->spec =
+      (TsLinkSpec){.name = (char *)"wan",
+                   .site = {0, 1},
+                   .shape = {.rate_bits_per_s = rate, .delay_us = delay_us, .loss_ppm = loss_ppm}};
+  b->link = ts_sim_link_new (b->clock, &b->spec, 1, "a", "b");
+  b->near = ts_sim_link_connect (b->link, 0, &events, b, welcome_far, b);
+  return b;
+}
+
+static void
+bench_free (Bench *b)
+{
+  ts_sim_clock_free (b->clock);
+  ts_sim_link_free (b->link);
+  g_free (b);
+}
+
+static void
+send (Bench *b, guint count, gsize size)
+{
+  for (guint i = 0; i < count; i++) {
+    guint8 *data = g_malloc0 (size);
+    data[0] = (guint8)i;
+    g_autoptr (GBytes) bytes = g_bytes_new_take (data, size);
+    ts_sim_conn_send (b->near, bytes);
+  }
+}
+
+static void
+a_handshake_takes_two_and_a_half_round_trips (void **state)
+{
+  Bench *b = bench_new (0, 20 * TS_MS, 0);
+  run (b, TS_S);
+  assert_int_equal (b->connected_us, 80 * TS_MS); /* TCP 1, TLS 1.3 1 */
+  assert_int_equal (b->accepted_us, 100 * TS_MS);
+  bench_free (b);
+}
+
+static void
+a_megabyte_takes_size_over_rate (void **state)
+{
+  Bench *b = bench_new (8 * 1000 * 1000, 10 * TS_MS, 0);
+  run (b, TS_S);
+  send (b, 16, 65536);
+  run (b, 5 * TS_S);
+  assert_int_equal (b->bytes, TS_MIB);
+  /* 46 packets a message, 52 bytes of headers each, at 1 byte per us, and the delay */
+  gint64 want_us = TS_S + (gint64)TS_MIB + 16 * 46 * 52 + 10 * TS_MS;
+  assert_true (ABS (b->last_us - want_us) < TS_MS);
+  assert_int_equal (ts_sim_link_shaper (b->link, 0)->counters.dropped_queue, 0);
+  bench_free (b);
+}
+
+static void
+loss_costs_time_and_nothing_else (void **state)
+{
+  Bench *b = bench_new (8 * 1000 * 1000, 10 * TS_MS, 20000);
+  run (b, 5 * TS_S);
+  send (b, 16, 65536);
+  run (b, 60 * TS_S);
+  assert_int_equal (b->messages, 16);
+  assert_int_equal (b->bytes, TS_MIB);
+  guint64 dropped = ts_sim_link_shaper (b->link, 0)->counters.dropped_loss;
+  assert_true (dropped > 5);
+  gint64 clean_us = (gint64)TS_MIB + 16 * 46 * 52 + 10 * TS_MS; /* as above */
+  assert_true (b->last_us - 5 * TS_S > clean_us + (gint64)dropped * 1000);
+  bench_free (b);
+}
+
+static void
+a_black_hole_delays_until_the_doubled_time_out (void **state)
+{
+  Bench *b = bench_new (0, 20 * TS_MS, 0);
+  run (b, TS_S);
+  ts_sim_link_set_mode (b->link, TS_LINK_BLACKHOLE);
+  send (b, 1, 100);
+  run (b, 3 * TS_S);
+  assert_int_equal (b->messages, 0);
+  ts_sim_link_set_mode (b->link, TS_LINK_UP);
+  run (b, 10 * TS_S);
+  /* tries after 0.2, 0.6, 1.4 and 3 s: the fourth gets through */
+  assert_int_equal (b->last_us, TS_S + 3 * TS_S + 20 * TS_MS);
+  bench_free (b);
+}
+
+static void
+hanging_up_is_heard (void **state)
+{
+  Bench *b = bench_new (0, 20 * TS_MS, 0);
+  run (b, TS_S);
+  ts_sim_conn_close (b->near);
+  run (b, 2 * TS_S);
+  assert_true (b->lost);
+  ts_sim_conn_close (b->far);
+  run (b, 3 * TS_S);
+  bench_free (b);
+}
+
+static void
+a_vanished_end_says_nothing (void **state)
+{
+  Bench *b = bench_new (0, 20 * TS_MS, 0);
+  run (b, TS_S);
+  ts_sim_conn_vanish (b->near);
+  run (b, 100 * TS_S);
+  assert_false (b->lost);
+  bench_free (b);
+}
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test (a_handshake_takes_two_and_a_half_round_trips),
+      cmocka_unit_test (a_megabyte_takes_size_over_rate),
+      cmocka_unit_test (loss_costs_time_and_nothing_else),
+      cmocka_unit_test (a_black_hole_delays_until_the_doubled_time_out),
+      cmocka_unit_test (hanging_up_is_heard),
+      cmocka_unit_test (a_vanished_end_says_nothing),
+  };
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
