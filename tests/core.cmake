@@ -15,6 +15,7 @@ ts_fuzz(fuzz-hrl ts_core)
 # what crosses the wire
 ts_test(test-frame LIBS ts_core PkgConfig::ZSTD PkgConfig::XXHASH)
 ts_test(test-wire LIBS ts_core)
+ts_fuzz(fuzz-frame ts_core PkgConfig::XXHASH)
 # when a packet arrives
 ts_test(test-shaper LIBS ts_core)
 # the relation: states, health, both machines; operations and probe
