@@ -4,27 +4,32 @@
 #include "core/disk/extents.h"
 
 /* A plain (raw) file of the disk's size as TsDisk; flush is fdatasync. */
-TsDisk *ts_lab_disk_open (const char *path, gboolean writable, GError **error);
+TsDisk *ts_lab_disk_open (const char *path, gboolean writable,
+                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* A new sparse raw file.  TS_ERROR_FULL when the file system cannot even hold its name. */
+/* A new sparse raw file; nothing may stand at path.  size_bytes: a multiple of 512, 1 sector or
+ * more. TS_ERROR_FULL when the file system cannot even hold its name. */
 gboolean ts_lab_disk_create (const char *path, guint64 size_bytes, GError **error);
 
-/* A new qcow2 (compat 1.1, cluster 64 KiB) whose data lie plain in data_path (data_file_raw), so that
- * they can be read at any time without asking QEMU, while its dirty bitmaps persist. data_path is
- * created. */
+/* A new qcow2 whose data lie plain in data_path (data_file_raw), so that they can be read at any
+ * time without asking QEMU, while its dirty bitmaps persist.  data_path is created; nothing may
+ * stand at either place.  The cluster size is the grain of change tracking: 4 KiB up to 4 GiB, 16
+ * KiB up to 16 GiB, then 64 KiB. */
 gboolean ts_lab_disk_create_tracked (const char *path, const char *data_path, guint64 size_bytes,
                                      GError **error);
 
 /* A new qcow2 overlay on a raw file (qemu-img create -b). */
 gboolean ts_lab_disk_create_overlay (const char *path, const char *base_path, GError **error);
 
-/* What of a raw file is allocated (SEEK_DATA / SEEK_HOLE). */
+/* Adds to extents what of a raw file is allocated (SEEK_DATA / SEEK_HOLE). */
 gboolean ts_lab_disk_map (const char *path, TsExtents *extents, GError **error);
 
-/* Lays the initial fill (format/stamp.h, kind FILL) over the first fill_bytes of a raw file. */
+/* Lays the initial fill (format/stamp.h, kind FILL) over the first fill_bytes of a raw file.
+ * fill_bytes: a multiple of 4 KiB within the disk. */
 gboolean ts_lab_disk_fill (const char *path, guint disk, guint64 fill_bytes, guint64 seed,
                            GError **error);
 
-/* Bytes in 4 KiB blocks that differ between two raw files of equal size. */
+/* Bytes in 4 KiB blocks that differ between two raw files; TS_ERROR_ARGUMENT when their sizes do.
+ */
 gboolean ts_lab_disk_compare (const char *path_a, const char *path_b, guint64 *differing_bytes,
                               GError **error);
