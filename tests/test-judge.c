@@ -300,6 +300,10 @@ static const Limit limits[] = {
      .equals = "4",
      .passed = TRUE},
     {.name = "between", .metric = "points", .min = "3", .max = "5", .passed = TRUE},
+    {.name = "a difference",
+     .metric = "exposure.max",
+     .equals = "2 * interval - 30s + transfer.max",
+     .passed = TRUE},
     {.name = "below the minimum", .metric = "points", .min = "5", .max = "9"},
     {.name = "past the maximum", .metric = "points", .min = "1", .max = "3"},
     {.name = "a text", .metric = "health.end", .equals = "normal", .passed = TRUE},
@@ -500,10 +504,14 @@ worst_vm_decides (void **state)
   expect (all, "all", "exposure.max", "32s");
   expect (all, "one", "exposure.max", "32s")->vm = g_strdup ("app");
   expect (all, "points", "points", "99");
+  expect (all, "tight", "exposure.max", "60s"); /* fails with zoo only */
+  g_ptr_array_add (all->must_fail, g_strdup ("tight"));
   g_autoptr (TsVerdict) verdict = judge (run, all);
   assert_false (finding (verdict, 0)->passed);
   assert_string_equal (finding (verdict, 0)->vm, "zoo");
   assert_true (finding (verdict, 1)->passed);
+  assert_false (finding (verdict, 3)->passed); /* one that fails is enough */
+  assert_string_equal (finding (verdict, 3)->vm, "zoo");
   g_auto (TsMeasure) worst = {0}, sum = {0};
   ts_verdict_figure (verdict, ts_metric_find ("exposure.max"), &worst);
   ts_verdict_figure (verdict, ts_metric_find ("points"), &sum);

@@ -233,6 +233,12 @@ a_survey_that_is_missing_or_not_done_tells_nothing (void **state)
   hold (half, S (27), all_held);
   assert_int_equal (run_kind_in (half, "loss.lost", 0, TS_NEVER), TS_MEASURE_UNKNOWN);
   assert_int_equal (run_kind_in (half, "rpo.achieved", 0, TS_NEVER), TS_MEASURE_UNKNOWN);
+  g_autoptr (Run) second = until_the_survey (S (10));
+  run_survey (second, S (26), "begun", 0, 0);
+  hold (second, S (27), all_held);
+  run_survey (second, S (28), "done", 0, 0);
+  run_survey (second, S (29), "begun", 0, 0);
+  assert_int_equal (run_kind_in (second, "loss.lost", 0, TS_NEVER), TS_MEASURE_UNKNOWN);
 }
 
 /* The word of write 13 arrives after the power went, write 14 is the copy's own. */
@@ -306,6 +312,22 @@ a_wide_write_wants_its_whole_place (void **state)
   }
 }
 
+/* One place, written three times by the point's instant, and the first is back: one stale place. */
+static void
+stale_counts_places (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  for (guint64 i = 1; i <= 3; i++)
+    run_write (run, S (i), "system", 0, i);
+  run_failover (run, S (4), "commanded", TRUE, 0);
+  run_failover (run, S (5), "promoted", TRUE, S (4));
+  run_survey (run, S (6), "begun", 0, 0);
+  run_held (run, S (6), "system", 0, 1, TS_HELD_WHOLE);
+  run_survey (run, S (7), "done", 0, 0);
+  assert_int_equal (run_number (run, "loss.stale"), 1);
+  assert_int_equal (run_number (run, "loss.point"), 2);
+}
+
 static void
 fill_is_counted_by_blocks (void **state)
 {
@@ -329,6 +351,7 @@ main (void)
       cmocka_unit_test (forced_failover_counts_up_to_its_command),
       cmocka_unit_test (a_flush_of_one_disk_covers_that_disk),
       cmocka_unit_test (a_wide_write_wants_its_whole_place),
+      cmocka_unit_test (stale_counts_places),
       cmocka_unit_test (fill_is_counted_by_blocks),
   };
   struct CMUnitTest tests[G_N_ELEMENTS (cases) + G_N_ELEMENTS (others)];

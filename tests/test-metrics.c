@@ -204,6 +204,13 @@ stages_are_never_negative_and_add_up (void **state)
   run_probe (tardy, S (15), "hv-b", TRUE);
   run_ready (tardy, S (16));
   assert_stages (tardy, 0, S (2), S (1), S (2), 0);
+  g_autoptr (Run) hasty = run_new (); /* and before it was promoted */
+  run_power (hasty, S (10), "hv-a", FALSE, "power lost");
+  run_failover (hasty, S (12), "commanded", FALSE, 0);
+  run_ready (hasty, S (13));
+  run_failover (hasty, S (14), "promoted", FALSE, 0);
+  run_probe (hasty, S (15), "hv-b", TRUE);
+  assert_stages (hasty, 0, S (2), S (2), 0, S (1));
 }
 
 static void
