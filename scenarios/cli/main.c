@@ -4,6 +4,7 @@
 #include "scenarios/cli/command.h"
 #ifdef TS_HAVE_LAB
 #include "lab/helper.h"
+#include "lab/host.h"
 #endif
 
 static const struct {
@@ -38,6 +39,8 @@ main (int argc, char **argv)
   int status;
   if (ts_lab_helper_main (argc, argv, &status)) /* a process of the lab, not the user's command */
     return status;
+  if (argc == 3 && g_str_equal (argv[1], "host")) /* likewise: a host of a site */
+    return ts_lab_host_main (argc, argv);
 #endif
   setlocale (LC_ALL, "");
   setlocale (LC_NUMERIC, "C"); /* numbers look the same everywhere */

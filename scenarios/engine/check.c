@@ -60,7 +60,8 @@ gint64
 ts_value_integer (const TsYaml *node)
 {
   gint64 value = 0;
-  g_assert (parse_integer (node->text, &value));
+  gboolean good = parse_integer (node->text, &value);
+  g_assert (good);
   return value;
 }
 
@@ -70,7 +71,8 @@ ts_value_duration (const TsYaml *node)
   gint64 us = 0;
   if (g_str_equal (node->text, "none"))
     return -1;
-  g_assert (parse_duration (node->text, &us, NULL));
+  gboolean good = parse_duration (node->text, &us, NULL);
+  g_assert (good);
   return us;
 }
 
@@ -78,7 +80,8 @@ guint64
 ts_value_size (const TsYaml *node)
 {
   guint64 bytes = 0;
-  g_assert (ts_parse_size (node->text, &bytes, NULL));
+  gboolean good = ts_parse_size (node->text, &bytes, NULL);
+  g_assert (good);
   return bytes;
 }
 
@@ -86,7 +89,8 @@ guint64
 ts_value_rate (const TsYaml *node)
 {
   guint64 rate = 0;
-  g_assert (ts_parse_rate (node->text, &rate, NULL));
+  gboolean good = ts_parse_rate (node->text, &rate, NULL);
+  g_assert (good);
   return rate;
 }
 
@@ -94,7 +98,8 @@ guint64
 ts_value_frequency (const TsYaml *node)
 {
   guint64 often = 0;
-  g_assert (ts_parse_frequency (node->text, &often, NULL));
+  gboolean good = ts_parse_frequency (node->text, &often, NULL);
+  g_assert (good);
   return often;
 }
 
@@ -102,7 +107,8 @@ guint32
 ts_value_share (const TsYaml *node)
 {
   guint32 ppm = 0;
-  g_assert (ts_parse_share (node->text, &ppm, NULL));
+  gboolean good = ts_parse_share (node->text, &ppm, NULL);
+  g_assert (good);
   return ppm;
 }
 
@@ -110,7 +116,8 @@ gint64
 ts_value_interval (const TsYaml *node)
 {
   gint64 us = 0;
-  g_assert (parse_interval (node->text, &us));
+  gboolean good = parse_interval (node->text, &us);
+  g_assert (good);
   return us;
 }
 
@@ -118,7 +125,8 @@ gboolean
 ts_value_switch (const TsYaml *node)
 {
   gboolean on = FALSE;
-  g_assert (parse_switch (node->text, &on));
+  gboolean good = parse_switch (node->text, &on);
+  g_assert (good);
   return on;
 }
 
@@ -211,6 +219,12 @@ reference_words (Check *check, const char *of)
 static void
 check_reference (Check *check, const TsYaml *node, const char *of, const char *what)
 {
+  /* what is referred to is of the wrong kind as a whole: that is told once, there */
+  gboolean by_id = g_str_equal (of, "steps") || g_str_equal (of, "expect");
+  const TsYaml *section = ts_yaml_get (check->root, of);
+  if (section != NULL && section->kind != (by_id ? TS_YAML_LIST : TS_YAML_MAP) &&
+      !ts_yaml_is_nothing (section))
+    return;
   static const struct {
     const char *of, *one;
   } singular[] = {{"sites", "site"},        {"hosts", "host"},      {"vms", "VM"},
@@ -520,8 +534,11 @@ check_value (Check *check, TsYaml *node, const TsSchemaRow *row, const char *wha
   fill_nothing (node, kind);
   if (node->kind != kind) {
     static const char *const wanted[] = {"a value", "a list", "a map"};
-    tell (check, node, "%s: %s is needed here (%s), this is %s", what, wanted[kind],
-          ts_value_type_help (row->type), ts_yaml_kind_name (node));
+    g_autofree char *example = kind == TS_YAML_SCALAR
+                                   ? g_strdup_printf (" (%s)", ts_value_type_help (row->type))
+                                   : g_strdup ("");
+    tell (check, node, "%s: %s is needed here%s, this is %s", what, wanted[kind], example,
+          ts_yaml_kind_name (node));
     return;
   }
   if (kind == TS_YAML_SCALAR && node->text[0] == '\0' && row->type != TS_VALUE_TEXT) {
