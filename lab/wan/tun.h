@@ -4,7 +4,8 @@
 #include <sys/types.h>
 
 #define TS_TUN_NAME "wan0"
-/* Packets that wait for us to be scheduled; the shaper's queue is the one that is meant to be full.
+/* At most: packets that wait for us to be scheduled; the shaper's queue is the one that is meant to
+ * be full.
  */
 #define TS_TUN_QUEUE_PACKETS 5000
 
