@@ -12,3 +12,11 @@ ts_test(test-doctor LIBS ts_lab TIMEOUT 60)
 add_test(NAME test-doctor-here COMMAND test-doctor --here)
 set_tests_properties(test-doctor-here PROPERTIES TIMEOUT 120 LABELS lab SKIP_RETURN_CODE 77)
 ts_test(test-guest LIBS ts_lab TIMEOUT 180 LABELS lab)
+# machines, their disks, and what changes on them
+ts_test(test-lab-disk LIBS ts_lab TIMEOUT 60 LABELS lab)
+ts_test(test-machine LIBS ts_lab SOURCES machine-support.c TIMEOUT 300 LABELS lab)
+ts_test(test-tracker LIBS ts_lab SOURCES machine-support.c TIMEOUT 300 LABELS lab)
+set_tests_properties(test-machine test-tracker PROPERTIES PROCESSORS 2)
+# frames between hosts, over TLS on loopback
+ts_test(test-certificate LIBS ts_lab LABELS link)
+ts_test(test-link LIBS ts_lab TIMEOUT 180 LABELS link)
