@@ -209,6 +209,7 @@ survey_fill (TsSimMachine *machine, guint index, TsDisk *disk, guint64 fill_byte
 {
   guint8 block[TS_STAMP_BLOCK];
   guint64 run = 0;
+  survey->fill += fill_bytes / TS_STAMP_BLOCK; /* that ought to be there */
   for (guint64 at = 0; at <= fill_bytes; at += TS_STAMP_BLOCK) {
     gboolean whole = FALSE;
     if (at < fill_bytes) {
@@ -222,10 +223,9 @@ survey_fill (TsSimMachine *machine, guint index, TsDisk *disk, guint64 fill_byte
         held (machine, index, at, TS_STAMP_BLOCK, 0, TS_HELD_CORRUPT);
       }
     }
-    if (whole) {
+    if (whole)
       run++;
-      survey->fill++;
-    } else if (run > 0) {
+    else if (run > 0) {
       held (machine, index, at - run * TS_STAMP_BLOCK, run * TS_STAMP_BLOCK, run, TS_HELD_FILL);
       run = 0;
     }
