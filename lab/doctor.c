@@ -2,9 +2,12 @@
  * list at once. */
 #include "lab/doctor.h"
 #include <dlfcn.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
 #include "lab/acceleration.h"
@@ -102,8 +105,13 @@ look_for_driver (GPtrArray *findings)
   if (libvirt)
     dlclose (libvirt);
   g_autofree char *path = g_build_filename (folder ? folder : "", "libvirt_driver_qemu.so", NULL);
-  if (g_file_test (path, G_FILE_TEST_EXISTS))
+  /* Run by root, the driver does not open without this account, whatever qemu.conf says. */
+  gboolean account = geteuid () != 0 || (getpwnam ("libvirt-qemu") && getgrnam ("libvirt-qemu"));
+  if (g_file_test (path, G_FILE_TEST_EXISTS) && account)
     add (findings, "libvirt", TRUE, g_steal_pointer (&path), NULL);
+  else if (!account)
+    add (findings, "libvirt", FALSE, g_strdup ("user and group libvirt-qemu do not exist"),
+         "adduser --system --group --no-create-home libvirt-qemu");
   else
     add (findings, "libvirt", FALSE, g_strdup_printf ("its QEMU driver %s is missing", path),
          "apt-get install libvirt-daemon-driver-qemu");
