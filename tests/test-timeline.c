@@ -75,6 +75,7 @@ static gboolean
 world_run_until (TsWorld *world, gint64 t_us, GError **error)
 {
   assert_true (t_us >= world->now_us);
+  assert_true (world->now_us <= TS_HOUR); /* a stall fails, no hang */
   while (!world->observer->stop) {
     gint next = -1;
     for (guint i = 0; i < world->due->len; i++)
@@ -207,7 +208,7 @@ static const Row rows[] = {
         .script = {DONE ("protect", 2 * TS_S),
                    {"protect", 9 * TS_S, "state", "vm=app host=ha role=primary to=replicating"},
                    DONE ("stop", TS_S),
-                   {NULL}},
+                   {.on = NULL}},
         .end = TS_TIMELINE_DONE,
         .transcript = "  0.000 order protect (protect)\n"
                       "  9.000 order stop (workload_stop)\n"
@@ -220,7 +221,9 @@ static const Row rows[] = {
         .name = "what holds already is done at once",
         .yaml = HEAD NO_SETTLE "steps:\n" PROTECT
                                "  - {id: w, wait: {probe: up, vm: app, host: ha}, within: 5m}\n",
-        .script = {DONE ("protect", 2 * TS_S), {"", TS_S, "probe", "vm=app host=ha up=1"}, {NULL}},
+        .script = {DONE ("protect", 2 * TS_S),
+                   {"", TS_S, "probe", "vm=app host=ha up=1"},
+                   {.on = NULL}},
         .end = TS_TIMELINE_DONE,
         .transcript = "  0.000 order protect (protect)\n"
                       "  0.000 protect begun\n"
@@ -239,7 +242,7 @@ static const Row rows[] = {
                    {"", 2 * TS_S, "state", "vm=app host=hb role=replica to=recovered"},
                    {"", 3 * TS_S, "probe", "vm=other host=hb up=1"},
                    {"", 4 * TS_S, "probe", "vm=app host=hb up=1"},
-                   {NULL}},
+                   {.on = NULL}},
         .end = TS_TIMELINE_DONE,
         .transcript = "  0.000 order protect (protect)\n"
                       "  0.000 protect begun\n"
@@ -258,7 +261,7 @@ static const Row rows[] = {
                    {"", 6 * TS_S, "cycle", "vm=app host=ha outcome=success"},
                    {"", 7 * TS_S, "cycle", "vm=app host=ha outcome=missed"},
                    {"", 8 * TS_S, "cycle", "vm=app host=ha outcome=success"},
-                   {NULL}},
+                   {.on = NULL}},
         .end = TS_TIMELINE_DONE,
         .transcript = "  0.000 order protect (protect)\n"
                       "  0.000 protect begun\n"
@@ -274,7 +277,7 @@ static const Row rows[] = {
                    {"", 6 * TS_S, "applied", "vm=app set=7"},
                    {"", 7 * TS_S, "cut", "vm=app set=8"},
                    {"", 8 * TS_S, "applied", "vm=app set=8"},
-                   {NULL}},
+                   {.on = NULL}},
         .end = TS_TIMELINE_DONE,
         .transcript = "  0.000 order protect (protect)\n"
                       "  0.000 protect begun\n"
@@ -293,7 +296,7 @@ static const Row rows[] = {
                    DONE ("dark", 0),
                    DONE ("rest", 0),
                    DONE ("late", 0),
-                   {NULL}},
+                   {.on = NULL}},
         .end = TS_TIMELINE_DONE,
         .transcript = "  0.000 order protect (protect)\n"
                       "  5.000 order rest (workload_stop)\n"
@@ -314,7 +317,7 @@ static const Row rows[] = {
         "  - {id: late, do: workload_start, vm: app, at: 90s}\n"
         "  - {id: w, wait: {survey: done, vm: app}, within: 60s}\n",
         .time_scale = 3,
-        .script = {DONE ("protect", 2 * TS_S), DONE ("rest", 0), DONE ("late", 0), {NULL}},
+        .script = {DONE ("protect", 2 * TS_S), DONE ("rest", 0), DONE ("late", 0), {.on = NULL}},
         .end = TS_TIMELINE_FAILED,
         .reason =
             "step w: not within 1 min: the copy of app has read its disks back; no survey was "
@@ -336,7 +339,7 @@ static const Row rows[] = {
                                "  - {id: never, do: workload_stop, vm: app}\n",
         .script = {DONE ("protect", 0),
                    {"", TS_S, "health", "vm=app role=primary health=warning reason=tired"},
-                   {NULL}},
+                   {.on = NULL}},
         .end = TS_TIMELINE_FAILED,
         .reason = "step w: not within 20 s: the health of app is normal on the primary; it is "
                   "warning: tired",
@@ -352,7 +355,7 @@ static const Row rows[] = {
                                "  - {id: never, do: workload_stop, vm: app}\n",
         .script = {DONE ("protect", 0),
                    {"commit", TS_S, "step", "id=commit phase=refused reason=32775"},
-                   {NULL}},
+                   {.on = NULL}},
         .end = TS_TIMELINE_FAILED,
         .reason = "step commit: refused",
         .transcript = "  0.000 order protect (protect)\n"
@@ -368,7 +371,7 @@ static const Row rows[] = {
         .script = {DONE ("protect", 0),
                    {"commit", TS_S, "step", "id=commit phase=refused reason=no"},
                    DONE ("next", 0),
-                   {NULL}},
+                   {.on = NULL}},
         .end = TS_TIMELINE_DONE,
         .transcript = "  0.000 order protect (protect)\n"
                       "  0.000 order commit (commit)\n"
@@ -381,7 +384,7 @@ static const Row rows[] = {
         .name = "and then doing it is the failure",
         .yaml = HEAD NO_SETTLE "steps:\n" PROTECT
                                "  - {id: commit, do: commit, vm: app, expect_refused: on}\n",
-        .script = {DONE ("protect", 0), DONE ("commit", TS_S), {NULL}},
+        .script = {DONE ("protect", 0), DONE ("commit", TS_S), {.on = NULL}},
         .end = TS_TIMELINE_FAILED,
         .reason = "step commit: it was done, and must be refused",
         .transcript = "  0.000 order protect (protect)\n"
@@ -393,7 +396,7 @@ static const Row rows[] = {
     {
         .name = "an order that cannot be begun",
         .yaml = HEAD NO_SETTLE "steps:\n" PROTECT,
-        .script = {{NULL}},
+        .script = {{.on = NULL}},
         .refuses = "protect",
         .end = TS_TIMELINE_FAILED,
         .reason = "step protect: the world does not like it",
@@ -406,7 +409,7 @@ static const Row rows[] = {
         .yaml = HEAD NO_SETTLE
         "steps:\n"
         "  - {id: protect, do: protect, vm: app, policy: gold, to: hb, within: 7s}\n",
-        .script = {{NULL}},
+        .script = {{.on = NULL}},
         .end = TS_TIMELINE_FAILED,
         .reason = "step protect: not done within 7 s",
         .transcript = "  0.000 order protect (protect)\n"
@@ -416,7 +419,7 @@ static const Row rows[] = {
     {
         .name = "and without it the run's limit ends it",
         .yaml = HEAD NO_SETTLE "steps:\n" PROTECT,
-        .script = {{NULL}},
+        .script = {{.on = NULL}},
         .end = TS_TIMELINE_FAILED,
         .reason = "the run's limit of 10 min is over in step protect",
         .transcript = "  0.000 order protect (protect)\n"
@@ -428,7 +431,7 @@ static const Row rows[] = {
         .yaml = HEAD NO_SETTLE
         "steps:\n" PROTECT
         "  - {id: late, do: workload_stop, vm: app, after: {step: protect, by: 1h}}\n",
-        .script = {DONE ("protect", 0), {NULL}},
+        .script = {DONE ("protect", 0), {.on = NULL}},
         .end = TS_TIMELINE_FAILED,
         .reason = "the run's limit of 10 min is over",
         .transcript = "  0.000 order protect (protect)\n"
@@ -444,7 +447,7 @@ static const Row rows[] = {
                    {"", TS_S, "power", "vm=app host=ha on=0"},
                    {"", TS_S, "power", "vm=app host=hb on=1"},
                    {"", 3 * TS_S, "power", "vm=app host=hb on=0"},
-                   {NULL}},
+                   {.on = NULL}},
         .end = TS_TIMELINE_FAILED,
         .reason = "step d: does not hold: app is off on hb; it is on",
         .transcript = "  0.000 order protect (protect)\n"
@@ -458,7 +461,7 @@ static const Row rows[] = {
         .name = "a world that breaks is not the scenario's failure",
         .yaml = HEAD NO_SETTLE "steps:\n" PROTECT
                                "  - {id: w, wait: {cycles: 1, vm: app}, within: 5m}\n",
-        .script = {DONE ("protect", 0), {NULL}},
+        .script = {DONE ("protect", 0), {.on = NULL}},
         .breaks_us = 30 * TS_S,
         .end = TS_TIMELINE_BROKEN,
         .reason = "the world broke",
@@ -470,7 +473,7 @@ static const Row rows[] = {
         .name = "the user ends it",
         .yaml = HEAD NO_SETTLE "steps:\n" PROTECT
                                "  - {id: w, wait: {cycles: 1, vm: app}, within: 5m}\n",
-        .script = {DONE ("protect", 0), {NULL}},
+        .script = {DONE ("protect", 0), {.on = NULL}},
         .interrupt_us = 30 * TS_S,
         .end = TS_TIMELINE_INTERRUPTED,
         .reason = "interrupted",
@@ -495,7 +498,7 @@ static const Row rows[] = {
                    {"settle-rest-app", 5 * TS_S, "applied", "vm=app set=3"},
                    {"settle-compare-app", TS_S, "compare", "vm=app disk=d identical=1"},
                    DONE ("settle-compare-app", TS_S),
-                   {NULL}},
+                   {.on = NULL}},
         .end = TS_TIMELINE_DONE,
         .transcript = "  0.000 order protect (protect)\n"
                       "  0.000 order dark (link)\n"
@@ -525,7 +528,7 @@ static const Row rows[] = {
                    {"settle-rest-app", TS_S, "applied", "vm=app set=3"},
                    {"settle-compare-app", TS_S, "compare", "vm=app disk=d identical=0"},
                    DONE ("settle-compare-app", TS_S),
-                   {NULL}},
+                   {.on = NULL}},
         .end = TS_TIMELINE_FAILED,
         .reason = "after settling, the two sites' disks of app differ",
         .transcript = "  0.000 order protect (protect)\n"
@@ -552,7 +555,7 @@ static const Row rows[] = {
                    {"settle-rest-app", TS_S, "cut", "vm=app set=3"},
                    {"settle-rest-app", TS_S, "applied", "vm=app set=3"},
                    DONE ("settle-compare-app", 0),
-                   {NULL}},
+                   {.on = NULL}},
         .end = TS_TIMELINE_FAILED,
         .reason = "after settling, not all disks of app were compared",
         .transcript = "  0.000 order protect (protect)\n"
@@ -570,7 +573,7 @@ static const Row rows[] = {
     {
         .name = "settling is bounded",
         .yaml = HEAD "limits: {settle: 30s}\nsteps:\n" PROTECT,
-        .script = {DONE ("protect", 0), {NULL}},
+        .script = {DONE ("protect", 0), {.on = NULL}},
         .end = TS_TIMELINE_FAILED,
         .reason = "step settle-healthy-app: not within 30 s: app is replicating, healthy, and all "
                   "its logs are applied; state not told yet, health not told yet, newest set cut "

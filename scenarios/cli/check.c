@@ -8,7 +8,7 @@ ts_command_check (int argc, char **argv)
   gboolean quiet = FALSE;
   const GOptionEntry entries[] = {
       {"quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "say nothing about files that are fine", NULL},
-      {NULL},
+      G_OPTION_ENTRY_NULL,
   };
   int status;
   if (!ts_command_options (entries, "FILE...",

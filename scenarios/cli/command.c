@@ -26,7 +26,7 @@ ts_command_options (const GOptionEntry *entries, const char *arguments, const ch
   gboolean help = FALSE;
   const GOptionEntry help_entry[] = {
       {"help", 'h', 0, G_OPTION_ARG_NONE, &help, "show this", NULL},
-      {NULL},
+      G_OPTION_ENTRY_NULL,
   };
   g_option_context_set_help_enabled (context, FALSE); /* it would exit from inside */
   g_option_context_set_summary (context, summary);

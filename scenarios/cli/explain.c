@@ -22,7 +22,7 @@ ts_command_explain (int argc, char **argv)
   const GOptionEntry entries[] = {
       {"schema", 0, 0, G_OPTION_ARG_NONE, &schema, "show all that a scenario file may say", NULL},
       {"markdown", 0, 0, G_OPTION_ARG_NONE, &markdown, "with --schema: as Markdown", NULL},
-      {NULL},
+      G_OPTION_ENTRY_NULL,
   };
   int status;
   if (!ts_command_options (entries, "FILE...",

@@ -25,7 +25,7 @@ ts_command_hrl (int argc, char **argv)
   gint64 entries_max = 50;
   const GOptionEntry entries[] = {
       {"entries", 'n', 0, G_OPTION_ARG_INT64, &entries_max, "list at most N writes (50)", "N"},
-      {NULL},
+      G_OPTION_ENTRY_NULL,
   };
   int status;
   if (!ts_command_options (entries, "FILE...",

@@ -8,17 +8,26 @@
 /* Elsewhere than on a terminal, a phase that lasts says so, or CI believes that it hangs. */
 #define STILL_US (20 * TS_S)
 #define REDRAW_US (TS_S / 10)
+#define TICK_US (TS_S / 2)
 
 typedef struct {
   char *name, *text;
   gint64 begun_us; /* of the world */
 } Phase;
 
+/* While real machines start or stop, nobody tells anything for a while: a thread of our own keeps
+ * the line alive then.  It touches nothing but this, under the lock. */
 typedef struct {
   TsProgress progress; /* first: they are one pointer */
-  gboolean terminal, virtual_time, live_line;
-  gint64 told_us;  /* real time of the last line */
-  GPtrArray *open; /* Phase *: begun and not over, oldest first */
+  gboolean terminal;
+  GMutex lock;
+  GCond ended;
+  gboolean end;
+  GThread *ticker;       /* NULL in virtual time */
+  gboolean live_line;    /* one is on the screen */
+  gint64 line_us;        /* real time of the last line */
+  gint64 t_us, heard_us; /* the world's time when it was last told, and our own then */
+  GPtrArray *open;       /* Phase *: begun and not over, oldest first */
 } Teller;
 
 static void
@@ -51,35 +60,48 @@ print_line (Teller *teller, gint64 t_us, const char *mark, const char *name, con
   clear_live (teller);
   fprintf (stderr, "  %8.1f s %s %-16s %s\n", (double)t_us / 1e6, mark, name, text);
   fflush (stderr);
-  teller->told_us = g_get_monotonic_time ();
+  teller->line_us = g_get_monotonic_time ();
 }
 
 static void
-draw_live (Teller *teller, gint64 t_us)
+draw_live (Teller *teller, const Phase *phase, gint64 t_us)
 {
-  gint64 now_us = g_get_monotonic_time ();
-  if (teller->open->len == 0 || now_us - teller->told_us < REDRAW_US)
-    return;
-  const Phase *phase = teller->open->pdata[teller->open->len - 1];
   g_autofree char *line =
-      g_strdup_printf ("  %8.1f s . %-16s %s (%.1f s)", (double)t_us / 1e6, phase->name,
-                       phase->text, (double)(t_us - phase->begun_us) / 1e6);
+      g_strdup_printf ("  %8.1f s . %-16s %.1f s: %s", (double)t_us / 1e6, phase->name,
+                       (double)(t_us - phase->begun_us) / 1e6, phase->text);
   guint width = columns () - 1;
   if (strlen (line) > width)
     line[width] = '\0';
   fprintf (stderr, "\r\033[K%s", line);
   fflush (stderr);
   teller->live_line = TRUE;
-  teller->told_us = now_us;
+  teller->line_us = g_get_monotonic_time ();
+}
+
+/* Time goes on; the newest phase that is not over is shown. */
+static void
+go_on (Teller *teller, gint64 t_us)
+{
+  gint64 quiet_us = g_get_monotonic_time () - teller->line_us;
+  if (teller->open->len == 0 || quiet_us < (teller->terminal ? REDRAW_US : STILL_US))
+    return;
+  const Phase *phase = teller->open->pdata[teller->open->len - 1];
+  if (teller->terminal)
+    draw_live (teller, phase, t_us);
+  else
+    print_line (teller, t_us, ".", phase->name, phase->text);
 }
 
 static void
-tell_still (Teller *teller, gint64 t_us)
+begin_phase (Teller *teller, const char *name, const char *text, gint64 t_us)
 {
-  if (teller->open->len == 0 || g_get_monotonic_time () - teller->told_us < STILL_US)
-    return;
-  const Phase *phase = teller->open->pdata[teller->open->len - 1];
-  print_line (teller, t_us, ".", phase->name, phase->text);
+  Phase *phase = g_new0 (Phase, 1);
+  phase->name = g_strdup (name);
+  phase->text = g_strdup (text);
+  phase->begun_us = t_us;
+  g_ptr_array_add (teller->open, phase);
+  if (teller->terminal)
+    draw_live (teller, phase, t_us);
 }
 
 /* Takes the phase of that name out of those that are open; NULL when it is none of them. */
@@ -112,31 +134,44 @@ static void
 on_tell (TsProgress *progress, TsPhase phase, const char *name, const char *text, gint64 t_us)
 {
   Teller *teller = (Teller *)progress;
-  if (phase == TS_PHASE_BEGUN) {
-    Phase *begun = g_new0 (Phase, 1);
-    begun->name = g_strdup (name);
-    begun->text = g_strdup (text);
-    begun->begun_us = t_us;
-    g_ptr_array_add (teller->open, begun);
-    if (teller->terminal) {
-      teller->told_us = 0; /* at once */
-      draw_live (teller, t_us);
-    }
-  } else if (phase == TS_PHASE_GOES_ON)
-    (teller->terminal ? draw_live : tell_still) (teller, t_us);
+  g_mutex_lock (&teller->lock);
+  teller->t_us = t_us;
+  teller->heard_us = g_get_monotonic_time ();
+  if (phase == TS_PHASE_BEGUN)
+    begin_phase (teller, name, text, t_us);
+  else if (phase == TS_PHASE_GOES_ON)
+    go_on (teller, t_us);
   else
     end_phase (teller, phase, name, text, t_us);
+  g_mutex_unlock (&teller->lock);
+}
+
+static gpointer
+tick (gpointer data)
+{
+  Teller *teller = data;
+  g_mutex_lock (&teller->lock);
+  while (!teller->end) {
+    gint64 now_us = g_get_monotonic_time ();
+    if (!g_cond_wait_until (&teller->ended, &teller->lock, now_us + TICK_US))
+      go_on (teller, teller->t_us + (g_get_monotonic_time () - teller->heard_us));
+  }
+  g_mutex_unlock (&teller->lock);
+  return NULL;
 }
 
 TsProgress *
 ts_progress_new (gboolean virtual_time)
 {
   Teller *teller = g_new0 (Teller, 1);
+  g_mutex_init (&teller->lock);
+  g_cond_init (&teller->ended);
   teller->progress.tell = on_tell;
   teller->terminal = isatty (STDERR_FILENO) && g_strcmp0 (g_getenv ("TERM"), "dumb") != 0;
-  teller->virtual_time = virtual_time;
-  teller->told_us = g_get_monotonic_time ();
+  teller->line_us = teller->heard_us = g_get_monotonic_time ();
   teller->open = g_ptr_array_new_with_free_func (phase_free);
+  if (!virtual_time)
+    teller->ticker = g_thread_new ("progress", tick, teller);
   return &teller->progress;
 }
 
@@ -146,7 +181,16 @@ ts_progress_free (TsProgress *progress)
   Teller *teller = (Teller *)progress;
   if (teller == NULL)
     return;
+  if (teller->ticker != NULL) {
+    g_mutex_lock (&teller->lock);
+    teller->end = TRUE;
+    g_cond_signal (&teller->ended);
+    g_mutex_unlock (&teller->lock);
+    g_thread_join (teller->ticker);
+  }
   clear_live (teller);
   g_ptr_array_unref (teller->open);
+  g_mutex_clear (&teller->lock);
+  g_cond_clear (&teller->ended);
   g_free (teller);
 }

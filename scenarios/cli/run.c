@@ -16,7 +16,7 @@ typedef struct {
   char *out;
   char *junit;
   char **assignments;
-  gint64 time_scale; /* 0: not given */
+  gint64 time_scale; /* -1: not given */
   gboolean seed_given, twice, quiet;
   guint64 seed;
   /* what came of it */
@@ -234,7 +234,7 @@ ts_command_run (int argc, char **argv)
 {
   g_autofree char *on = NULL, *seed = NULL, *out = NULL, *junit = NULL;
   g_auto (GStrv) assignments = NULL;
-  Run run = {.on = "sim"};
+  Run run = {.on = "sim", .time_scale = -1};
   const GOptionEntry entries[] = {
       {"on", 0, 0, G_OPTION_ARG_STRING, &on,
        "sim (unless said), lab, or both: then the two stand side "
@@ -251,7 +251,7 @@ ts_command_run (int argc, char **argv)
        "divide policy intervals and waiting times (1 on sim, else lab.time_scale)", "N"},
       {"junit", 0, 0, G_OPTION_ARG_FILENAME, &junit, "write all verdicts to this file too", "FILE"},
       {"quiet", 'q', 0, G_OPTION_ARG_NONE, &run.quiet, "no progress, only the results", NULL},
-      {NULL},
+      G_OPTION_ENTRY_NULL,
   };
   int status;
   if (!ts_command_options (
@@ -272,7 +272,7 @@ ts_command_run (int argc, char **argv)
   }
   if (run.twice && g_str_equal (run.on, "lab"))
     return ts_command_usage ("run", "--twice: only virtual time gives the same run twice");
-  if (run.time_scale < 0 || run.time_scale > 60)
+  if (run.time_scale != -1 && (run.time_scale < 1 || run.time_scale > 60))
     return ts_command_usage ("run", "--time-scale: 1 to 60");
   run.seed_given = seed != NULL;
   if (seed != NULL && !g_ascii_string_to_unsigned (seed, 10, 0, G_MAXINT64, &run.seed, NULL))

@@ -128,10 +128,13 @@ place_of (struct fy_event *event, guint *line, guint *column)
   const struct fy_mark *mark = fy_event_start_mark (event);
   *line = mark != NULL && mark->line >= 0 ? (guint)mark->line + 1 : 1;
   *column = mark != NULL && mark->column >= 0 ? (guint)mark->column + 1 : 1;
-  /* libfyaml marks a quoted text behind its quote; people look for the quote */
+  /* libfyaml marks a quoted text behind its quote, an alias behind its star; people look for these
+   */
   struct fy_token *token = event->type == FYET_SCALAR ? fy_event_get_token (event) : NULL;
   enum fy_scalar_style style = token != NULL ? fy_token_scalar_style (token) : FYSS_PLAIN;
-  if ((style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED) && *column > 1)
+  gboolean behind =
+      style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED || event->type == FYET_ALIAS;
+  if (behind && *column > 1)
     (*column)--;
 }
 
