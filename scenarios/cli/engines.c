@@ -1,7 +1,7 @@
 #include "scenarios/cli/engines.h"
 #include "core/base/error.h"
 #include "sim/world.h"
-#if defined(TS_HAVE_LAB) && __has_include("lab/world.h")
+#ifdef TS_HAVE_LAB
 #include "lab/world.h"
 #define LAB_OPS ts_lab_world_ops
 #else

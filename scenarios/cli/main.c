@@ -5,6 +5,7 @@
 #ifdef TS_HAVE_LAB
 #include "lab/helper.h"
 #include "lab/host.h"
+#include "lab/host.h"
 #endif
 
 static const struct {
@@ -18,7 +19,7 @@ static const struct {
      ts_command_explain},
     {"judge", "RUN...", "judge stored runs again", ts_command_judge},
     {"hrl", "FILE...", "show what is in a replication log", ts_command_hrl},
-    {"lab", "doctor", "what real machines need", ts_command_lab},
+    {"lab", "doctor|down|ps", "what real machines need; what is left of runs", ts_command_lab},
 };
 
 static void
@@ -37,8 +38,11 @@ main (int argc, char **argv)
 {
 #ifdef TS_HAVE_LAB
   int status;
-  if (ts_lab_helper_main (argc, argv, &status)) /* a process of the lab, not the user's command */
+  /* processes of the lab, not the user's commands: started by the lab itself, not shown */
+  if (ts_lab_helper_main (argc, argv, &status))
     return status;
+  if (argc > 1 && g_str_equal (argv[1], "host"))
+    return ts_lab_host_main (argc, argv);
   if (argc == 3 && g_str_equal (argv[1], "host")) /* likewise: a host of a site */
     return ts_lab_host_main (argc, argv);
 #endif
