@@ -3,6 +3,7 @@
 #include "lab/world-internal.h"
 #include "core/base/error.h"
 #include "core/base/units.h"
+#include "core/format/stamp.h"
 
 #define CONNECT_US (60 * TS_S) /* for QEMU's socket to be there */
 
@@ -140,7 +141,10 @@ end_survey (TsLabGuest *guest, const TsGuestMessage *message)
 {
   TsRecord *record = ts_record_text (guest_record (guest, "survey"), "phase", "done");
   ts_record_int (record, "records", (gint64)message->records);
-  ts_record_int (record, "fill_blocks", (gint64)message->fill);
+  guint64 fill_bytes = 0; /* what ought to be there: the guest tells what is */
+  for (guint i = 0; i < spec_of (guest)->disks->len; i++)
+    fill_bytes += ts_vm_spec_disk (spec_of (guest), i)->fill_bytes;
+  ts_record_int (record, "fill_blocks", (gint64)(fill_bytes / TS_STAMP_BLOCK));
   ts_lab_world_report (guest->world, ts_record_int (record, "fill_bad", (gint64)message->bad));
 }
 
