@@ -1,11 +1,10 @@
 #include "results/verdict-files.h"
-#include "core/base/error.h"
 #include "core/base/units.h"
+#include "results/file.h"
 #include "results/finding.h"
+#include "results/markup.h"
 #include <json-glib/json-glib.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define LOSSES_MAX 1000u /* as many are listed; the counts are of all */
 
@@ -207,40 +206,17 @@ ts_verdict_metrics_to_json (const TsVerdict *verdict)
 
 /* --- JUnit ------------------------------------------------------------------------------------ */
 
-/* Appends format with its texts escaped; characters that XML 1.0 cannot hold at all become '?'. */
-static void put_xml (GString *xml, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
-static void
-put_xml (GString *xml, const char *format, ...)
-{
-  va_list args;
-  va_start (args, format);
-  g_autofree char *text = g_markup_vprintf_escaped (format, args);
-  va_end (args);
-  g_string_append (xml, text);
-}
-
-/* What is shown of a text that came from a run. */
-static char *
-clean (const char *text)
-{
-  char *valid = g_utf8_make_valid (text ? text : "", -1);
-  for (char *at = valid; *at; at++)
-    if (((guchar)*at < 0x20 && !strchr ("\t\n\r", *at)) || *at == 0x7f)
-      *at = '?';
-  return valid;
-}
-
 /* One case; element is NULL (passed), "failure", "error" or "skipped". */
 static void
 put_case (GString *xml, const TsVerdict *verdict, const char *name, const char *element,
           const char *message, gint64 t_us)
 {
-  g_autofree char *shown = clean (message), *called = clean (name);
-  put_xml (xml, "    <testcase classname=\"%s.%s\" name=\"%s\" time=\"%" G_GINT64_FORMAT ".%06d\"",
-           verdict->scenario, verdict->engine, called, t_us / TS_S, (int)(t_us % TS_S));
+  g_autofree char *shown = ts_markup_clean (message), *called = ts_markup_clean (name);
+  ts_markup_put (xml,
+                 "    <testcase classname=\"%s.%s\" name=\"%s\" time=\"%" G_GINT64_FORMAT ".%06d\"",
+                 verdict->scenario, verdict->engine, called, t_us / TS_S, (int)(t_us % TS_S));
   if (element)
-    put_xml (xml, ">\n      <%s message=\"%s\"/>\n    </testcase>\n", element, shown);
+    ts_markup_put (xml, ">\n      <%s message=\"%s\"/>\n    </testcase>\n", element, shown);
   else
     g_string_append (xml, "/>\n");
 }
@@ -293,8 +269,8 @@ put_cases (GString *xml, const TsVerdict *verdict, Tally *tally)
 static void
 put_property (GString *xml, const char *name, const char *value)
 {
-  g_autofree char *shown = clean (value);
-  put_xml (xml, "      <property name=\"%s\" value=\"%s\"/>\n", name, shown);
+  g_autofree char *shown = ts_markup_clean (value);
+  ts_markup_put (xml, "      <property name=\"%s\" value=\"%s\"/>\n", name, shown);
 }
 
 static void
@@ -304,11 +280,12 @@ put_suite (GString *xml, const TsVerdict *verdict, Tally *all)
   g_autoptr (GString) cases = g_string_new (NULL);
   g_autofree char *seed = g_strdup_printf ("%" G_GUINT64_FORMAT, verdict->seed);
   put_cases (cases, verdict, &tally);
-  put_xml (xml,
-           "  <testsuite name=\"%s.%s\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" "
-           "time=\"%" G_GINT64_FORMAT ".%06d\">\n    <properties>\n",
-           verdict->scenario, verdict->engine, tally.tests, tally.failures, tally.errors,
-           tally.skipped, verdict->end_us / TS_S, (int)(verdict->end_us % TS_S));
+  ts_markup_put (
+      xml,
+      "  <testsuite name=\"%s.%s\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" "
+      "time=\"%" G_GINT64_FORMAT ".%06d\">\n    <properties>\n",
+      verdict->scenario, verdict->engine, tally.tests, tally.failures, tally.errors, tally.skipped,
+      verdict->end_us / TS_S, (int)(verdict->end_us % TS_S));
   put_property (xml, "seed", seed);
   put_property (xml, "commit", verdict->commit);
   put_property (xml, "replay", verdict->replay);
@@ -338,37 +315,18 @@ ts_verdicts_to_junit (const TsVerdict *const *verdicts, guint count)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-/* Written beside, brought to the disk, renamed: whoever looks sees the old file or the new one. */
-static gboolean
-replace (const char *folder, const char *name, const char *text, GError **error)
-{
-  g_autofree char *path = g_build_filename (folder, name, NULL);
-  g_autofree char *beside = g_strdup_printf ("%s.new", path);
-  gsize len = strlen (text);
-  FILE *file = fopen (beside, "we");
-  if (!file)
-    return ts_throw_errno (error, "create %s", beside);
-  gboolean fine =
-      fwrite (text, 1, len, file) == len && fflush (file) == 0 && fsync (fileno (file)) == 0;
-  if (!fine)
-    ts_throw_errno (error, "write %s", beside);
-  if (fclose (file) != 0 && fine)
-    fine = ts_throw_errno (error, "write %s", beside);
-  if (fine && rename (beside, path) != 0)
-    fine = ts_throw_errno (error, "rename %s", beside);
-  if (!fine)
-    unlink (beside);
-  return fine;
-}
-
 gboolean
 ts_verdict_write (const TsVerdict *verdict, const char *folder, GError **error)
 {
   g_autofree char *metrics = ts_verdict_metrics_to_json (verdict);
   g_autofree char *junit = ts_verdicts_to_junit (&verdict, 1);
   g_autofree char *json = ts_verdict_to_json (verdict);
+  g_autofree char *csv = ts_verdict_to_csv (verdict);
+  g_autofree char *tap = ts_verdict_to_tap (verdict);
   /* the verdict last: where it is, the rest is */
-  return replace (folder, "metrics.json", metrics, error) &&
-         replace (folder, "junit.xml", junit, error) &&
-         replace (folder, "verdict.json", json, error);
+  return ts_file_replace (folder, "metrics.json", metrics, error) &&
+         ts_file_replace (folder, "metrics.csv", csv, error) &&
+         ts_file_replace (folder, "tap.txt", tap, error) &&
+         ts_file_replace (folder, "junit.xml", junit, error) &&
+         ts_file_replace (folder, "verdict.json", json, error);
 }
