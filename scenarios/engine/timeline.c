@@ -171,27 +171,10 @@ begin_check (Timeline *timeline, Progressing *at, gint64 t_us)
   step_failed (timeline, at, t_us, reason);
 }
 
-/* By what policy a VM is protected: the interval is what exposure and cycles are measured by. */
-static void
-tell_policy (const Timeline *timeline, const TsOrder *order, gint64 t_us)
-{
-  const TsTopology *topology = timeline->scenario->topology;
-  const TsPolicySpec *spec = ts_topology_policy (topology, (guint)order->policy);
-  TsRecord *record = ts_record_new (t_us, "engine", "policy");
-  ts_record_text (record, "vm", ts_topology_vm (topology, (guint)order->vm)->name);
-  ts_record_text (record, "policy", spec->name);
-  ts_record_int (record, "frequency_us", spec->policy.frequency_us);
-  ts_record_int (record, "interval_us", ts_policy_interval_us (&spec->policy));
-  ts_record_bool (record, "compression", spec->policy.compression);
-  ts_observe (ts_recorder_observer (timeline->with->recorder), record);
-}
-
 static void
 begin_order (Timeline *timeline, Progressing *at, gint64 t_us)
 {
   g_autoptr (GError) error = NULL;
-  if (at->step->order.verb == TS_DO_PROTECT)
-    tell_policy (timeline, &at->step->order, t_us);
   if (timeline->with->ops->order (timeline->with->world, &at->step->order, &error) ||
       at->phase != BEGUN) /* it told the outcome itself */
     return;

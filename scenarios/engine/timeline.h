@@ -5,8 +5,8 @@
  * for is judged on every journal record.  The first step that fails, is refused or comes too late
  * ends the timeline.  Bounded by the run's limit.
  *
- * The timeline tells records from source "engine": of kind "step" the begin of every step, and the
- * end of those that it judges itself; of kind "policy" by what interval a VM is protected. */
+ * The timeline tells records of kind "step" from source "engine": the begin of every step, and the
+ * end of those that it judges itself. */
 #pragma once
 #include <signal.h>
 #include "core/seam/world.h"
