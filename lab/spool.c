@@ -269,10 +269,12 @@ ts_lab_spool_seal (TsLabSpool *spool, guint64 set, guint disks, const guint64 *d
     if (!hrl)
       return FALSE;
     const TsHrlInfo *says = ts_hrl_info (hrl);
-    if (says->disk_bytes != disk_bytes[i])
+    /* A log does not name its disk's size; who writes behind the end is another disk's.  One that
+     * fits all the same is found out by its chain (core/relation/receiver.c). */
+    if (says->disk_bytes > disk_bytes[i])
       return ts_throw (error, TS_ERROR_FORMAT,
                        "log of disk %u in set %" G_GUINT64_FORMAT
-                       " is of a disk of %" G_GUINT64_FORMAT " bytes, not of %" G_GUINT64_FORMAT,
+                       " writes up to byte %" G_GUINT64_FORMAT " of a disk of %" G_GUINT64_FORMAT,
                        i, set, says->disk_bytes, disk_bytes[i]);
     if (ts_hrl_error_code (hrl) != 0)
       return ts_throw (error, TS_ERROR_FORMAT,

@@ -115,7 +115,7 @@ ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error)
   /* Every process is gone now; what the guests were promised was promised before this. */
   gint64 dead_us = ts_lab_world_now_us (world);
 
-  TsRecord *fault = ts_record_new (begun_us, "engine", "fault");
+  TsRecord *fault = ts_record_new (begun_us, "lab", "fault");
   ts_record_text (fault, "id", order->step);
   ts_record_text (fault, "fault", "site_down");
   ts_record_text (fault, "target", name);

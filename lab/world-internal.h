@@ -80,7 +80,7 @@ struct _TsWorld { /* the lab's */
 gint64 ts_lab_world_now_us (const TsWorld *world);
 /* Takes the record; tells whoever waits for it, then the observer. */
 void ts_lab_world_report (TsWorld *world, TsRecord *record);
-/* A record from now; source "engine". */
+/* A record from now; source "lab". */
 TsRecord *ts_lab_world_record (const TsWorld *world, const char *kind);
 /* The lab itself failed; the first time counts. */
 void ts_lab_world_break (TsWorld *world, const char *format, ...) G_GNUC_PRINTF (2, 3);

@@ -17,7 +17,7 @@ ts_lab_world_now_us (const TsWorld *world)
 TsRecord *
 ts_lab_world_record (const TsWorld *world, const char *kind)
 {
-  return ts_record_new (ts_lab_world_now_us (world), "engine", kind);
+  return ts_record_new (ts_lab_world_now_us (world), "lab", kind);
 }
 
 void
