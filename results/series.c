@@ -85,24 +85,38 @@ ts_periods (const TsJournal *journal)
 
 /* --- lanes ------------------------------------------------------------------------------------ */
 
+/* The machine's power went, and its host's with it: from then on the side says nothing. */
+static gboolean
+is_silenced (const TsRecord *record, const TsStretch *last)
+{
+  return ts_record_is (record, "power") && ts_record_get_int (record, "on", 1) == 0 &&
+         ts_record_says (record, "why", "power lost") &&
+         ts_record_says (record, "host", last->host);
+}
+
 GArray *
 ts_lane (const TsFacts *facts, const char *kind, const char *role)
 {
   GArray *lane = g_array_new (FALSE, FALSE, sizeof (TsStretch));
   const char *key = strcmp (kind, "state") == 0 ? "to" : "health";
+  gboolean lasts = FALSE;
   for (guint i = 0; i < facts->records->len; i++) {
     const TsRecord *record = facts->records->pdata[i];
+    TsStretch *last = lasts ? &g_array_index (lane, TsStretch, lane->len - 1) : NULL;
+    if (last && is_silenced (record, last)) {
+      last->to_us = record->t_us;
+      lasts = FALSE;
+    }
     if (!ts_record_is (record, kind) || !ts_record_says (record, "role", role))
       continue;
     TsStretch stretch = {text_of (record, "host"), text_of (record, key), record->t_us,
                          MAX (record->t_us, facts->end_us)};
-    if (lane->len > 0) {
-      TsStretch *last = &g_array_index (lane, TsStretch, lane->len - 1);
-      if (strcmp (last->value, stretch.value) == 0 && strcmp (last->host, stretch.host) == 0)
-        continue;
+    if (last && strcmp (last->value, stretch.value) == 0 && strcmp (last->host, stretch.host) == 0)
+      continue;
+    if (last)
       last->to_us = stretch.from_us;
-    }
     g_array_append_val (lane, stretch);
+    lasts = TRUE;
   }
   return lane;
 }

@@ -24,7 +24,8 @@ typedef struct {
 } TsStretch;
 
 /* What kind ("state" or "health") was told of the VM's side ("primary" or "replica"): TsStretch, in
- * order, without gaps from the first on to the journal's end.  Equal neighbours are one. */
+ * order, each to the next one's begin or the journal's end; equal neighbours are one.  A side whose
+ * machine lost power says nothing until it tells again. */
 GArray *ts_lane (const TsFacts *facts, const char *kind,
                  const char *role) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -602,7 +602,7 @@ static void
 files_are_written_whole_and_judged_again_alike (void **state)
 {
   static const char *const names[] = {"journal.jsonl", "ledger.tsv", "verdict.json", "metrics.json",
-                                      "junit.xml"};
+                                      "junit.xml",     "metrics.csv", "tap.txt"};
   g_autofree char *folder = g_dir_make_tmp ("test-judge-XXXXXX", NULL);
   g_autoptr (Run) run = good_run ();
   g_autoptr (TsExpectations) all = ts_expectations_new ();
