@@ -39,5 +39,6 @@ int ts_command_run (int argc, char **argv);
 int ts_command_check (int argc, char **argv);
 int ts_command_explain (int argc, char **argv);
 int ts_command_judge (int argc, char **argv);
+int ts_command_plot (int argc, char **argv);
 int ts_command_hrl (int argc, char **argv);
 int ts_command_lab (int argc, char **argv);

@@ -3,10 +3,11 @@
 #include "core/base/error.h"
 #include "results/summary.h"
 #include "scenarios/cli/command.h"
+#include "scenarios/cli/publish.h"
 #include "scenarios/engine/run.h"
 
 static int
-judge_one (const char *folder)
+judge_one (const char *folder, TsPublishPlots plots)
 {
   g_autofree char *scenario = g_build_filename (folder, "scenario.yaml", NULL);
   g_autoptr (TsProblems) problems = ts_problems_new (scenario);
@@ -18,6 +19,8 @@ judge_one (const char *folder)
     fprintf (stderr, "twinsite: %s\n", error->message);
     return TS_EXIT_BAD_SCENARIO; /* what it was given is not a run */
   }
+  g_autoptr (TsScenario) loaded = ts_scenario_load (scenario, NULL, problems); /* its title */
+  ts_publish (folder, verdict, loaded != NULL ? loaded->title : NULL, plots);
   const TsVerdict *verdicts[] = {verdict};
   g_autofree char *table = ts_summary_format (verdicts, 1);
   printf ("%s%s\n", table, folder);
@@ -28,14 +31,21 @@ int
 ts_command_judge (int argc, char **argv)
 {
   int status;
-  if (!ts_command_options (NULL, "RUN...",
-                           "Judges stored runs again, from their journal and ledger.", &argc, &argv,
-                           &status))
+  gboolean no_plots = FALSE;
+  const GOptionEntry entries[] = {
+      {"no-plots", 0, 0, G_OPTION_ARG_NONE, &no_plots, "report.html only, no gnuplot", NULL},
+      G_OPTION_ENTRY_NULL,
+  };
+  if (!ts_command_options (entries, "RUN...",
+                           "Judges stored runs again, from their journal and ledger, and reports "
+                           "them.",
+                           &argc, &argv, &status))
     return status;
   if (argc < 2)
     return ts_command_usage ("judge", "name the folder of a run");
   status = TS_EXIT_PASSED;
   for (int i = 1; i < argc; i++)
-    status = ts_exit_worse (status, judge_one (argv[i]));
+    status = ts_exit_worse (status,
+                            judge_one (argv[i], no_plots ? TS_PUBLISH_NO_PLOTS : TS_PUBLISH_SVG));
   return status;
 }

@@ -17,7 +17,8 @@ static const struct {
     {"check", "FILE...", "tell all that is wrong with scenario files", ts_command_check},
     {"explain", "FILE... | --schema", "tell in words what a scenario does; what one may say",
      ts_command_explain},
-    {"judge", "RUN...", "judge stored runs again", ts_command_judge},
+    {"judge", "RUN... [--no-plots]", "judge and report stored runs again", ts_command_judge},
+    {"plot", "RUN... [--png]", "plot stored runs again", ts_command_plot},
     {"hrl", "FILE...", "show what is in a replication log", ts_command_hrl},
     {"lab", "doctor|down|ps", "what real machines need; what is left of runs", ts_command_lab},
 };

@@ -9,6 +9,7 @@
 #include "scenarios/cli/command.h"
 #include "scenarios/cli/engines.h"
 #include "scenarios/cli/progress.h"
+#include "scenarios/cli/publish.h"
 #include "scenarios/engine/folder.h"
 
 typedef struct {
@@ -17,7 +18,7 @@ typedef struct {
   char *junit;
   char **assignments;
   gint64 time_scale; /* -1: not given */
-  gboolean seed_given, twice, quiet;
+  gboolean seed_given, twice, quiet, no_plots;
   guint64 seed;
   /* what came of it */
   GPtrArray *verdicts; /* TsVerdict *, of all files */
@@ -149,6 +150,9 @@ run_on (Run *run, const TsScenario *scenario, const char *engine, GPtrArray *ver
   g_ptr_array_add (verdicts, verdict);
   g_ptr_array_add (paths, g_strdup (folder));
   int status = verdict->exit_code;
+  ts_publish_machine (folder);
+  ts_publish (folder, verdict, scenario->title,
+              run->no_plots ? TS_PUBLISH_NO_PLOTS : TS_PUBLISH_SVG);
   if (run->twice && virtual_time && verdict->kind != TS_VERDICT_SKIPPED && !interrupted)
     status = ts_exit_worse (status, run_again (run, scenario, ops, folder));
   return status;
@@ -250,6 +254,7 @@ ts_command_run (int argc, char **argv)
       {"time-scale", 0, 0, G_OPTION_ARG_INT64, &run.time_scale,
        "divide policy intervals and waiting times (1 on sim, else lab.time_scale)", "N"},
       {"junit", 0, 0, G_OPTION_ARG_FILENAME, &junit, "write all verdicts to this file too", "FILE"},
+      {"no-plots", 0, 0, G_OPTION_ARG_NONE, &run.no_plots, "report.html only, no gnuplot", NULL},
       {"quiet", 'q', 0, G_OPTION_ARG_NONE, &run.quiet, "no progress, only the results", NULL},
       G_OPTION_ENTRY_NULL,
   };
