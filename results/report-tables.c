@@ -275,7 +275,8 @@ ts_report_timeline (TsReport *report)
     g_autofree char *fields = fields_text (record);
     gboolean weighty = ts_record_is (record, "fault") || ts_record_is (record, "failover");
     g_string_append (report->html, weighty ? "<tr class=\"weighty\">" : "<tr>");
-    ts_markup_put (report->html, "<td class=\"n\">%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
+    ts_markup_put (report->html,
+                   "<td class=\"n\">%s</td><td class=\"w\">%s</td><td>%s</td><td>%s</td></tr>\n",
                    at, record->source, record->kind, fields);
     shown++;
   }

@@ -5,7 +5,7 @@ ts_fuzz(fuzz-scenario ts_engine)
 
 foreach(name first-disaster planned-failover steady wan-outage must-fail-rpo)
   add_test(NAME scenario-sim-${name}
-    COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice
+    COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
   set_tests_properties(scenario-sim-${name} PROPERTIES TIMEOUT 300 LABELS "scenario;sim"
     ENVIRONMENT "G_DEBUG=fatal-criticals")
@@ -14,7 +14,7 @@ endforeach()
 if(TS_LAB)
   foreach(name first-disaster planned-failover)
     add_test(NAME scenario-lab-${name}
-      COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on lab
+      COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on lab --no-plots
         --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
     # 69: this machine has no lab; doctor's test says what is missing
     set_tests_properties(scenario-lab-${name} PROPERTIES TIMEOUT 900 LABELS "scenario;lab"
