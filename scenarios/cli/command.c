@@ -69,7 +69,8 @@ int
 ts_command_error (const GError *error)
 {
   fprintf (stderr, "twinsite: %s\n", error->message);
-  if (g_error_matches (error, TS_ERROR, TS_ERROR_UNAVAILABLE))
+  if (g_error_matches (error, TS_ERROR, TS_ERROR_UNAVAILABLE) ||
+      g_error_matches (error, TS_ERROR, TS_ERROR_FULL)) /* no room is not our fault */
     return TS_EXIT_UNAVAILABLE;
   return g_error_matches (error, TS_ERROR, TS_ERROR_ARGUMENT) ? TS_EXIT_USAGE : TS_EXIT_INTERNAL;
 }

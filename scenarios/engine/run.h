@@ -16,7 +16,7 @@ typedef struct {
 char *ts_run_name (const TsScenario *scenario, const TsWorldOps *ops);
 
 /* Makes the folder, plays, judges and writes; the world is gone when it returns.
- * NULL: there is no verdict.  TS_ERROR_UNAVAILABLE: this machine cannot (exit 69); others: the
+ * NULL: there is no verdict.  TS_ERROR_UNAVAILABLE, FULL: this machine cannot (exit 69); others: the
  * harness itself failed (exit 70). */
 TsVerdict *ts_run (const TsScenario *scenario, const TsRunOptions *options,
                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
