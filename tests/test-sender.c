@@ -191,7 +191,7 @@ a_late_set_is_missed_once_and_still_sent (void **state)
   step (b, (TsEvent){.kind = TS_EVENT_TICK});
   cut_done (b, 4096);
   for (b->now_us = 50 * TS_S; b->now_us < 70 * TS_S; b->now_us += 10 * TS_S) /* slow, not dead */
-    frame (b, (TsFrame){ .kind = TS_FRAME_ACK, .value = TS_ACK_LOG, .set = 2, .offset_bytes = 1 });
+    frame (b, (TsFrame){.kind = TS_FRAME_ACK, .value = TS_ACK_LOG, .set = 2, .offset_bytes = 1});
   step (b, (TsEvent){.kind = TS_EVENT_TICK});
   assert_int_equal (ts_sender_statistics (b->sender)->missed, 1);
   cut_done (b, 4096);
@@ -307,6 +307,69 @@ prepared_when_the_last_set_is_applied (void **state)
 }
 
 static void
+cut_failed (Bench *b, TsErrorCode code)
+{
+  TsEvent event = {.kind = TS_EVENT_DONE};
+  event.done.action = TS_ACTION_CUT;
+  event.done.code = code;
+  event.done.reason = "the test says so";
+  step (b, event);
+}
+
+static void
+a_cut_that_fails_is_made_again_and_one_that_loses_needs_resynchronization (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  b->now_us = 40 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  cut_failed (b, TS_ERROR_FULL);
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_REPLICATING);
+  assert_int_equal (ts_record_get_int (told (b, "cycle"), "missed", 0), 1);
+  b->now_us = 70 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  assert_non_null (find (b, TS_ACTION_CUT));
+  cut_failed (b, TS_ERROR_LOST);
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_RESYNC_REQUIRED);
+  assert_non_null (find (b, TS_ACTION_UNTRACK));
+}
+
+static void
+a_planned_cut_that_fails_is_made_again_later (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_PREPARE);
+  cut_failed (b, TS_ERROR_AGAIN);
+  assert_null (find (b, TS_ACTION_CUT)); /* not at once, again and again */
+  assert_true (ts_sender_wake_us (b->sender) > b->now_us);
+  b->now_us = ts_sender_wake_us (b->sender);
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  assert_int_equal (find (b, TS_ACTION_CUT)->set_kind, TS_SET_PLANNED);
+}
+
+static void
+a_log_refused_again_and_again_is_sent_less_and_less_often (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  b->now_us = 40 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  cut_done (b, 8192);
+  for (gint64 attempt = 1; attempt <= 3; attempt++) {
+    frame (b, (TsFrame){.kind = TS_FRAME_REFUSE, .value = TS_REFUSE_LOG});
+    assert_int_equal (ts_record_get_int (told (b, "retry"), "attempt", 0), attempt);
+    b->now_us += ts_record_get_int (told (b, "retry"), "after_us", 0);
+    step (b, (TsEvent){.kind = TS_EVENT_TICK});
+    step (b, (TsEvent){.kind = TS_EVENT_CONNECTED});
+    frame (b, (TsFrame){.kind = TS_FRAME_WELCOME, .set = 1, .value = 2});
+  }
+  frame (b, (TsFrame){.kind = TS_FRAME_ACK, .value = TS_ACK_STORED, .set = 2});
+  step (b, (TsEvent){.kind = TS_EVENT_LOST, .lost = {.reason = "gone"}});
+  assert_int_equal (ts_record_get_int (told (b, "retry"), "attempt", 0), 1);
+}
+
+static void
 trap_13_a_crashed_host_needs_resynchronization (void **state)
 {
   Bench *b = *state;
@@ -358,6 +421,9 @@ main (void)
       T (an_out_of_sequence_log_needs_resynchronization),
       T (prepare_is_refused_while_the_machine_runs),
       T (prepared_when_the_last_set_is_applied),
+      T (a_cut_that_fails_is_made_again_and_one_that_loses_needs_resynchronization),
+      T (a_planned_cut_that_fails_is_made_again_later),
+      T (a_log_refused_again_and_again_is_sent_less_and_less_often),
       T (trap_13_a_crashed_host_needs_resynchronization),
       T (damaged_state_is_refused),
   };

@@ -363,8 +363,13 @@ cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
       ts_actions_add (out, TS_ACTION_DELETE_SET)->set = s->next_set;
     return;
   }
-  if (!ev->done.ok) { /* what changed stays tracked: the next cut has it */
+  if (!ev->done.ok) { /* what changed stays tracked: the next cut has it; but when that is LOST */
     own_failure (s, now_us, ev, out);
+    if (ev->done.code == TS_ERROR_LOST &&
+        ts_state_may_follow (s->state, TS_STATE_RESYNC_REQUIRED)) {
+      require_resync (s, now_us, "what has changed since the last log is not known any more", out);
+      return;
+    }
     if (s->cut_kind == TS_SET_INITIAL || s->cut_kind == TS_SET_PLANNED)
       s->retry_us = now_us + ts_sender_backoff_us (1, s->interval_us);
     else {
@@ -500,7 +505,6 @@ welcome (TsSender *s, const TsEvent *ev, TsActions *out)
 {
   const TsFrame *frame = ev->frame.frame;
   s->link = LINK_UP;
-  s->attempt = 0;
   s->deadline_us = TS_NEVER;
   report_connection (s, ev->now_us, TRUE, "", out);
   if (frame->value == 0) { /* the replica still wants the copy, from (disk, offset) on */
@@ -530,6 +534,10 @@ welcome (TsSender *s, const TsEvent *ev, TsActions *out)
     s->send_offset = frame->offset_bytes;
     set_applied (s, ev->now_us, frame->value - 1, out);
   }
+  /* a replica that welcomes us and refuses what we send is no better than one that is away: else
+   * attempts count until it has taken something */
+  if (!waiting (s))
+    s->attempt = 0;
   pump (s, ev->now_us, out);
 }
 
@@ -544,6 +552,7 @@ acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
     if (until > s->copy_acked) {
       amount = until - s->copy_acked;
       s->copy_acked = until;
+      s->attempt = 0;
     }
     if (s->copy_acked - s->copy_reported >= 8 * TS_MIB)
       report_copy (s, ev->now_us, "progress", out);
@@ -557,6 +566,7 @@ acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
     amount = (frame->offset_bytes + TS_SENDER_CHUNK_BYTES - 1) % TS_SENDER_CHUNK_BYTES + 1;
     break;
   case TS_ACK_STORED:
+    s->attempt = 0;
     set_stored (s, ev->now_us, frame->set, out);
     break;
   case TS_ACK_APPLIED:
@@ -741,7 +751,8 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
   }
   case TS_ACTION_CUT:
     cut_done (s, ev, out);
-    if (s->preparing && !s->planned_set && !s->cutting)
+    /* a regular cut was under way when the planned one was asked for; one that failed waits */
+    if (s->preparing && !s->planned_set && !s->cutting && s->cut_kind != TS_SET_PLANNED)
       ask_cut (s, TS_SET_PLANNED, out);
     return;
   default:
