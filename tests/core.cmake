@@ -25,5 +25,6 @@ ts_test(test-sender LIBS ts_core)
 ts_test(test-receiver LIBS ts_core)
 ts_test(test-operation LIBS ts_core)
 ts_test(test-probe LIBS ts_core)
+ts_test(test-authorization LIBS ts_core)
 # what must not compile
 include(banned.cmake)
