@@ -43,7 +43,7 @@ typedef struct {
       guint disk;
       guint64 offset_bytes; /* STORE, WRITE: the end of what was written */
       gboolean ok;
-      TsErrorCode code;         /* when not ok */
+      TsErrorCode code;         /* when not ok; CUT: LOST when the changes are not known any more */
       const char *reason;       /* when not ok */
       gint64 instant_us;        /* CUT */
       const TsCutLog *logs;     /* CUT: one per disk */
