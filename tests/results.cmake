@@ -9,3 +9,4 @@ ts_test(test-judge LIBS ts_results SOURCES ${PROJECT_SOURCE_DIR}/tests/results-s
 ts_test(test-summary LIBS ts_results SOURCES ${PROJECT_SOURCE_DIR}/tests/results-support.c)
 ts_test(test-plot LIBS ts_results SOURCES ${PROJECT_SOURCE_DIR}/tests/results-support.c)
 ts_test(test-report LIBS ts_results SOURCES ${PROJECT_SOURCE_DIR}/tests/results-support.c)
+ts_test(test-compare LIBS ts_results SOURCES ${PROJECT_SOURCE_DIR}/tests/results-support.c)

@@ -40,5 +40,6 @@ int ts_command_check (int argc, char **argv);
 int ts_command_explain (int argc, char **argv);
 int ts_command_judge (int argc, char **argv);
 int ts_command_plot (int argc, char **argv);
+int ts_command_compare (int argc, char **argv);
 int ts_command_hrl (int argc, char **argv);
 int ts_command_lab (int argc, char **argv);

@@ -19,6 +19,8 @@ static const struct {
      ts_command_explain},
     {"judge", "RUN... [--no-plots]", "judge and report stored runs again", ts_command_judge},
     {"plot", "RUN... [--png]", "plot stored runs again", ts_command_plot},
+    {"compare", "RUN RUN [--threshold PERCENT]", "compare two runs, metric by metric",
+     ts_command_compare},
     {"hrl", "FILE...", "show what is in a replication log", ts_command_hrl},
     {"lab", "doctor|down|ps", "what real machines need; what is left of runs", ts_command_lab},
 };
