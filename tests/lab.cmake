@@ -23,6 +23,8 @@ ts_test(test-link LIBS ts_lab TIMEOUT 180 LABELS link)
 # logs on disk; what runs of the lab are there
 ts_test(test-spool LIBS ts_lab)
 ts_test(test-lab-tidy LIBS ts_lab TIMEOUT 60 LABELS lab)
+# a host process alone
+ts_test(test-lab-host LIBS ts_lab TIMEOUT 120 LABELS lab)
 # the lab end to end, on real machines
 ts_test(test-lab-world LIBS ts_lab SOURCES world-support.c TIMEOUT 600 LABELS lab)
 set_tests_properties(test-lab-world PROPERTIES RUN_SERIAL ON)
