@@ -173,19 +173,34 @@ gather_disaster (TsFacts *facts)
     facts->probe_failed_us = first_claim (facts, facts->disaster_us, "probe", NULL, "up", FALSE);
 }
 
+/* What was told only after a time was not told. */
+static void
+forget_after (gint64 *t_us, gint64 until_us)
+{
+  if (*t_us > until_us)
+    *t_us = -1;
+}
+
 static void
 gather_copy (TsFacts *facts)
 {
   if (!facts->copy)
     return;
   gint64 from_us = facts->commanded_us;
+  gint64 cancelled_us =
+      first_time (facts, facts->promoted_us, "failover", facts->copy, "phase", "cancelled");
+  gint64 until_us = cancelled_us >= 0 ? cancelled_us : G_MAXINT64;
   facts->copy_on_us = first_claim (facts, from_us, "power", facts->copy, "on", TRUE);
   facts->ready_us = first_time (facts, from_us, "guest", facts->copy, "phase", "ready");
   facts->served_us = first_claim (facts, from_us, "probe", facts->copy, "up", TRUE);
   facts->first_survey_us = first_time (facts, from_us, "survey", facts->copy, "phase", "begun");
+  gint64 *told[] = {&facts->copy_on_us, &facts->ready_us, &facts->served_us,
+                    &facts->first_survey_us};
+  for (guint i = 0; i < G_N_ELEMENTS (told); i++)
+    forget_after (told[i], until_us);
   for (guint i = 0; i < facts->records->len; i++) {
     const TsRecord *record = facts->records->pdata[i];
-    if (record->t_us < from_us || !ts_record_is (record, "survey") ||
+    if (record->t_us < from_us || record->t_us > until_us || !ts_record_is (record, "survey") ||
         !ts_record_says (record, "host", facts->copy))
       continue;
     if (ts_record_says (record, "phase", "begun")) {

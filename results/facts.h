@@ -18,7 +18,8 @@ typedef struct {
   gint64 interval_us;    /* of the last policy */
   GArray *points;        /* TsPointStep, t_us ascending, instant_us never falling */
 
-  /* The VM's failover: the first one that was promoted, else the first that was commanded. */
+  /* The VM's failover: the first one that was promoted, else the first that was commanded.  What
+   * its copy said counts until the failover was cancelled: what comes then is another copy. */
   gint64 commanded_us, promoted_us;
   gboolean planned;
   char *copy;             /* host of the copy, or NULL */

@@ -273,6 +273,31 @@ forced_failover_counts_up_to_its_command (void **state)
   assert_int_equal (run_number (run, "rpo.achieved"), S (1));
 }
 
+/* The first failover is the one that is measured: another copy on the same host is not its copy. */
+static void
+a_survey_after_a_cancel_is_not_of_that_copy (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  run_write (run, S (1), "system", 0, 1);
+  run_write (run, S (2), "system", 1, 2);
+  run_failover (run, S (3), "commanded", FALSE, 0);
+  run_failover (run, S (5), "promoted", FALSE, S (1));
+  run_survey (run, S (6), "begun", 0, 0);
+  run_held (run, S (6), "system", 0, 1, TS_HELD_WHOLE);
+  run_survey (run, S (7), "done", 0, 0);
+  run_failover (run, S (8), "cancelled", FALSE, S (1));
+  run_write (run, S (9), "system", 2, 3);
+  run_failover (run, S (10), "commanded", FALSE, 0);
+  run_failover (run, S (11), "promoted", FALSE, S (9));
+  run_survey (run, S (12), "begun", 0, 0);
+  for (int i = 1; i <= 3; i++)
+    run_held (run, S (12), "system", (guint)i - 1, (guint64)i, TS_HELD_WHOLE);
+  run_survey (run, S (13), "done", 0, 0);
+  assert_int_equal (run_number (run, "loss.unflushed"), 1);
+  assert_int_equal (run_number (run, "held.records"), 1);
+  assert_int_equal (run_number (run, "rpo.achieved"), S (1));
+}
+
 static void
 a_flush_of_one_disk_covers_that_disk (void **state)
 {
@@ -349,6 +374,7 @@ main (void)
       cmocka_unit_test (a_survey_that_is_missing_or_not_done_tells_nothing),
       cmocka_unit_test (late_words_are_the_old_machines_and_the_copys_writes_are_not),
       cmocka_unit_test (forced_failover_counts_up_to_its_command),
+      cmocka_unit_test (a_survey_after_a_cancel_is_not_of_that_copy),
       cmocka_unit_test (a_flush_of_one_disk_covers_that_disk),
       cmocka_unit_test (a_wide_write_wants_its_whole_place),
       cmocka_unit_test (stale_counts_places),
