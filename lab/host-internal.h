@@ -93,8 +93,12 @@ void ts_lab_vm_boot (TsLabVm *vm);
 void ts_lab_vm_expect_off (TsLabVm *vm);
 /* Blocks; on vm's worker.  Starts it on its overlays. */
 gboolean ts_lab_vm_start_copy (TsLabVm *vm, GError **error);
+/* Blocks; on vm's worker.  Pulls its plug, if it runs, and deletes the overlays.  Fine twice. */
+gboolean ts_lab_vm_discard_copy (TsLabVm *vm, GError **error);
 /* Was switched on (by whom: `why` of the record): reports it and watches it from now on. */
 void ts_lab_vm_is_on (TsLabVm *vm, const char *why);
+/* Was switched off, or stopped: reports it, if it was on. */
+void ts_lab_vm_is_off (TsLabVm *vm, const char *why);
 
 /* --- relation.c ------------------------------------------------------------------------------- */
 /* Either fails when its folders cannot be made. */

@@ -148,6 +148,20 @@ powered_on (TsLabJob *job)
   ts_lab_job_done (job);
 }
 
+static void
+discard (TsLabJob *job)
+{
+  ts_lab_vm_discard_copy (job->relation->vm, &job->error);
+}
+
+static void
+discarded (TsLabJob *job)
+{
+  if (!job->error)
+    ts_lab_vm_is_off (job->relation->vm, "failover cancelled");
+  ts_lab_job_done (job);
+}
+
 void
 ts_lab_replica_perform (TsLabRelation *relation, TsAction *action)
 {
@@ -185,6 +199,9 @@ ts_lab_replica_perform (TsLabRelation *relation, TsAction *action)
     return;
   case TS_ACTION_POWER_ON:
     ts_lab_job_start (relation, action, machine, power_on, powered_on);
+    return;
+  case TS_ACTION_DISCARD:
+    ts_lab_job_start (relation, action, machine, discard, discarded);
     return;
   default:
     g_assert_not_reached ();

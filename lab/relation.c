@@ -215,6 +215,7 @@ perform (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_BRANCH:
   case TS_ACTION_MERGE:
   case TS_ACTION_POWER_ON:
+  case TS_ACTION_DISCARD:
     ts_lab_replica_perform (relation, action);
     return;
   case TS_ACTION_KINDS:

@@ -6,6 +6,7 @@
 #include "lab/host-internal.h"
 #include "core/base/units.h"
 #include "lab/disk.h"
+#include <errno.h>
 #include <glib/gstdio.h>
 
 #define LOOK_US (200 * TS_MS)
@@ -74,14 +75,7 @@ looked_at (gpointer data)
     ts_lab_timer_set (vm->watch, now_us + LOOK_US);
     return;
   }
-  TsRecord *record = ts_record_bool (ts_lab_host_record (host, vm, "power"), "on", FALSE);
-  const char *why = vm->shut_down_by_us != TS_NEVER ? "shutdown" : "stopped by itself";
-  vm->on = FALSE;
-  vm->shut_down_by_us = TS_NEVER;
-  ts_lab_host_report (host, ts_record_text (record, "why", why));
-  TsLabRelation *relation = ts_lab_host_relation (host, vm);
-  if (relation)
-    ts_lab_relation_machine (relation, FALSE);
+  ts_lab_vm_is_off (vm, vm->shut_down_by_us != TS_NEVER ? "shutdown" : "stopped by itself");
 }
 
 static void
@@ -108,6 +102,21 @@ ts_lab_vm_is_on (TsLabVm *vm, const char *why)
   if (relation)
     ts_lab_relation_machine (relation, TRUE);
   ts_lab_timer_set (vm->watch, ts_lab_host_now_us (host) + LOOK_US);
+}
+
+void
+ts_lab_vm_is_off (TsLabVm *vm, const char *why)
+{
+  TsLabHost *host = vm->host;
+  if (!vm->on)
+    return;
+  vm->on = FALSE;
+  vm->shut_down_by_us = TS_NEVER;
+  TsRecord *record = ts_record_bool (ts_lab_host_record (host, vm, "power"), "on", FALSE);
+  ts_lab_host_report (host, ts_record_text (record, "why", why));
+  TsLabRelation *relation = ts_lab_host_relation (host, vm);
+  if (relation)
+    ts_lab_relation_machine (relation, FALSE);
 }
 
 void
@@ -171,6 +180,20 @@ gboolean
 ts_lab_vm_start_copy (TsLabVm *vm, GError **error)
 {
   return define_and_start (vm, FALSE, error);
+}
+
+gboolean
+ts_lab_vm_discard_copy (TsLabVm *vm, GError **error)
+{
+  /* The machine stays defined: a next failover puts new overlays in the old ones' place. */
+  if (vm->machine && !ts_lab_machine_destroy (vm->machine, error))
+    return FALSE;
+  for (guint i = 0; i < vm->config->disks; i++) {
+    g_autofree char *path = ts_lab_vm_overlay_path (vm, i);
+    if (g_unlink (path) < 0 && errno != ENOENT)
+      return ts_throw_errno (error, "delete %s", path);
+  }
+  return TRUE;
 }
 
 typedef struct {

@@ -316,6 +316,7 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_PROTECT:
   case TS_DO_FAILOVER:
   case TS_DO_COMMIT:
+  case TS_DO_CANCEL_FAILOVER:
   case TS_DO_PAUSE:
   case TS_DO_RESUME:
   case TS_DO_RESET_STATISTICS:

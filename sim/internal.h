@@ -54,6 +54,7 @@ struct _TsSimVm {
   const TsVmSpec *spec;
   guint primary, replica; /* hosts; replica G_MAXUINT: not protected */
   TsSimMachine *source, *copy;
+  GPtrArray *discarded; /* TsSimMachine: copies of cancelled failovers; calls may still name them */
   TsSimMachine *service; /* whom the probe asks */
   TsProbe probe;
   TsOperation *operation; /* one at a time; NULL: none */
@@ -99,6 +100,8 @@ struct _TsSimRelation {
 gint64 ts_sim_now_us (const TsWorld *world);
 TsSimHost *ts_sim_host (const TsWorld *world, guint index);
 TsSimVm *ts_sim_vm (const TsWorld *world, guint index);
+/* The probe asks that machine from now on. */
+void ts_sim_serve (TsSimVm *vm, TsSimMachine *machine);
 /* Takes the record; tells the observer and whoever waits for it. */
 void ts_sim_report (TsWorld *world, TsRecord *record);
 
@@ -133,6 +136,8 @@ TsSimMachine *ts_sim_machine_new (TsSimVm *vm, TsSimHost *host, GPtrArray *disks
 void ts_sim_machine_free (TsSimMachine *machine);
 void ts_sim_machine_power_on (TsSimMachine *machine, const char *why);
 void ts_sim_machine_shut_down (TsSimMachine *machine);
+/* Pulls the plug, if it is on. */
+void ts_sim_machine_turn_off (TsSimMachine *machine, const char *why);
 void ts_sim_machine_power_loss (TsSimMachine *machine, TsRandom *random);
 
 /* --- workload.c ------------------------------------------------------------------------------- */

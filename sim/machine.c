@@ -137,14 +137,20 @@ ts_sim_machine_shut_down (TsSimMachine *machine)
 }
 
 void
+ts_sim_machine_turn_off (TsSimMachine *machine, const char *why)
+{
+  if (!machine->on)
+    return;
+  machine->on = machine->ready = machine->working = FALSE;
+  machine->life++;
+  report_power (machine, why);
+}
+
+void
 ts_sim_machine_power_loss (TsSimMachine *machine, TsRandom *random)
 {
   if (machine->owned)
     for (guint i = 0; i < machine->owned->len; i++)
       ts_sim_disk_power_loss (g_ptr_array_index (machine->owned, i), random);
-  if (!machine->on)
-    return;
-  machine->on = machine->ready = machine->working = FALSE;
-  machine->life++;
-  report_power (machine, "power lost");
+  ts_sim_machine_turn_off (machine, "power lost");
 }

@@ -116,9 +116,24 @@ start_copy (TsSimRelation *rel)
   TsSimVm *vm = rel->vm;
   vm->copy = ts_sim_machine_new (vm, rel->host, rel->overlays);
   vm->copy->next_write = vm->source ? vm->source->next_write : 0;
-  vm->service = vm->copy;
-  ts_probe_init (&vm->probe, now_us (rel));
+  ts_sim_serve (vm, vm->copy);
   ts_sim_machine_power_on (vm->copy, "failover");
+}
+
+/* The copy goes, and its overlays with what it wrote. */
+static void
+discard_copy (TsSimRelation *rel)
+{
+  TsSimVm *vm = rel->vm;
+  vm->forced = FALSE;
+  g_clear_pointer (&rel->overlays, g_ptr_array_unref);
+  if (!vm->copy)
+    return;
+  ts_sim_machine_turn_off (vm->copy, "failover cancelled");
+  ts_sim_serve (vm, vm->source);
+  /* Numbers of writes are not given twice, also not those of writes that are gone. */
+  vm->source->next_write = MAX (vm->source->next_write, vm->copy->next_write);
+  g_ptr_array_add (vm->discarded, g_steal_pointer (&vm->copy));
 }
 
 static void
@@ -174,6 +189,9 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     break;
   case TS_ACTION_POWER_ON:
     start_copy (rel);
+    break;
+  case TS_ACTION_DISCARD:
+    discard_copy (rel);
     break;
   default:
     break;
@@ -411,6 +429,7 @@ perform (TsSimRelation *rel, TsAction *action)
                      ts_sim_disk_us (2 * ts_sim_spool_set_bytes (rel->spool, action->set)));
     break;
   case TS_ACTION_BRANCH:
+  case TS_ACTION_DISCARD:
     post (rel, work_of (rel, action), TS_SIM_BRANCH_US);
     break;
   case TS_ACTION_MERGE: {

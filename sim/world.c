@@ -346,6 +346,17 @@ probe_tick (gpointer user, gpointer data)
   ts_sim_clock_at (world->clock, vm->probe.next_us, probe_tick, vm, NULL, NULL);
 }
 
+void
+ts_sim_serve (TsSimVm *vm, TsSimMachine *machine)
+{
+  if (vm->service->is_copy && vm->probe.state == TS_PROBE_UP) { /* it does not answer any more */
+    vm->probe.state = TS_PROBE_DOWN;
+    report_probe (vm, vm->service);
+  }
+  vm->service = machine;
+  ts_probe_init (&vm->probe, ts_sim_now_us (vm->world));
+}
+
 /* --- the table of calls ----------------------------------------------------------------------- */
 
 static char *
@@ -380,6 +391,7 @@ vm_free (gpointer data)
   TsSimVm *vm = data;
   g_queue_clear_full (&vm->images, image_free);
   ts_operation_free (vm->operation);
+  g_ptr_array_unref (vm->discarded);
   ts_sim_machine_free (vm->copy);
   ts_sim_machine_free (vm->source);
   g_free (vm);
@@ -471,6 +483,7 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
     vm->replica = G_MAXUINT;
     vm->newest_point_us = -1;
     g_queue_init (&vm->images);
+    vm->discarded = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_machine_free);
     vm->source = ts_sim_machine_new (vm, ts_sim_host (world, vm->primary), NULL);
     vm->service = vm->source;
     ts_sim_machine_power_on (vm->source, "boot");

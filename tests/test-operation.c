@@ -113,6 +113,37 @@ another_vm_is_not_heard (void **state)
 }
 
 static void
+cancel_is_done_when_the_replica_replicates_again (void **state)
+{
+  TsOrder order = {.step = "go", .verb = TS_DO_CANCEL_FAILOVER};
+  g_autoptr (TsOperation) op = ts_operation_new (&order, "app", "a", "b");
+  TsSideOrder o;
+  GIVE (op, TS_ROLE_REPLICA, TS_ASK_CANCEL_FAILOVER);
+  hear_power (op, "b", FALSE); /* the copy is off: not all of it */
+  hear_state (op, "a", TS_STATE_REPLICATING);
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_WAITING);
+  hear_state (op, "b", TS_STATE_REPLICATING);
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_DONE);
+}
+
+static void
+cancel_fails_with_its_discard (void **state)
+{
+  TsOrder order = {.step = "go", .verb = TS_DO_CANCEL_FAILOVER};
+  g_autoptr (TsOperation) op = ts_operation_new (&order, "app", "a", "b");
+  TsSideOrder o;
+  ts_operation_given (op);
+  g_autoptr (TsRecord) r = report ("failure", "app", "b");
+  ts_record_text (r, "action", "discard");
+  ts_record_text (r, "reason", "no way");
+  ts_operation_hear (op, r);
+  gboolean refused = TRUE;
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_FAILED);
+  assert_string_equal (ts_operation_reason (op, &refused), "no way");
+  assert_false (refused);
+}
+
+static void
 reset_waits_for_nobody (void **state)
 {
   TsOrder order = {.step = "go", .verb = TS_DO_RESET_STATISTICS};
@@ -131,6 +162,8 @@ main (void)
       cmocka_unit_test (a_refusal_ends_it),
       cmocka_unit_test (an_error_meanwhile_ends_it),
       cmocka_unit_test (another_vm_is_not_heard),
+      cmocka_unit_test (cancel_is_done_when_the_replica_replicates_again),
+      cmocka_unit_test (cancel_fails_with_its_discard),
       cmocka_unit_test (reset_waits_for_nobody),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);

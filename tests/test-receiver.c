@@ -312,6 +312,117 @@ commit_only_after_failover_and_once (void **state)
   assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_COMMITTED);
 }
 
+/* The "refused" record, which must be there and name code and state. */
+static void
+expect_refused (Bench *b, const char *state, const char *reason)
+{
+  TsAction *report = find (b, TS_ACTION_REPORT);
+  assert_non_null (report);
+  assert_string_equal (report->record->kind, "refused");
+  assert_int_equal (ts_record_get_int (report->record, "code", 0), TS_CODE_INVALID_STATE);
+  assert_string_equal (ts_record_get_text (report->record, "state"), state);
+  assert_string_equal (ts_record_get_text (report->record, "reason"), reason);
+}
+
+static void
+trap_8_cancel_only_between_failover_and_commit (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_CANCEL_FAILOVER);
+  assert_null (find (b, TS_ACTION_DISCARD));
+  expect_refused (b, "replicating",
+                  "Could not change the replication state: 'cancel failover' is not possible in "
+                  "state 'replicating'");
+  ask (b, TS_ASK_FAILOVER);
+  ask (b, TS_ASK_CANCEL_FAILOVER); /* it has not come to state 5 yet */
+  assert_null (find (b, TS_ACTION_DISCARD));
+  done_set (b, TS_ACTION_BRANCH, 0, TRUE, NULL);
+  ask (b, TS_ASK_POWER_ON);
+  ask (b, TS_ASK_CANCEL_FAILOVER);
+  assert_null (find (b, TS_ACTION_DISCARD));
+  expect_refused (b, "recovered", "the virtual machine is being started");
+  done_set (b, TS_ACTION_POWER_ON, 0, TRUE, NULL);
+  ask (b, TS_ASK_COMMIT);
+  ask (b, TS_ASK_CANCEL_FAILOVER);
+  assert_null (find (b, TS_ACTION_DISCARD));
+  expect_refused (b, "recovered", "a commit is under way");
+  done_set (b, TS_ACTION_MERGE, 0, TRUE, NULL);
+  ask (b, TS_ASK_CANCEL_FAILOVER);
+  assert_null (find (b, TS_ACTION_DISCARD));
+  expect_refused (b, "committed",
+                  "Could not change the replication state: 'cancel failover' is not possible in "
+                  "state 'committed'");
+}
+
+static void
+trap_8_after_a_cancel_all_goes_on (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_FAILOVER);
+  done_set (b, TS_ACTION_BRANCH, 0, TRUE, NULL);
+  ask (b, TS_ASK_CANCEL_FAILOVER);
+  assert_non_null (find (b, TS_ACTION_DISCARD));
+  static const TsAsk verbs[] = {TS_ASK_CANCEL_FAILOVER, TS_ASK_COMMIT, TS_ASK_POWER_ON};
+  for (guint i = 0; i < G_N_ELEMENTS (verbs); i++) {
+    ask (b, verbs[i]);
+    expect_refused (b, "recovered", "the failover is being cancelled");
+    assert_int_equal (b->out->len, 1);
+  }
+  connect_with (b, 7);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.value, TS_REFUSE_STATE);
+  done_set (b, TS_ACTION_DISCARD, 0, TRUE, NULL);
+  assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_REPLICATING);
+  assert_non_null (find (b, TS_ACTION_PERSIST));
+  connect_with (b, 7); /* the primary is welcome, from the last stored set on */
+  TsAction *welcome = find (b, TS_ACTION_SEND);
+  assert_int_equal (welcome->frame.kind, TS_FRAME_WELCOME);
+  assert_int_equal (welcome->frame.set, 1);
+  TsManifest m = manifest_of (2, 1);
+  log_and_end (b, 2, &m);
+  done_set (b, TS_ACTION_SEAL, 2, TRUE, &m);
+  done_set (b, TS_ACTION_APPLY, 2, TRUE, NULL);
+  assert_int_equal (ts_receiver_applied_set (b->receiver), 2);
+  ask (b, TS_ASK_FAILOVER); /* may be called again */
+  done_set (b, TS_ACTION_BRANCH, 0, TRUE, NULL);
+  assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_RECOVERED);
+  assert_int_equal (ts_receiver_point_us (b->receiver), 2 * TS_S);
+}
+
+static void
+a_discard_that_fails_can_be_tried_again (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_FAILOVER);
+  done_set (b, TS_ACTION_BRANCH, 0, TRUE, NULL);
+  ask (b, TS_ASK_CANCEL_FAILOVER);
+  done_set (b, TS_ACTION_DISCARD, 0, FALSE, NULL);
+  assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_RECOVERED);
+  ask (b, TS_ASK_CANCEL_FAILOVER);
+  assert_non_null (find (b, TS_ACTION_DISCARD));
+}
+
+/* The host dies before the discard is done: the failover is still there, and still revertible. */
+static void
+a_crash_in_a_cancel_leaves_the_failover (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_FAILOVER);
+  done_set (b, TS_ACTION_BRANCH, 0, TRUE, NULL);
+  ask (b, TS_ASK_CANCEL_FAILOVER);
+  g_autoptr (GBytes) saved = ts_receiver_save (b->receiver);
+  g_clear_pointer (&b->receiver, ts_receiver_free);
+  b->receiver = ts_receiver_restore ("b", saved, NULL);
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  connect_with (b, 7);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.value, TS_REFUSE_STATE);
+  ask (b, TS_ASK_CANCEL_FAILOVER);
+  assert_non_null (find (b, TS_ACTION_DISCARD));
+}
+
 static void
 the_old_primary_is_turned_away_after_a_failover (void **state)
 {
@@ -373,6 +484,10 @@ main (void)
       T (a_set_that_is_whole_counts_in_a_failover),
       T (trap_11_no_power_on_before_a_failover),
       T (commit_only_after_failover_and_once),
+      T (trap_8_cancel_only_between_failover_and_commit),
+      T (trap_8_after_a_cancel_all_goes_on),
+      T (a_discard_that_fails_can_be_tried_again),
+      T (a_crash_in_a_cancel_leaves_the_failover),
       T (the_old_primary_is_turned_away_after_a_failover),
       T (a_restored_replica_plays_its_logs_again),
       T (damaged_state_is_refused),

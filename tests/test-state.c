@@ -80,6 +80,18 @@ what_may_follow_closes (void **state)
   assert_false (ts_state_may_follow (TS_STATE_DISABLED, TS_STATE_REPLICATING));
 }
 
+/* Trap 8, HVR reference 3.5: 5 -> 3 by a revert, until the commit makes 6 of it. */
+static void
+trap_8_failover_can_be_undone_until_commit (void **state)
+{
+  for (TsState s = 0; s < TS_STATE_COUNT; s++) {
+    assert_int_equal (ts_state_allows (s, TS_ROLE_REPLICA, TS_ASK_CANCEL_FAILOVER),
+                      s == TS_STATE_RECOVERED);
+    assert_false (ts_state_allows (s, TS_ROLE_PRIMARY, TS_ASK_CANCEL_FAILOVER));
+  }
+  assert_true (ts_state_may_follow (TS_STATE_RECOVERED, TS_STATE_REPLICATING));
+}
+
 static void
 trap_11_replica_starts_only_through_failover (void **state)
 {
@@ -93,13 +105,14 @@ trap_11_replica_starts_only_through_failover (void **state)
 int
 main (void)
 {
-  struct CMUnitTest tests[G_N_ELEMENTS (rows) + 3] = {0};
+  struct CMUnitTest tests[G_N_ELEMENTS (rows) + 4] = {0};
   guint n = 0;
   for (; n < G_N_ELEMENTS (rows); n++)
     tests[n] = (struct CMUnitTest){
         .name = rows[n].name, .test_func = numberings, .initial_state = (void *)&rows[n]};
   tests[n++] = (struct CMUnitTest)cmocka_unit_test (trap_1_three_numberings_differ);
   tests[n++] = (struct CMUnitTest)cmocka_unit_test (what_may_follow_closes);
+  tests[n++] = (struct CMUnitTest)cmocka_unit_test (trap_8_failover_can_be_undone_until_commit);
   tests[n++] = (struct CMUnitTest)cmocka_unit_test (trap_11_replica_starts_only_through_failover);
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

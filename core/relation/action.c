@@ -12,7 +12,7 @@ static const char *const names[TS_ACTION_KINDS] = {
     [TS_ACTION_STORE] = "store",       [TS_ACTION_SEAL] = "seal",
     [TS_ACTION_DROP] = "drop",         [TS_ACTION_APPLY] = "apply",
     [TS_ACTION_BRANCH] = "branch",     [TS_ACTION_MERGE] = "merge",
-    [TS_ACTION_POWER_ON] = "power-on",
+    [TS_ACTION_POWER_ON] = "power-on", [TS_ACTION_DISCARD] = "discard",
 };
 
 static void

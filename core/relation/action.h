@@ -40,6 +40,7 @@ typedef enum {
   TS_ACTION_BRANCH,   /* (done) put an overlay over every replica disk */
   TS_ACTION_MERGE,    /* (done) fold the overlays into the disks */
   TS_ACTION_POWER_ON, /* (done) start the VM on the overlays */
+  TS_ACTION_DISCARD,  /* (done) turn the VM off if it runs, forget the overlays; fine twice */
   TS_ACTION_KINDS
 } TsActionKind;
 

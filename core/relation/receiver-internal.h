@@ -55,5 +55,6 @@ struct _TsReceiver {
   guint64 point_set;
 
   TsFailoverStage failover;
-  gboolean planned, merging;
+  gboolean planned;
+  gboolean starting, merging, discarding; /* the copy; under way */
 };

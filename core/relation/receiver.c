@@ -491,8 +491,12 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
                            ts_ask_name (ask), ts_state_name (r->state));
   else if (ask == TS_ASK_FAILOVER && r->failover != FAILOVER_NONE)
     why = g_strdup ("a failover is under way");
-  else if (ask == TS_ASK_COMMIT && r->merging)
+  else if (r->merging && (ask == TS_ASK_COMMIT || ask == TS_ASK_CANCEL_FAILOVER))
     why = g_strdup ("a commit is under way");
+  else if (r->discarding && ask != TS_ASK_RESET_STATISTICS)
+    why = g_strdup ("the failover is being cancelled");
+  else if (r->starting && ask == TS_ASK_CANCEL_FAILOVER)
+    why = g_strdup ("the virtual machine is being started");
   if (why) {
     TsRecord *rec = ts_record_text (record (r, now_us, "refused"), "verb", ts_ask_name (ask));
     ts_record_int (rec, "code", TS_CODE_INVALID_STATE);
@@ -520,7 +524,12 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_actions_add (out, TS_ACTION_MERGE);
     return;
   case TS_ASK_POWER_ON: /* trap 11: the table lets nobody in but through a failover */
+    r->starting = TRUE;
     ts_actions_add (out, TS_ACTION_POWER_ON);
+    return;
+  case TS_ASK_CANCEL_FAILOVER: /* trap 8; HVR 3.6, unplanned failover, 4a */
+    r->discarding = TRUE;
+    ts_actions_add (out, TS_ACTION_DISCARD);
     return;
   case TS_ASK_RESET_STATISTICS:
     ts_statistics_reset (&r->statistics, now_us);
@@ -608,6 +617,7 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
     report_failover (r, now_us, "promoted", out);
     return;
   case TS_ACTION_POWER_ON:
+    r->starting = FALSE;
     if (ev->done.ok)
       report_failover (r, now_us, "started", out);
     else
@@ -621,6 +631,20 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
     }
     change_state (r, now_us, TS_STATE_COMMITTED, out);
     report_failover (r, now_us, "committed", out);
+    return;
+  case TS_ACTION_DISCARD:
+    r->discarding = FALSE;
+    if (!ev->done.ok) {
+      own_failure (r, ev, out);
+      return;
+    }
+    /* The disks below are as they were: the primary is welcome again, from the last stored set on.
+     */
+    r->failover = FAILOVER_NONE;
+    change_state (r, now_us, TS_STATE_REPLICATING, out);
+    report_failover (r, now_us, "cancelled", out);
+    r->planned = FALSE;
+    go_on_applying (r, now_us, out);
     return;
   default:
     return;

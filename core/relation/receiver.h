@@ -1,7 +1,8 @@
 /* core/relation/receiver.h -- the replica's side of one protected VM.
  *
  * Takes the initial copy and log sets, makes them durable, acknowledges, applies; fails over on an
- * overlay, commits.  One event in, actions out; no I/O, no clock, no chance, no failure of its own.
+ * overlay, commits, or cancels that and takes data again.  One event in, actions out; no I/O, no
+ * clock, no chance, no failure of its own.
  *
  * A set is a recovery point once all its logs are stored durably, checked whole, and follow the
  * last stored set (log ids); only then is it acknowledged.  It is applied later (from WS2012 R2 on

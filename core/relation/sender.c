@@ -701,6 +701,7 @@ asked (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_ASK_POWER_ON: /* the driver's to do; it asked whether it may */
   case TS_ASK_FAILOVER:
   case TS_ASK_COMMIT:
+  case TS_ASK_CANCEL_FAILOVER:
   case TS_ASK_COUNT:
     return;
   }

@@ -22,7 +22,7 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
     [TS_STATE_PREPARED] = {"prepared", "Prepared for planned failover", 5, 5, 11,
                            A (RESET_STATISTICS), 0, ANY | S (REPLICATING)},
     [TS_STATE_RECOVERED] = {"recovered", "Failover Complete", 6, 6, 5, 0,
-                            A (COMMIT) | A (POWER_ON) | A (RESET_STATISTICS),
+                            A (COMMIT) | A (CANCEL_FAILOVER) | A (POWER_ON) | A (RESET_STATISTICS),
                             ANY | S (REPLICATING) | S (COMMITTED)},
     [TS_STATE_COMMITTED] = {"committed", "Failover Complete", 7, 7, 6, 0,
                             A (POWER_ON) | A (RESET_STATISTICS), ANY | S (READY) | S (REPLICATING)},
@@ -70,6 +70,7 @@ static const char *const ask_names[TS_ASK_COUNT] = {
     [TS_ASK_PREPARE] = "prepare planned failover",
     [TS_ASK_FAILOVER] = "failover",
     [TS_ASK_COMMIT] = "commit",
+    [TS_ASK_CANCEL_FAILOVER] = "cancel failover",
     [TS_ASK_POWER_ON] = "power on",
     [TS_ASK_RESET_STATISTICS] = "reset statistics",
 };

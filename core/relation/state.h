@@ -43,6 +43,7 @@ typedef enum {
   TS_ASK_PREPARE,          /* P  RequestReplicationStateChange (4): planned failover */
   TS_ASK_FAILOVER,         /* R  InitiateFailover (latest point) */
   TS_ASK_COMMIT,           /* R  CommitFailover */
+  TS_ASK_CANCEL_FAILOVER,  /* R  RevertFailover: the copy goes, with what it wrote */
   TS_ASK_POWER_ON,         /* either: Start-VM */
   TS_ASK_RESET_STATISTICS, /* either: ResetReplicationStatistics */
   TS_ASK_COUNT

@@ -4,6 +4,7 @@ static const char *const verb_names[TS_DO_COUNT] = {
     [TS_DO_PROTECT] = "protect",
     [TS_DO_FAILOVER] = "failover",
     [TS_DO_COMMIT] = "commit",
+    [TS_DO_CANCEL_FAILOVER] = "cancel_failover",
     [TS_DO_PAUSE] = "pause",
     [TS_DO_RESUME] = "resume",
     [TS_DO_RESET_STATISTICS] = "reset_statistics",

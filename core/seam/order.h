@@ -10,8 +10,9 @@ typedef enum {
   TS_DO_PROTECT,  /* vm, policy, host (the replica's): enable, then initial replication now */
   TS_DO_FAILOVER, /* vm, planned: HVR reference 3.6.  Done when the copy has been started */
   TS_DO_COMMIT,   /* vm */
-  TS_DO_PAUSE,    /* vm: replication, on the primary */
-  TS_DO_RESUME,   /* vm */
+  TS_DO_CANCEL_FAILOVER,  /* vm: the copy is turned off, what it wrote is thrown away */
+  TS_DO_PAUSE,            /* vm: replication, on the primary */
+  TS_DO_RESUME,           /* vm */
   TS_DO_RESET_STATISTICS, /* vm: both sides (Reset-VMReplicationStatistics) */
   TS_DO_WORKLOAD_START,   /* vm */
   TS_DO_WORKLOAD_STOP,    /* vm */

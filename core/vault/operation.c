@@ -31,6 +31,8 @@ static const Stage planned[] = {
     {R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
 };
 static const Stage commit[] = {{R, FALSE, TS_ASK_COMMIT, UNTIL_STATE, TS_STATE_COMMITTED}};
+static const Stage cancel[] = {
+    {R, FALSE, TS_ASK_CANCEL_FAILOVER, UNTIL_STATE, TS_STATE_REPLICATING}};
 static const Stage pause_it[] = {{P, FALSE, TS_ASK_SUSPEND, UNTIL_STATE, TS_STATE_SUSPENDED}};
 static const Stage resume[] = {{P, FALSE, TS_ASK_RESUME, UNTIL_STATE, TS_STATE_REPLICATING}};
 static const Stage reset[] = {
@@ -48,9 +50,10 @@ typedef struct {
   }
 
 static const Course courses[TS_DO_COUNT] = {
-    [TS_DO_PROTECT] = COURSE (protect), [TS_DO_FAILOVER] = COURSE (unplanned),
-    [TS_DO_COMMIT] = COURSE (commit),   [TS_DO_PAUSE] = COURSE (pause_it),
-    [TS_DO_RESUME] = COURSE (resume),   [TS_DO_RESET_STATISTICS] = COURSE (reset),
+    [TS_DO_PROTECT] = COURSE (protect),        [TS_DO_FAILOVER] = COURSE (unplanned),
+    [TS_DO_CANCEL_FAILOVER] = COURSE (cancel), [TS_DO_COMMIT] = COURSE (commit),
+    [TS_DO_PAUSE] = COURSE (pause_it),         [TS_DO_RESUME] = COURSE (resume),
+    [TS_DO_RESET_STATISTICS] = COURSE (reset),
 };
 static const Course planned_course = COURSE (planned);
 
@@ -163,7 +166,8 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
     /* Only what the stage itself asked for; replication's own troubles are retried. */
     const char *action = ts_record_get_text (record, "action");
     if (action && (g_str_equal (action, "branch") || g_str_equal (action, "merge") ||
-                   g_str_equal (action, "power-on") || g_str_equal (action, "shut-down")))
+                   g_str_equal (action, "power-on") || g_str_equal (action, "discard") ||
+                   g_str_equal (action, "shut-down")))
       ts_operation_fail (op, ts_record_get_text (record, "reason"));
   } else if (g_str_equal (record->kind, "state") && stage->until == UNTIL_STATE) {
     gint64 state = ts_record_get_int (record, "wmi", -1);

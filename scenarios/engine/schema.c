@@ -7,8 +7,8 @@
 #define WAIT(kind) (G_GUINT64_CONSTANT (1) << TS_WAIT_##kind)
 
 #define DO_VM                                                                                      \
-  (DO (PROTECT) | DO (FAILOVER) | DO (COMMIT) | DO (PAUSE) | DO (RESUME) | DO (RESET_STATISTICS) | \
-   DO (WORKLOAD_START) | DO (WORKLOAD_STOP) | DO (COMPARE))
+  (DO (PROTECT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (PAUSE) | DO (RESUME) |  \
+   DO (RESET_STATISTICS) | DO (WORKLOAD_START) | DO (WORKLOAD_STOP) | DO (COMPARE))
 #define WAIT_VM (((G_GUINT64_CONSTANT (1) << TS_WAIT_COUNT) - 1) & ~WAIT (STEP))
 
 #define STATES                                                                                     \
@@ -221,6 +221,8 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_PROTECT] = "enable replication, then the initial copy over the network at once",
     [TS_DO_FAILOVER] = "start the copy at the other site from its newest recovery point",
     [TS_DO_COMMIT] = "make a failover final: its other recovery points go",
+    [TS_DO_CANCEL_FAILOVER] =
+        "undo a failover that is not committed: the copy is turned off, what it wrote is discarded",
     [TS_DO_PAUSE] = "suspend replication on the primary; changes are still tracked",
     [TS_DO_RESUME] = "go on after pause",
     [TS_DO_RESET_STATISTICS] = "begin counting cycles anew, on both sides; health is judged anew",
