@@ -109,7 +109,7 @@ colour_of (const char *value)
   } colours[] = {
       {"normal", 3},    {"replicating", 3},     {"warning", 5},         {"initial", 5},
       {"suspended", 5}, {"resynchronizing", 5}, {"critical", 2},        {"error", 2},
-      {"recovered", 1}, {"committed", 1},       {"resync-required", 2}, {"resync required", 2},
+      {"recovered", 1}, {"committed", 1},       {"resync-required", 2}, {"resync-suspended", 5},
       {"prepared", 6},  {"ready", 6},
   };
   for (guint i = 0; i < G_N_ELEMENTS (colours); i++)
