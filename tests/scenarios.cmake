@@ -1,9 +1,9 @@
-# The scenario engine's tests, and the five scenarios themselves.
+# The scenario engine's tests, and the scenarios themselves.
 ts_test(test-scenario-reader LIBS ts_engine)
 ts_test(test-timeline LIBS ts_engine)
 ts_fuzz(fuzz-scenario ts_engine)
 
-foreach(name first-disaster planned-failover steady wan-outage must-fail-rpo)
+foreach(name first-disaster planned-failover cancel-failover steady wan-outage must-fail-rpo)
   add_test(NAME scenario-sim-${name}
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
@@ -12,7 +12,7 @@ foreach(name first-disaster planned-failover steady wan-outage must-fail-rpo)
 endforeach()
 
 if(TS_LAB)
-  foreach(name first-disaster planned-failover)
+  foreach(name first-disaster planned-failover cancel-failover)
     add_test(NAME scenario-lab-${name}
       COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on lab --no-plots
         --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
