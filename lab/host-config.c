@@ -50,6 +50,7 @@ ts_lab_host_config_free (TsLabHostConfig *config)
   g_free (config->kernel);
   g_free (config->initrd);
   g_ptr_array_unref (config->peers);
+  ts_authorization_free (config->authorization);
   g_ptr_array_unref (config->vms);
   g_free (config);
 }
@@ -185,8 +186,14 @@ ts_lab_host_config_load (const char *path, GError **error)
   config->accel = (TsLabAccel)accel;
   const char *name, *address;
   guint16 port;
-  while (g_variant_iter_next (peers, "(&s&sq)", &name, &address, &port))
+  config->authorization = ts_authorization_new ();
+  while (g_variant_iter_next (peers, "(&s&sq)", &name, &address, &port)) {
     ts_lab_host_config_add_peer (config, name, address, port);
+    /* One place for all: the layout of a run knows where a host keeps its replicas. */
+    if (!ts_authorization_add (config->authorization, name, "replica", TS_TRUST_GROUP_DEFAULT,
+                               error))
+      return NULL;
+  }
   for (gsize n = g_variant_iter_n_children (vms); n > 0; n--) {
     g_autoptr (GVariant) child = g_variant_iter_next_value (vms);
     if (!load_vm (config, child, error))

@@ -4,6 +4,7 @@
 #pragma once
 #include "core/base/guid.h"
 #include "core/relation/wire.h"
+#include "core/site/authorization.h"
 #include "lab/clock.h"
 #include "lab/layout.h"
 #include "lab/machine.h"
@@ -36,7 +37,10 @@ typedef struct {
   TsLabAccel accel;
   guint16 port;     /* to listen on */
   GPtrArray *peers; /* TsLabPeer */
-  GPtrArray *vms;   /* TsLabVmConfig, as in the topology */
+  /* Who may replicate to this host; made by load: an entry for each peer, all of the trust group
+   * DEFAULT. */
+  TsAuthorization *authorization;
+  GPtrArray *vms; /* TsLabVmConfig, as in the topology */
 } TsLabHostConfig;
 
 TsLabHostConfig *ts_lab_host_config_new (void);

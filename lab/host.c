@@ -175,8 +175,11 @@ accepted (TsLabListener *listener, TsLabLink *link, const char *peer, gpointer u
 {
   static const TsLabLinkEvents events = {NULL, caller_frame, caller_lost};
   TsLabHost *host = user;
-  if (!ts_lab_host_config_peer (host->config, peer)) {
-    report_refused (host, peer, "no authorization entry names this peer");
+  g_autoptr (GError) error = NULL;
+  TsGrant grant;
+  if (!ts_authorization_admit (host->config->authorization, peer, &grant, &error)) {
+    /* Authentic, not authorized: not one byte, not even why. */
+    report_refused (host, peer, error->message);
     ts_lab_link_free (link);
     return;
   }
@@ -236,6 +239,10 @@ order_relate (TsLabHost *host, GVariant *body)
   TsLabRelation *relation = NULL;
   if (!peer || !*peer->address)
     ts_throw (&error, TS_ERROR_ARGUMENT, "there is no link to host '%s'", peer_name);
+  else if (policy.authentication != TS_AUTH_CERTIFICATE)
+    /* never over another protection than the one that was asked for */
+    ts_throw (&error, TS_ERROR_UNAVAILABLE,
+              "authentication: the lab's hosts prove who they are with certificates only");
   else if (ts_policy_check (&policy, &error))
     relation = ts_lab_relation_new_sender (vm, peer, &policy, &error);
   if (relation)

@@ -69,6 +69,14 @@ ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
     const TsOrder *order = orders->pdata[i];
     if (order->verb != TS_DO_PROTECT)
       continue;
+    const TsPolicySpec *policy =
+        order->policy < 0 ? NULL : ts_topology_policy (topology, (guint)order->policy);
+    if (policy && policy->policy.authentication != TS_AUTH_CERTIFICATE) {
+      refusal = g_strdup_printf ("step %s: policy %s asks for Kerberos; the lab's hosts prove who "
+                                 "they are with certificates only",
+                                 order->step, policy->name);
+      continue;
+    }
     guint home = ts_topology_vm (topology, (guint)order->vm)->host;
     guint from = ts_topology_host (topology, home)->site;
     guint to = ts_topology_host (topology, (guint)order->host)->site;

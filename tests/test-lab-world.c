@@ -312,6 +312,12 @@ refused (void **state)
   g_autofree char *fine = ops->refusal (topology, orders);
   assert_null (fine);
 
+  ts_topology_add_policy (topology, "kerberos")->policy.authentication = TS_AUTH_KERBEROS;
+  protect.policy = (gint)topology->policies->len - 1;
+  g_autofree char *kerberos = ops->refusal (topology, orders);
+  assert_non_null (strstr (kerberos, "policy kerberos asks for Kerberos"));
+  protect.policy = -1;
+
   ts_topology_add_host (topology, "../evil");
   g_autofree char *name = ops->refusal (topology, orders);
   assert_non_null (strstr (name, "'../evil'"));

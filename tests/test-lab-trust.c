@@ -1,0 +1,277 @@
+/* tests/test-lab-trust.c -- a host process from outside: who it lets in, what it answers, and what
+ * its journal says.  A real one (this program, started again), in namespaces of its own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <glib/gstdio.h>
+#include "core/base/record.h"
+#include "core/base/units.h"
+#include "core/relation/policy.h"
+#include "lab/certificate.h"
+#include "lab/control.h"
+#include "lab/host-config.h"
+#include "lab/host.h"
+#include "lab/link.h"
+#include "tests/machine-support.h"
+
+enum { PATIENCE_S = 60, PORT = 8084 };
+
+static char *folder;
+static pid_t host;
+static TsLabControl *control;
+static gboolean ready, closed;
+static GPtrArray *records; /* TsRecord */
+
+/* --- the runner's part -------------------------------------------------------------------------
+ */
+
+static void
+on_message (TsLabControl *from, const char *kind, GVariant *body, gpointer user)
+{
+  if (g_str_equal (kind, "ready"))
+    ready = TRUE;
+  else if (g_str_equal (kind, "record")) {
+    g_autoptr (GVariant) packed = g_variant_get_variant (body);
+    TsRecord *record = ts_record_from_variant (packed, NULL);
+    assert_non_null (record);
+    g_ptr_array_add (records, record);
+  } else {
+    g_autofree char *text = g_variant_print (body, FALSE);
+    fail_msg ("the host says %s %s", kind, text);
+  }
+}
+
+static void
+on_closed (TsLabControl *from, gpointer user)
+{
+  closed = TRUE;
+}
+
+static gboolean
+tick (gpointer user)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+/* Lets the main context run until *flag, at most PATIENCE_S. */
+static void
+wait_for (const gboolean *flag)
+{
+  guint waker = g_timeout_add (20, tick, NULL);
+  gint64 until_us = g_get_monotonic_time () + PATIENCE_S * G_USEC_PER_SEC;
+  while (!*flag && !closed && g_get_monotonic_time () < until_us)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (waker);
+  assert_false (closed);
+  assert_true (*flag);
+}
+
+static const TsRecord *
+next_record (void)
+{
+  gint64 until_us = g_get_monotonic_time () + PATIENCE_S * G_USEC_PER_SEC;
+  guint waker = g_timeout_add (20, tick, NULL);
+  while (records->len == 0 && !closed && g_get_monotonic_time () < until_us)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (waker);
+  assert_int_not_equal (records->len, 0);
+  return records->pdata[0];
+}
+
+static void
+loopback_up (void)
+{
+  struct ifreq request = {.ifr_name = "lo"};
+  int fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  assert_int_equal (ioctl (fd, SIOCGIFFLAGS, &request), 0);
+  request.ifr_flags |= IFF_UP;
+  assert_int_equal (ioctl (fd, SIOCSIFFLAGS, &request), 0);
+  close (fd);
+}
+
+static void
+write_config (const char *path)
+{
+  g_autoptr (TsLabHostConfig) config = ts_lab_host_config_new ();
+  g_autoptr (GError) error = NULL;
+  config->name = g_strdup ("hv-paris");
+  config->run = g_build_filename (folder, "run", NULL);
+  config->sockets = g_strdup (folder);
+  config->cache = support_cache ();
+  config->certificates = g_strdup (folder);
+  config->kernel = g_strdup ("");
+  config->initrd = g_strdup ("");
+  config->origin_us = g_get_monotonic_time ();
+  config->port = PORT;
+  ts_lab_host_config_add_peer (config, "hv-lyon", "127.0.0.1", PORT + 1);
+  ts_lab_vm_config_add_disk (ts_lab_host_config_add_vm (config, "db", "hv-paris"), "os", TS_MIB, 0);
+  assert_true (ts_lab_host_config_save (config, path, &error));
+}
+
+static int
+start_host (void **state)
+{
+  static const TsLabControlEvents events = {on_message, on_closed};
+  static const char *const names[] = {"hv-paris", "hv-lyon", "hv-mallory"};
+  TsLabLayout layout = {folder, folder};
+  g_autofree char *socket_path = ts_lab_path_control (&layout, 0);
+  g_autofree char *config = g_build_filename (folder, "config", NULL);
+  records = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_record_free);
+  loopback_up ();
+  assert_true (ts_lab_certificate_authority (folder, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    assert_true (ts_lab_certificate_issue (folder, names[i], NULL));
+  write_config (config);
+  int listening = ts_lab_control_listen (socket_path, NULL);
+  assert_true (listening >= 0);
+  host = fork ();
+  assert_true (host >= 0);
+  if (host == 0) {
+    prctl (PR_SET_PDEATHSIG, SIGKILL);
+    execl ("/proc/self/exe", "test-lab-trust", "host", folder, NULL);
+    _exit (99);
+  }
+  struct pollfd waiting = {.fd = listening, .events = POLLIN};
+  assert_int_equal (poll (&waiting, 1, PATIENCE_S * 1000), 1);
+  int fd = accept4 (listening, NULL, NULL, SOCK_CLOEXEC);
+  assert_true (fd >= 0);
+  close (listening);
+  control = ts_lab_control_new (fd, &events, NULL);
+  wait_for (&ready);
+  return 0;
+}
+
+static int
+stop_host (void **state)
+{
+  int status = 0;
+  ts_lab_control_free (control); /* it ends by itself */
+  gint64 until_us = g_get_monotonic_time () + PATIENCE_S * G_USEC_PER_SEC;
+  pid_t ended = 0;
+  while ((ended = waitpid (host, &status, WNOHANG)) == 0 && g_get_monotonic_time () < until_us)
+    g_usleep (20000);
+  if (ended == 0) {
+    kill (host, SIGKILL);
+    waitpid (host, &status, 0);
+  }
+  g_ptr_array_unref (records);
+  return ended == host && WIFEXITED (status) && WEXITSTATUS (status) == 0 ? 0 : -1;
+}
+
+static int
+forget_records (void **state)
+{
+  g_ptr_array_set_size (records, 0);
+  return 0;
+}
+
+/* --- who connects ------------------------------------------------------------------------------
+ */
+
+typedef struct {
+  TsLabLink *link;
+  guint frames;
+  TsFrameKind kind; /* of the last */
+  gboolean lost;
+} Caller;
+
+static void
+on_frame (TsLabLink *link, TsFrame *frame, gpointer user)
+{
+  Caller *caller = user;
+  caller->frames++;
+  caller->kind = (TsFrameKind)frame->kind;
+}
+
+static void
+on_lost (TsLabLink *link, const GError *reason, gpointer user)
+{
+  ((Caller *)user)->lost = TRUE;
+}
+
+/* Says HELLO for a VM as soon as it is connected and stays until it is put out. */
+static Caller
+call_as (const char *name)
+{
+  static const TsLabLinkEvents events = {NULL, on_frame, on_lost};
+  g_autofree char *ca = g_build_filename (folder, "ca.pem", NULL);
+  g_autofree char *certificate = g_strdup_printf ("%s/%s.pem", folder, name);
+  g_autofree char *key = g_strdup_printf ("%s/%s.key", folder, name);
+  TsLabCredentials credentials = {.ca = ca, .certificate = certificate, .key = key};
+  Caller caller = {0};
+  TsHello hello = {.vm = {{1}},
+                   .name = "stranger",
+                   .interval_us = 30 * TS_S,
+                   .disks = 1,
+                   .disk = {{TS_MIB, "os"}}};
+  TsFrame frame = {.kind = TS_FRAME_HELLO, .payload = ts_hello_pack (&hello)};
+  caller.link = ts_lab_link_connect ("127.0.0.1", PORT, "hv-paris", &credentials, PATIENCE_S * TS_S,
+                                     &events, &caller);
+  ts_lab_link_send (caller.link, &frame, FALSE);
+  ts_frame_clear (&frame);
+  wait_for (&caller.lost);
+  ts_lab_link_free (caller.link);
+  return caller;
+}
+
+static void
+an_authentic_peer_without_an_entry_gets_nothing (void **state)
+{
+  Caller mallory = call_as ("hv-mallory");
+  assert_int_equal (mallory.frames, 0); /* not even why */
+  const TsRecord *record = next_record ();
+  assert_string_equal (record->kind, "refused");
+  assert_string_equal (ts_record_get_text (record, "peer"), "hv-mallory");
+  assert_string_equal (ts_record_get_text (record, "reason"),
+                       "no authorization entry allows hv-mallory to replicate here");
+}
+
+static void
+a_peer_with_an_entry_is_heard (void **state)
+{
+  Caller lyon = call_as ("hv-lyon");
+  assert_int_equal (lyon.frames, 1);
+  assert_int_equal (lyon.kind, TS_FRAME_REFUSE); /* of what it asks for, which is not here */
+  const TsRecord *record = next_record ();
+  assert_string_equal (ts_record_get_text (record, "peer"), "hv-lyon");
+  assert_non_null (strstr (ts_record_get_text (record, "reason"), "no place for that virtual"));
+}
+
+static void
+kerberos_never_becomes_tls (void **state)
+{
+  GVariant *body = g_variant_new ("(ssxuub)", "db", "hv-lyon", (gint64)30 * TS_S, 1u,
+                                  (guint32)TS_AUTH_KERBEROS, TRUE);
+  assert_true (ts_lab_control_send (control, "relate", body, NULL));
+  const TsRecord *record = next_record ();
+  assert_string_equal (record->kind, "refused");
+  assert_non_null (strstr (ts_record_get_text (record, "reason"), "with certificates only"));
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup (an_authentic_peer_without_an_entry_gets_nothing, forget_records),
+      cmocka_unit_test_setup (a_peer_with_an_entry_is_heard, forget_records),
+      cmocka_unit_test_setup (kerberos_never_becomes_tls, forget_records),
+  };
+  if (argc > 1 && g_str_equal (argv[1], "host"))
+    return ts_lab_host_main (argc, argv);
+  g_free (support_guest ("vmlinuz")); /* and QEMU, without which a host does not start */
+  folder = support_enter_site ();
+  int failed = cmocka_run_group_tests (tests, start_host, stop_host);
+  g_free (folder);
+  return failed;
+}
