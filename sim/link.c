@@ -128,9 +128,9 @@ arrived (gpointer user, gpointer data)
   Shared *shared = arrival->shared;
   Message *message = arrival->message;
   TsSimConn *to = &shared->end[1 - arrival->side];
-  shared->calls--;
   gboolean dead = !to->open && message->say != SAY_SYN;
   if (dead || (message->say == SAY_SYN && !shared->welcome_far)) {
+    shared->calls--;
     maybe_free (shared);
     return;
   }
@@ -164,6 +164,7 @@ arrived (gpointer user, gpointer data)
       to->events->lost (to, "closed by the peer", to->user);
     break;
   }
+  shared->calls--; /* only now: whoever heard it may have hung up */
   maybe_free (shared);
 }
 
@@ -184,9 +185,9 @@ pump_again (gpointer user, gpointer data)
 {
   Shared *shared = user;
   guint side = GPOINTER_TO_UINT (data);
-  shared->calls--;
   shared->direction[side].waiting = FALSE;
   pump (shared, side);
+  shared->calls--;
   maybe_free (shared);
 }
 

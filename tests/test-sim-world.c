@@ -137,6 +137,11 @@ unplanned_failover (void **state)
       "[ 83.001] app@hv-lyon state role=replica from=recovered to=committed wmi=6 ps=7\n"
       "[ 83.001] app@hv-lyon failover planned=false phase=committed set=3 instant_us=63768525\n"
       "[ 83.001] sim step id=test verb=commit phase=done reason=\n");
+  fixture_run (f, 2 * TS_MIN); /* a host without power does nothing any more */
+  for (guint i = 0; i < f->records->len; i++) {
+    const TsRecord *r = g_ptr_array_index (f->records, i);
+    assert_false (r->t_us > from_us && g_str_equal (r->source, "app@hv-paris"));
+  }
   fixture_expect_clean (f);
 }
 
