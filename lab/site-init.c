@@ -62,8 +62,10 @@ make_namespaces (GError **error)
 
   if (unshare (flags | CLONE_NEWUSER) < 0)
     return no_permission (error, "make namespaces");
-  g_autofree char *uids = g_strdup_printf ("0 %u 1", uid);
-  g_autofree char *gids = g_strdup_printf ("0 %u 1", gid);
+  /* As ourselves, not as root: we keep our capabilities in here until we exec, and what we run then is
+   * nobody special.  libvirt told that it is root would want /run and other groups, and get neither. */
+  g_autofree char *uids = g_strdup_printf ("%u %u 1", uid, uid);
+  g_autofree char *gids = g_strdup_printf ("%u %u 1", gid, gid);
   return write_text ("/proc/self/setgroups", "deny", error) &&
          write_text ("/proc/self/uid_map", uids, error) &&
          write_text ("/proc/self/gid_map", gids, error);
