@@ -11,8 +11,10 @@ enum { HOUR_S = 3600, DAY_S = 24 * HOUR_S, SERIAL_BYTES = 16, NAME_MAX_BYTES = 6
 
 typedef struct gnutls_x509_crt_int TsCrt;
 typedef struct gnutls_x509_privkey_int TsKey;
+typedef struct gnutls_x509_crl_int TsCrl;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsCrt, gnutls_x509_crt_deinit)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsKey, gnutls_x509_privkey_deinit)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsCrl, gnutls_x509_crl_deinit)
 
 static gboolean
 throw_tls (GError **error, int code, const char *what)
@@ -218,4 +220,99 @@ gboolean
 ts_lab_certificate_issue (const char *folder, const char *name, GError **error)
 {
   return ts_lab_certificate_issue_kind (folder, name, TS_LAB_CERTIFICATE_GOOD, error);
+}
+
+/* --- what is revoked -------------------------------------------------------------------------- */
+
+/* An object of GnuTLS from a file. */
+static gboolean
+load_pem (const char *path, int (*import) (void *into, const gnutls_datum_t *pem), void *into,
+          GError **error)
+{
+  g_autofree char *text = NULL;
+  gsize len_bytes = 0;
+  g_autoptr (GError) failed = NULL;
+  if (!g_file_get_contents (path, &text, &len_bytes, &failed))
+    return ts_throw (error, TS_ERROR_IO, "read %s: %s", path, failed->message);
+  gnutls_datum_t pem = {(guint8 *)text, (unsigned)len_bytes};
+  int code = import (into, &pem);
+  return code >= 0 || throw_tls (error, code, path);
+}
+
+static int
+import_certificate (void *into, const gnutls_datum_t *pem)
+{
+  return gnutls_x509_crt_import (into, pem, GNUTLS_X509_FMT_PEM);
+}
+
+static int
+import_list (void *into, const gnutls_datum_t *pem)
+{
+  return gnutls_x509_crl_import (into, pem, GNUTLS_X509_FMT_PEM);
+}
+
+/* Version 2, with the extensions that RFC 5280, 5.2 demands: key identifier and number.  CHOICE:
+ * the number is the time, so that a later list has a greater one. */
+static int
+sign_list (TsCrl *list, TsCrt *ca, TsKey *ca_key)
+{
+  gint64 now_us = g_get_real_time ();
+  guint64 number = GUINT64_TO_BE ((guint64)now_us);
+  guint8 ca_id[64];
+  gsize ca_id_bytes = sizeof ca_id;
+  unsigned critical;
+  int code = gnutls_x509_crl_set_version (list, 2);
+  if (code >= 0)
+    code = gnutls_x509_crl_set_this_update (list, (time_t)(now_us / G_USEC_PER_SEC - HOUR_S));
+  if (code >= 0)
+    code = gnutls_x509_crl_set_next_update (list, (time_t)(now_us / G_USEC_PER_SEC + 30 * DAY_S));
+  if (code >= 0)
+    code = gnutls_x509_crl_set_number (list, &number, sizeof number);
+  if (code >= 0)
+    code = gnutls_x509_crt_get_subject_key_id (ca, ca_id, &ca_id_bytes, &critical);
+  if (code >= 0)
+    code = gnutls_x509_crl_set_authority_key_id (list, ca_id, ca_id_bytes);
+  if (code >= 0)
+    code = gnutls_x509_crl_sign2 (list, ca, ca_key, GNUTLS_DIG_SHA256, 0);
+  return code;
+}
+
+gboolean
+ts_lab_certificate_revoke (const char *folder, const char *name, GError **error)
+{
+  g_autofree char *certificate_path = g_strdup_printf ("%s/%s.pem", folder, name);
+  g_autofree char *list_path = g_strdup_printf ("%s/ca.crl", folder);
+  g_autoptr (TsCrt) ca = NULL;
+  g_autoptr (TsKey) ca_key = NULL;
+  TsCrt *made = NULL;
+  TsCrl *made_list = NULL;
+  if (!check_name (name, error) || !load_authority (folder, &ca, &ca_key, error))
+    return FALSE;
+  int code = gnutls_x509_crt_init (&made);
+  g_autoptr (TsCrt) certificate = made;
+  if (code >= 0)
+    code = gnutls_x509_crl_init (&made_list);
+  g_autoptr (TsCrl) list = made_list;
+  if (code < 0)
+    return throw_tls (error, code, "revoke");
+  if (!load_pem (certificate_path, import_certificate, certificate, error))
+    return FALSE;
+  if (g_file_test (list_path, G_FILE_TEST_EXISTS) &&
+      !load_pem (list_path, import_list, list, error))
+    return FALSE;
+
+  gnutls_datum_t pem = {0};
+  code = gnutls_x509_crl_set_crt (list, certificate, time (NULL));
+  if (code >= 0)
+    code = sign_list (list, ca, ca_key);
+  if (code >= 0)
+    code = gnutls_x509_crl_export2 (list, GNUTLS_X509_FMT_PEM, &pem);
+  if (code < 0) {
+    throw_tls (error, code, "sign what is revoked");
+    g_prefix_error (error, "certificate of %s: ", name);
+    return FALSE;
+  }
+  gboolean good = save (folder, "ca", "crl", &pem, 0644, error);
+  gnutls_free (pem.data);
+  return good;
 }

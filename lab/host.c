@@ -387,6 +387,9 @@ start (TsLabHost *host, const char *folder, GError **error)
   host->credentials.ca = g_build_filename (config->certificates, "ca.pem", NULL);
   host->credentials.certificate = g_strdup_printf ("%s/%s.pem", config->certificates, config->name);
   host->credentials.key = g_strdup_printf ("%s/%s.key", config->certificates, config->name);
+  g_autofree char *crl = g_build_filename (config->certificates, "ca.crl", NULL);
+  if (g_file_test (crl, G_FILE_TEST_EXISTS)) /* made when something is revoked */
+    host->credentials.crl = g_steal_pointer (&crl);
   host->listener = ts_lab_listener_new ("0.0.0.0", config->port, &host->credentials, HANDSHAKE_US,
                                         &listener_events, host, error);
   return host->listener &&
@@ -406,6 +409,7 @@ stop (TsLabHost *host)
   g_free (host->credentials.ca);
   g_free (host->credentials.certificate);
   g_free (host->credentials.key);
+  g_free (host->credentials.crl);
   ts_lab_host_config_free (host->config);
   g_main_loop_unref (host->loop);
 }

@@ -1,20 +1,22 @@
 /* lab/link.h -- frames between two host processes: TCP, mutual TLS (port 8084, HVR reference 1.3).
  *
- * Everything is heard in the default main context, in order; the blocking work (handshake, encode and
- * decode, socket) is done on threads of its own.  A peer is named by its certificate's subject
- * alternative name (DNS), never by its address.  Bytes from a peer whose certificate is not accepted
- * are never looked at; garbage closes the connection with TS_ERROR_FORMAT.
+ * Everything is heard in the default main context, in order; the blocking work (handshake, encode
+ * and decode, socket) is done on threads of its own.  A peer is named by its certificate's subject
+ * alternative name (DNS), never by its address.  Bytes from a peer whose certificate is not
+ * accepted are never looked at; garbage closes the connection with TS_ERROR_FORMAT.
  *
- * A certificate is accepted if and only if it is signed by the authority, valid now, its extended key
- * usage names the peer's side (server or client), and its DNS name is the expected one (for who
- * connects; a listener takes any name and tells it).  The reason says what of this failed.
+ * A certificate is accepted if and only if it is signed by the authority, not revoked (by a list
+ * that is not out of date; when there is one), valid now, its extended key usage names the peer's
+ * side (server or client), and its DNS name is the expected one (for who connects; a listener takes
+ * any name and tells it).  The reason says what of this failed.
  *
- * What a reason's code says: LOST: unreachable, too late, broken, closed; REFUSED: a certificate was
- * not accepted, here or there; FORMAT: the peer does not speak this protocol; FULL: too many at once;
- * IO: a credential's file or the system.
+ * What a reason's code says: LOST: unreachable, too late, broken, closed; REFUSED: a certificate
+ * was not accepted, here or there; FORMAT: the peer does not speak this protocol; FULL: too many at
+ * once; IO: a credential's file or the system.
  *
- * All functions are called in the thread of the default main context; a link may be freed in its own
- * events.  Threads of a link end within ts_lab_link_free, whatever the peer does or does not. */
+ * All functions are called in the thread of the default main context; a link may be freed in its
+ * own events.  Threads of a link end within ts_lab_link_free, whatever the peer does or does not.
+ */
 #pragma once
 #include "core/format/frame.h"
 
@@ -25,6 +27,7 @@ typedef struct _TsLabListener TsLabListener;
 
 typedef struct { /* PEM files */
   char *ca, *certificate, *key;
+  char *crl; /* what the authority has revoked; NULL: nothing.  One that cannot be read: IO */
 } TsLabCredentials;
 
 typedef struct {
@@ -46,12 +49,12 @@ TsLabLink *ts_lab_link_connect (const char *address, guint16 port, const char *h
                                 const TsLabLinkEvents *events, gpointer user);
 void ts_lab_link_set_events (TsLabLink *link, const TsLabLinkEvents *events, gpointer user);
 /* Encodes (payload referenced) and sends behind what was sent before; sequence is filled in here.
- * compress as in ts_frame_encode.  Never blocks; before connected the frame waits for that, after lost
- * it is dropped. */
+ * compress as in ts_frame_encode.  Never blocks; before connected the frame waits for that, after
+ * lost it is dropped. */
 void ts_lab_link_send (TsLabLink *link, const TsFrame *frame, gboolean compress);
 guint64 ts_lab_link_wire_bytes_sent (const TsLabLink *link); /* frames as encoded, before TLS */
-guint64 ts_lab_link_waiting_bytes (const TsLabLink *link);   /* payload not yet given to the socket */
-const char *ts_lab_link_peer (const TsLabLink *link);        /* NULL before connected */
+guint64 ts_lab_link_waiting_bytes (const TsLabLink *link); /* payload not yet given to the socket */
+const char *ts_lab_link_peer (const TsLabLink *link);      /* NULL before connected */
 /* Closes at once, without events; what waits is not sent.  NULL is fine. */
 void ts_lab_link_free (TsLabLink *link);
 
@@ -63,8 +66,8 @@ typedef struct {
   void (*turned_away) (TsLabListener *listener, const GError *reason, gpointer user);
 } TsLabListenerEvents;
 /* A peer that says nothing, or is slow, is turned away after timeout_us; at most
- * TS_LAB_HANDSHAKES_MAX handshakes are under way, who comes then is turned away at once.  port 0: any
- * that is free.  The listener may be freed in its own events. */
+ * TS_LAB_HANDSHAKES_MAX handshakes are under way, who comes then is turned away at once.  port 0:
+ * any that is free.  The listener may be freed in its own events. */
 #define TS_LAB_HANDSHAKES_MAX 64
 TsLabListener *ts_lab_listener_new (const char *address, guint16 port,
                                     const TsLabCredentials *credentials, gint64 timeout_us,

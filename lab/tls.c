@@ -63,6 +63,15 @@ ts_lab_keys_load (const TsLabCredentials *credentials, GError **error)
               credentials->key, gnutls_strerror (code));
     return NULL;
   }
+  if (credentials->crl) {
+    code = gnutls_certificate_set_x509_crl_file (keys->credentials, credentials->crl,
+                                                 GNUTLS_X509_FMT_PEM);
+    if (code <= 0) { /* the number of lists in it */
+      ts_throw (error, TS_ERROR_IO, "revocation list %s: %s", credentials->crl,
+                code == 0 ? "holds no list" : gnutls_strerror (code));
+      return NULL;
+    }
+  }
   gnutls_certificate_set_verify_function (keys->credentials, judge_peer);
   return g_steal_pointer (&keys);
 }
@@ -157,6 +166,10 @@ static const struct {
     {GNUTLS_CERT_REVOKED, "revoked", GNUTLS_A_CERTIFICATE_REVOKED},
     {GNUTLS_CERT_EXPIRED, "expired", GNUTLS_A_CERTIFICATE_EXPIRED},
     {GNUTLS_CERT_NOT_ACTIVATED, "not valid yet", GNUTLS_A_CERTIFICATE_EXPIRED},
+    {GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, "not known whether revoked: our list is out of date",
+     GNUTLS_A_CERTIFICATE_UNKNOWN},
+    {GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE,
+     "not known whether revoked: our list is of the future", GNUTLS_A_CERTIFICATE_UNKNOWN},
     {GNUTLS_CERT_INSECURE_ALGORITHM, "made with a weak algorithm", GNUTLS_A_BAD_CERTIFICATE},
 };
 

@@ -150,7 +150,8 @@ credentials_of (const char *in, const char *name)
 {
   return (TsLabCredentials){.ca = g_strdup_printf ("%s/ca.pem", in),
                             .certificate = g_strdup_printf ("%s/%s.pem", in, name),
-                            .key = g_strdup_printf ("%s/%s.key", in, name)};
+                            .key = g_strdup_printf ("%s/%s.key", in, name),
+                            .crl = g_strdup_printf ("%s/ca.crl", folder)};
 }
 
 static void
@@ -159,6 +160,7 @@ credentials_clear (TsLabCredentials *credentials)
   g_free (credentials->ca);
   g_free (credentials->certificate);
   g_free (credentials->key);
+  g_free (credentials->crl);
 }
 
 static void
@@ -437,6 +439,9 @@ static const struct row {
      "it names no host", ""},
     {"a client with a subject but no DNS name", "hv-lyon", "nameless", "hv-lyon", FALSE,
      "it names no host", ""},
+    {"a revoked server", "revoked", "hv-paris", "revoked", TRUE, "revoked): revoked", "revoked"},
+    {"a revoked client", "hv-lyon", "revoked", "hv-lyon", FALSE, "revoked): revoked", "revoked"},
+    {"a client revoked later", "hv-lyon", "revoked-too", "hv-lyon", FALSE, "revoked", "revoked"},
 };
 
 static const char *
@@ -1132,6 +1137,9 @@ bad_arguments_are_told (void **state)
   TsLabCredentials mixed = credentials_of (folder, "hv-paris");
   g_free (mixed.key);
   mixed.key = g_strdup_printf ("%s/hv-lyon.key", folder);
+  TsLabCredentials listless = credentials_of (folder, "hv-paris"); /* must not mean: none revoked */
+  g_free (listless.crl);
+  listless.crl = g_strdup_printf ("%s/other.crl", folder);
 
   w->client.link = ts_lab_link_connect ("hv-lyon.example.net", 1, "hv-lyon", &good, TS_S,
                                         &end_events, &w->client);
@@ -1140,6 +1148,9 @@ bad_arguments_are_told (void **state)
   assert_reason (w->client.reason, TS_ERROR_ARGUMENT, "not a numeric address");
   assert_quick_free (w);
   g_clear_error (&w->client.reason);
+
+  assert_null (ts_lab_listener_new ("127.0.0.1", 0, &listless, TS_S, &listener_events, w, NULL));
+  credentials_clear (&listless);
 
   w->client.link =
       ts_lab_link_connect ("127.0.0.1", 1, "hv-lyon", &missing, TS_S, &end_events, &w->client);
@@ -1182,6 +1193,8 @@ make_certificates (void **state)
       {"server-only", TS_LAB_CERTIFICATE_SERVER_ONLY},
       {"any-use", TS_LAB_CERTIFICATE_ANY_USE},
       {"nameless", TS_LAB_CERTIFICATE_NAMELESS},
+      {"revoked", TS_LAB_CERTIFICATE_GOOD},
+      {"revoked-too", TS_LAB_CERTIFICATE_GOOD},
   };
   while (g_main_context_iteration (NULL, FALSE)) /* it makes descriptors of its own, once */
     ;
@@ -1194,7 +1207,11 @@ make_certificates (void **state)
     if (!ts_lab_certificate_issue_kind (folder, hosts[i].name, hosts[i].kind, NULL) ||
         !ts_lab_certificate_issue_kind (other_folder, hosts[i].name, hosts[i].kind, NULL))
       return -1;
-  return 0;
+  /* one after the other: the second must not forget the first */
+  return ts_lab_certificate_revoke (folder, "revoked", NULL) &&
+                 ts_lab_certificate_revoke (folder, "revoked-too", NULL)
+             ? 0
+             : -1;
 }
 
 static void
