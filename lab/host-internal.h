@@ -81,6 +81,11 @@ void ts_lab_host_give_up (TsLabHost *host, const GError *reason);
 /* The relation of that VM on this host, or NULL. */
 TsLabRelation *ts_lab_host_relation (const TsLabHost *host, const TsLabVm *vm);
 
+/* --- host-mounts.c ---------------------------------------------------------------------------- */
+/* Gives this process, which has one thread yet, an empty /run, with these folders (NULL-terminated,
+ * at most 4) where they lie below it.  TRUE without doing so where that is not permitted. */
+gboolean ts_lab_host_own_run (const char *const *folders, GError **error);
+
 /* --- vm.c ------------------------------------------------------------------------------------- */
 TsLabVm *ts_lab_vm_new (TsLabHost *host, guint index);
 void ts_lab_vm_free (TsLabVm *vm);

@@ -374,6 +374,9 @@ start (TsLabHost *host, const char *folder, GError **error)
   if (fd < 0)
     return FALSE;
   host->control = ts_lab_control_new (fd, &control_events, host);
+  const char *const ours[] = {config->sockets, config->run, config->cache, NULL};
+  if (!ts_lab_host_own_run (ours, error))
+    return FALSE;
 
   g_autofree char *root = ts_lab_path_hypervisor (&host->layout, config->index);
   host->hypervisor = ts_lab_hypervisor_open (root, config->cache, config->accel, error);
