@@ -39,6 +39,7 @@ struct _TsLabVm { /* the machine of one VM on this host, at home or as a copy */
   guint index;
   const TsLabVmConfig *config;
   TsLabMachine *machine; /* NULL: not defined; set on the worker, before it is used elsewhere */
+  TsLabMachine *test;    /* of a test failover; only the worker */
   TsLabTracker *tracker; /* at home, once it is to be tracked; only the relation's storage worker */
   TsLabWorker *worker;
   TsLabTimer *watch;
@@ -100,6 +101,9 @@ void ts_lab_vm_expect_off (TsLabVm *vm);
 gboolean ts_lab_vm_start_copy (TsLabVm *vm, GError **error);
 /* Blocks; on vm's worker.  Pulls its plug, if it runs, and deletes the overlays.  Fine twice. */
 gboolean ts_lab_vm_discard_copy (TsLabVm *vm, GError **error);
+/* Both block; on vm's worker.  A second machine, "VM - Test", on overlays of its own. */
+gboolean ts_lab_vm_start_test (TsLabVm *vm, GError **error);
+gboolean ts_lab_vm_stop_test (TsLabVm *vm, GError **error); /* fine when there is none */
 /* Was switched on (by whom: `why` of the record): reports it and watches it from now on. */
 void ts_lab_vm_is_on (TsLabVm *vm, const char *why);
 /* Was switched off, or stopped: reports it, if it was on. */

@@ -53,6 +53,12 @@ ts_lab_path_overlay (const TsLabLayout *layout, const char *host, const char *vm
 }
 
 char *
+ts_lab_path_test (const TsLabLayout *layout, const char *host, const char *vm, const char *disk)
+{
+  return disk_file (layout, host, "replica", vm, disk, "test.qcow2");
+}
+
+char *
 ts_lab_path_spool (const TsLabLayout *layout, const char *host, const char *vm)
 {
   return g_build_filename (layout->run, host, "spool", vm, NULL);
@@ -80,6 +86,12 @@ char *
 ts_lab_path_channel (const TsLabLayout *layout, guint host, guint vm)
 {
   return g_strdup_printf ("%s/h%uv%u", layout->sockets, host, vm);
+}
+
+char *
+ts_lab_path_test_channel (const TsLabLayout *layout, guint host, guint vm)
+{
+  return g_strdup_printf ("%s/h%uv%ut", layout->sockets, host, vm);
 }
 
 char *

@@ -2,7 +2,9 @@
  *
  *   RUN/HOST/                 config, host.log, VM.console
  *   RUN/HOST/disks/           VM.DISK.qcow2 and its plain data, VM.DISK.raw: what the VM runs on at
- * home RUN/HOST/replica/         VM.DISK.raw, and while failed over VM.DISK.overlay.qcow2
+ *                             home
+ *   RUN/HOST/replica/         VM.DISK.raw; while failed over VM.DISK.overlay.qcow2; during a test
+ *                             failover VM.DISK.test.qcow2
  *   RUN/HOST/spool/VM/        log sets
  *   RUN/HOST/state/           what relations persist
  *   SOCKETS/                  short: sockets have room for 107 bytes of path
@@ -28,6 +30,8 @@ char *ts_lab_path_replica (const TsLabLayout *layout, const char *host, const ch
                            const char *disk);
 char *ts_lab_path_overlay (const TsLabLayout *layout, const char *host, const char *vm,
                            const char *disk);
+char *ts_lab_path_test (const TsLabLayout *layout, const char *host, const char *vm,
+                        const char *disk);
 char *ts_lab_path_spool (const TsLabLayout *layout, const char *host, const char *vm);
 char *ts_lab_path_state (const TsLabLayout *layout, const char *host, const char *vm,
                          const char *role);
@@ -35,6 +39,7 @@ char *ts_lab_path_state (const TsLabLayout *layout, const char *host, const char
 char *ts_lab_path_hypervisor (const TsLabLayout *layout, guint host); /* libvirt's root */
 char *ts_lab_path_control (const TsLabLayout *layout, guint host);    /* runner and host talk */
 char *ts_lab_path_channel (const TsLabLayout *layout, guint host, guint vm);
+char *ts_lab_path_test_channel (const TsLabLayout *layout, guint host, guint vm);
 char *ts_lab_path_tracker (const TsLabLayout *layout, guint host, guint vm);
 
 /* Removes a folder with all that is in it, following no link.  Fine when there is none. */

@@ -162,6 +162,18 @@ discarded (TsLabJob *job)
   ts_lab_job_done (job);
 }
 
+static void
+test_start (TsLabJob *job)
+{
+  ts_lab_vm_start_test (job->relation->vm, &job->error);
+}
+
+static void
+test_stop (TsLabJob *job)
+{
+  ts_lab_vm_stop_test (job->relation->vm, &job->error);
+}
+
 void
 ts_lab_replica_perform (TsLabRelation *relation, TsAction *action)
 {
@@ -199,6 +211,12 @@ ts_lab_replica_perform (TsLabRelation *relation, TsAction *action)
     return;
   case TS_ACTION_POWER_ON:
     ts_lab_job_start (relation, action, machine, power_on, powered_on);
+    return;
+  case TS_ACTION_TEST_START:
+    ts_lab_job_start (relation, action, machine, test_start, NULL);
+    return;
+  case TS_ACTION_TEST_STOP:
+    ts_lab_job_start (relation, action, machine, test_stop, NULL);
     return;
   case TS_ACTION_DISCARD:
     ts_lab_job_start (relation, action, machine, discard, discarded);

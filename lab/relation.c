@@ -216,6 +216,8 @@ perform (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_MERGE:
   case TS_ACTION_POWER_ON:
   case TS_ACTION_DISCARD:
+  case TS_ACTION_TEST_START:
+  case TS_ACTION_TEST_STOP:
     ts_lab_replica_perform (relation, action);
     return;
   case TS_ACTION_KINDS:

@@ -148,16 +148,35 @@ make_disks (TsLabVm *vm, GError **error)
   return TRUE;
 }
 
+/* Names on disk, by what the machine is. */
+typedef struct {
+  const char *name_end, *console_end;
+  char *(*disk) (const TsLabVm *vm, guint disk);
+  char *(*channel) (const TsLabLayout *layout, guint host, guint vm);
+} Kind;
+
+static char *
+test_path (const TsLabVm *vm, guint disk)
+{
+  return ts_lab_path_test (&vm->host->layout, vm->host->config->name, vm->config->name,
+                           vm->config->disk[disk].name);
+}
+
+static const Kind at_home = {"", ".console", home_path, ts_lab_path_channel};
+static const Kind as_copy = {"", ".console", ts_lab_vm_overlay_path, ts_lab_path_channel};
+static const Kind as_test = {" - Test", ".test.console", test_path, ts_lab_path_test_channel};
+
 static gboolean
-define_and_start (TsLabVm *vm, gboolean at_home, GError **error)
+define_and_start (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError **error)
 {
   const TsLabHostConfig *host = vm->host->config;
   const TsLabVmConfig *config = vm->config;
-  g_autofree char *channel = ts_lab_path_channel (&vm->host->layout, host->index, vm->index);
-  g_autofree char *console_name = g_strconcat (config->name, ".console", NULL);
+  g_autofree char *name = g_strconcat (config->name, kind->name_end, NULL);
+  g_autofree char *channel = kind->channel (&vm->host->layout, host->index, vm->index);
+  g_autofree char *console_name = g_strconcat (config->name, kind->console_end, NULL);
   g_autofree char *console = ts_lab_path_host (&vm->host->layout, host->name, console_name);
   g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
-  TsLabMachineSpec spec = {.name = config->name,
+  TsLabMachineSpec spec = {.name = name,
                            .id = config->id,
                            .memory_bytes = config->memory_bytes,
                            .kernel = host->kernel,
@@ -166,20 +185,33 @@ define_and_start (TsLabVm *vm, gboolean at_home, GError **error)
                            .channel_path = channel,
                            .console_path = console,
                            .disks = config->disks};
+  if (kind == &as_test) /* another machine; libvirt knows machines by their ids */
+    spec.id.bytes[0] ^= 0xff;
   for (guint i = 0; i < config->disks; i++) {
-    g_ptr_array_add (paths, at_home ? home_path (vm, i) : ts_lab_vm_overlay_path (vm, i));
+    g_ptr_array_add (paths, kind->disk (vm, i));
     spec.disk[i].name = config->disk[i].name;
     spec.disk[i].path = paths->pdata[i];
   }
-  if (!vm->machine)
-    vm->machine = ts_lab_machine_define (vm->host->hypervisor, &spec, error);
-  return vm->machine && ts_lab_machine_start (vm->machine, error);
+  if (!*machine)
+    *machine = ts_lab_machine_define (vm->host->hypervisor, &spec, error);
+  return *machine && ts_lab_machine_start (*machine, error);
 }
 
 gboolean
 ts_lab_vm_start_copy (TsLabVm *vm, GError **error)
 {
-  return define_and_start (vm, FALSE, error);
+  return define_and_start (vm, &as_copy, &vm->machine, error);
+}
+
+static gboolean
+delete_overlays (const TsLabVm *vm, const Kind *kind, GError **error)
+{
+  for (guint i = 0; i < vm->config->disks; i++) {
+    g_autofree char *path = kind->disk (vm, i);
+    if (g_unlink (path) < 0 && errno != ENOENT)
+      return ts_throw_errno (error, "delete %s", path);
+  }
+  return TRUE;
 }
 
 gboolean
@@ -188,12 +220,30 @@ ts_lab_vm_discard_copy (TsLabVm *vm, GError **error)
   /* The machine stays defined: a next failover puts new overlays in the old ones' place. */
   if (vm->machine && !ts_lab_machine_destroy (vm->machine, error))
     return FALSE;
+  return delete_overlays (vm, &as_copy, error);
+}
+
+gboolean
+ts_lab_vm_start_test (TsLabVm *vm, GError **error)
+{
+  if (!delete_overlays (vm, &as_test, error)) /* of an earlier life of this host */
+    return FALSE;
   for (guint i = 0; i < vm->config->disks; i++) {
-    g_autofree char *path = ts_lab_vm_overlay_path (vm, i);
-    if (g_unlink (path) < 0 && errno != ENOENT)
-      return ts_throw_errno (error, "delete %s", path);
+    g_autofree char *base = ts_lab_vm_replica_path (vm, i);
+    g_autofree char *path = test_path (vm, i);
+    if (!ts_lab_disk_create_overlay (path, base, error))
+      return FALSE;
   }
-  return TRUE;
+  return define_and_start (vm, &as_test, &vm->test, error);
+}
+
+gboolean
+ts_lab_vm_stop_test (TsLabVm *vm, GError **error)
+{
+  if (vm->test && !ts_lab_machine_destroy (vm->test, error))
+    return FALSE;
+  g_clear_pointer (&vm->test, ts_lab_machine_free);
+  return delete_overlays (vm, &as_test, error);
 }
 
 typedef struct {
@@ -206,7 +256,7 @@ boot (gpointer data)
 {
   Boot *booted = data;
   if (make_disks (booted->vm, &booted->error))
-    define_and_start (booted->vm, TRUE, &booted->error);
+    define_and_start (booted->vm, &at_home, &booted->vm->machine, &booted->error);
 }
 
 static void
@@ -262,6 +312,7 @@ ts_lab_vm_free (TsLabVm *vm)
   ts_lab_timer_free (vm->watch);
   ts_lab_worker_free (vm->worker);
   ts_lab_tracker_free (vm->tracker);
+  ts_lab_machine_free (vm->test);
   ts_lab_machine_free (vm->machine);
   g_free (vm);
 }

@@ -126,12 +126,6 @@ ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error)
         guest->power_lost_us != TS_NEVER || !guest->channel)
       continue;
     ts_lab_guest_lost_power (guest, dead_us);
-    const char *host = ts_topology_host (world->topology, guest->host)->name;
-    TsRecord *record = ts_record_new (dead_us, host, "power");
-    ts_record_text (record, "vm", ts_topology_vm (world->topology, guest->vm)->name);
-    ts_record_text (record, "host", host);
-    ts_record_bool (record, "on", FALSE);
-    ts_lab_world_report (world, ts_record_text (record, "why", "power lost"));
   }
   tell_evidence (world, order->step, "site_down", name, "processes killed", killed);
   return TRUE;

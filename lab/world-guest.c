@@ -34,6 +34,17 @@ guest_record (const TsLabGuest *guest, const char *kind)
                          host_of (guest));
 }
 
+/* Of a test failover's guest; twin of ts_sim_test_record. */
+static TsRecord *
+test_record (const TsLabGuest *guest, const char *phase)
+{
+  g_autofree char *name = g_strdup_printf ("%s - Test", spec_of (guest)->name);
+  TsRecord *record = ts_record_text (guest_record (guest, "test_failover"), "test", name);
+  ts_record_text (record, "phase", phase);
+  ts_record_int (record, "set", guest->point_set);
+  return ts_record_int (record, "instant_us", guest->point_us);
+}
+
 /* --- workload --------------------------------------------------------------------------------- */
 
 static void
@@ -114,6 +125,10 @@ enter (TsLabGuest *guest, TsLedgerKind kind, const TsGuestMessage *message)
     entry.length_bytes = message->length_bytes;
   }
   if (kind == TS_LEDGER_HELD) {
+    guest->torn += message->said == TS_GUEST_HELD && message->held == 't';
+    guest->corrupt += message->said == TS_GUEST_HELD && message->held == 'c';
+    if (guest->is_test) /* the ledger is for copies that take over */
+      return;
     entry.copy = host_of (guest);
     entry.held = message->said == TS_GUEST_FILL ? TS_HELD_FILL : held_state (message->held);
   }
@@ -131,16 +146,23 @@ begin_survey (TsLabGuest *guest)
     g_string_append_printf (line, " %u:%" G_GUINT64_FORMAT, i,
                             ts_vm_spec_disk (spec_of (guest), i)->fill_bytes);
   guest->surveyed = TRUE;
-  ts_lab_world_report (guest->world,
-                       ts_record_text (guest_record (guest, "survey"), "phase", "begun"));
+  if (!guest->is_test)
+    ts_lab_world_report (guest->world,
+                         ts_record_text (guest_record (guest, "survey"), "phase", "begun"));
   ts_guest_channel_say (guest->channel, "%s", line->str);
 }
 
 static void
 end_survey (TsLabGuest *guest, const TsGuestMessage *message)
 {
-  TsRecord *record = ts_record_text (guest_record (guest, "survey"), "phase", "done");
+  TsRecord *record = guest->is_test
+                         ? test_record (guest, "surveyed")
+                         : ts_record_text (guest_record (guest, "survey"), "phase", "done");
   ts_record_int (record, "records", (gint64)message->records);
+  if (guest->is_test) {
+    ts_record_int (record, "torn", (gint64)guest->torn);
+    ts_record_int (record, "corrupt", (gint64)guest->corrupt);
+  }
   guint64 fill_bytes = 0; /* what ought to be there: the guest tells what is */
   for (guint i = 0; i < spec_of (guest)->disks->len; i++)
     fill_bytes += ts_vm_spec_disk (spec_of (guest), i)->fill_bytes;
@@ -152,6 +174,12 @@ static void
 report_probe (TsLabGuest *guest)
 {
   gboolean up = guest->probe.state == TS_PROBE_UP;
+  if (guest->is_test) {
+    if (up && !guest->served)
+      ts_lab_world_report (guest->world, test_record (guest, "serving"));
+    guest->served |= up;
+    return;
+  }
   ts_lab_world_report (guest->world, ts_record_bool (guest_record (guest, "probe"), "up", up));
   if (!up || !guest->is_copy || guest->served)
     return;
@@ -185,8 +213,9 @@ greet (TsLabGuest *guest)
   if (guest->ready)
     return;
   guest->ready = TRUE;
-  ts_lab_world_report (guest->world,
-                       ts_record_text (guest_record (guest, "guest"), "phase", "ready"));
+  if (!guest->is_test)
+    ts_lab_world_report (guest->world,
+                         ts_record_text (guest_record (guest, "guest"), "phase", "ready"));
   ts_probe_init (&guest->probe, ts_lab_world_now_us (guest->world));
   ts_lab_timer_set (guest->probing, guest->probe.next_us);
 }
@@ -238,8 +267,8 @@ channel_lost (TsGuestChannel *channel, const GError *reason, gpointer user)
 
 /* --- coming and going ------------------------------------------------------------------------- */
 
-static void
-switched_on (TsWorld *world, guint vm, guint host)
+static TsLabGuest *
+switched_on (TsWorld *world, guint vm, guint host, gboolean is_test)
 {
   static const TsGuestChannelEvents events = {said, channel_lost};
   TsLabGuest *guest = g_new0 (TsLabGuest, 1);
@@ -247,11 +276,33 @@ switched_on (TsWorld *world, guint vm, guint host)
   guest->vm = vm;
   guest->host = host;
   guest->is_copy = host != world->vms[vm].primary;
+  guest->is_test = is_test;
   guest->power_lost_us = TS_NEVER;
   guest->probing = ts_lab_timer_new (&world->clock, probe, guest);
-  g_autofree char *path = ts_lab_path_channel (&world->layout, host, vm);
+  g_autofree char *path = is_test ? ts_lab_path_test_channel (&world->layout, host, vm)
+                                  : ts_lab_path_channel (&world->layout, host, vm);
   guest->channel = ts_guest_channel_open (path, CONNECT_US, &events, guest);
   g_ptr_array_add (world->guests, guest);
+  return guest;
+}
+
+/* A test VM came or went. */
+static void
+hear_test (TsWorld *world, guint vm, guint host, const TsRecord *record)
+{
+  const char *phase = ts_record_get_text (record, "phase");
+  if (g_strcmp0 (phase, "started") == 0) {
+    TsLabGuest *guest = switched_on (world, vm, host, TRUE);
+    guest->point_set = ts_record_get_int (record, "set", 0);
+    guest->point_us = ts_record_get_int (record, "instant_us", -1);
+  } else if (g_strcmp0 (phase, "stopped") == 0)
+    for (guint i = 0; i < world->guests->len; i++) {
+      TsLabGuest *guest = world->guests->pdata[i];
+      if (!guest->is_test || guest->vm != vm || guest->host != host)
+        continue;
+      g_clear_pointer (&guest->channel, ts_guest_channel_free);
+      ts_lab_timer_set (guest->probing, TS_NEVER);
+    }
 }
 
 void
@@ -273,7 +324,9 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
     return;
   TsLabVmView *view = &world->vms[vm];
   if (g_str_equal (record->kind, "power") && ts_record_get_int (record, "on", 0) != 0)
-    switched_on (world, (guint)vm, (guint)host);
+    switched_on (world, (guint)vm, (guint)host, FALSE);
+  else if (g_str_equal (record->kind, "test_failover"))
+    hear_test (world, (guint)vm, (guint)host, record);
   else if (g_str_equal (record->kind, "failover") &&
            g_strcmp0 (ts_record_get_text (record, "phase"), "promoted") == 0) {
     view->point_set = ts_record_get_int (record, "set", 0);
@@ -285,6 +338,17 @@ void
 ts_lab_guest_lost_power (TsLabGuest *guest, gint64 t_us)
 {
   guest->power_lost_us = t_us;
+  TsRecord *record = NULL;
+  if (guest->is_test)
+    record = test_record (guest, "lost");
+  else {
+    record = ts_record_new (t_us, host_of (guest), "power");
+    ts_record_text (record, "vm", spec_of (guest)->name);
+    ts_record_text (record, "host", host_of (guest));
+    ts_record_bool (record, "on", FALSE);
+    ts_record_text (record, "why", "power lost");
+  }
+  ts_lab_world_report (guest->world, record);
 }
 
 TsLabGuest *
@@ -292,7 +356,7 @@ ts_lab_guest_at (const TsWorld *world, guint vm, guint host)
 {
   for (guint i = world->guests->len; i-- > 0;) {
     TsLabGuest *guest = world->guests->pdata[i];
-    if (guest->vm == vm && guest->host == host)
+    if (guest->vm == vm && guest->host == host && !guest->is_test)
       return guest;
   }
   return NULL;
@@ -303,7 +367,7 @@ ts_lab_guest_of (const TsWorld *world, guint vm)
 {
   for (guint i = world->guests->len; i-- > 0;) {
     TsLabGuest *guest = world->guests->pdata[i];
-    if (guest->vm == vm && guest->channel && guest->power_lost_us == TS_NEVER)
+    if (guest->vm == vm && guest->channel && guest->power_lost_us == TS_NEVER && !guest->is_test)
       return guest;
   }
   return NULL;

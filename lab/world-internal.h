@@ -31,11 +31,14 @@ typedef struct { /* a VM on one host, as its guest is heard */
   TsWorld *world;
   guint vm, host;
   gboolean is_copy;
+  gboolean is_test;        /* of a test failover: tells "test_failover" records, and nothing else */
   TsGuestChannel *channel; /* NULL: machine is off, or the channel was lost */
   gboolean ready, working, surveyed, served;
   TsProbe probe;
   TsLabTimer *probing;
-  gint64 power_lost_us; /* TS_NEVER: has not; nothing it said is later than this */
+  gint64 point_set, point_us; /* a test's */
+  guint64 torn, corrupt;      /* a test's survey so far: not in the ledger */
+  gint64 power_lost_us;       /* TS_NEVER: has not; nothing it said is later than this */
 } TsLabGuest;
 
 typedef struct { /* a VM over all hosts */
@@ -106,7 +109,7 @@ gboolean ts_lab_seat_order (TsLabSeat *seat, const char *kind, GVariant *body, G
 void ts_lab_guest_free (TsLabGuest *guest);
 /* What a "power" record means for the guests. */
 void ts_lab_guests_hear (TsWorld *world, const TsRecord *record);
-/* Its machine has lost power: nothing it has said is later than t_us. */
+/* Its machine has lost power, which is told: nothing it has said is later than t_us. */
 void ts_lab_guest_lost_power (TsLabGuest *guest, gint64 t_us);
 /* The guest that serves the VM now: its newest that is on, or NULL. */
 TsLabGuest *ts_lab_guest_of (const TsWorld *world, guint vm);

@@ -317,6 +317,8 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_FAILOVER:
   case TS_DO_COMMIT:
   case TS_DO_CANCEL_FAILOVER:
+  case TS_DO_TEST_FAILOVER:
+  case TS_DO_STOP_TEST_FAILOVER:
   case TS_DO_PAUSE:
   case TS_DO_RESUME:
   case TS_DO_RESET_STATISTICS:

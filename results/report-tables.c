@@ -218,10 +218,10 @@ ts_report_invariants (TsReport *report)
 static gboolean
 is_told (const TsRecord *record)
 {
-  static const char *const kinds[] = {"run",      "step",     "policy",     "power",   "guest",
-                                      "workload", "probe",    "connection", "state",   "health",
-                                      "refused",  "failover", "survey",     "compare", "fault",
-                                      "evidence", "end"};
+  static const char *const kinds[] = {
+      "run",           "step",       "policy",  "power",  "guest",    "workload",
+      "probe",         "connection", "state",   "health", "refused",  "failover",
+      "test_failover", "survey",     "compare", "fault",  "evidence", "end"};
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     if (strcmp (record->kind, kinds[i]) == 0)
       return TRUE;

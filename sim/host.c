@@ -116,7 +116,7 @@ ts_sim_host_power_loss (TsSimHost *host)
     ts_sim_relation_power_loss (g_ptr_array_index (host->relations, i), &random);
   for (guint i = 0; i < host->world->vms->len; i++) {
     TsSimVm *vm = ts_sim_vm (host->world, i);
-    TsSimMachine *machines[] = {vm->source, vm->copy};
+    TsSimMachine *machines[] = {vm->source, vm->copy, vm->test};
     for (guint m = 0; m < G_N_ELEMENTS (machines); m++)
       if (machines[m] && machines[m]->host == host) {
         died += machines[m]->on ? 1 : 0;

@@ -54,6 +54,7 @@ struct _TsSimVm {
   const TsVmSpec *spec;
   guint primary, replica; /* hosts; replica G_MAXUINT: not protected */
   TsSimMachine *source, *copy;
+  TsSimMachine *test;   /* of a test failover; is not the service, and not an active copy */
   GPtrArray *discarded; /* TsSimMachine: copies of cancelled failovers; calls may still name them */
   TsSimMachine *service; /* whom the probe asks */
   TsProbe probe;
@@ -70,6 +71,7 @@ struct _TsSimMachine {
   GPtrArray *owned;
   TsSimTracker *tracker; /* borrowed; NULL: not tracked */
   gboolean on, ready, is_copy, working;
+  gboolean is_test;   /* is_copy too */
   guint64 life;       /* counts switchings */
   guint64 next_write; /* n of core/format/plan.h */
   gint64 workload_from_us;
@@ -83,9 +85,10 @@ struct _TsSimRelation {
   TsSender *sender; /* one of the two */
   TsReceiver *receiver;
   TsSimSpool *spool;
-  TsSimTracker *tracker; /* sender's */
-  GPtrArray *disks;      /* source (borrowed) or replica (owned) disks */
-  GPtrArray *overlays;   /* TsSimDisk, while failed over */
+  TsSimTracker *tracker;    /* sender's */
+  GPtrArray *disks;         /* source (borrowed) or replica (owned) disks */
+  GPtrArray *overlays;      /* TsSimDisk, while failed over */
+  GPtrArray *test_overlays; /* TsSimDisk, during a test failover */
   GBytes *persisted;
   TsSimConn *conn;
   TsFrameReader *reader;
@@ -140,6 +143,11 @@ void ts_sim_machine_shut_down (TsSimMachine *machine);
 void ts_sim_machine_turn_off (TsSimMachine *machine, const char *why);
 void ts_sim_machine_power_loss (TsSimMachine *machine, TsRandom *random);
 
+/* --- test-vm.c -------------------------------------------------------------------------------- */
+void ts_sim_test_start (TsSimRelation *relation);
+void ts_sim_test_stop (TsSimRelation *relation); /* fine when there is none */
+TsRecord *ts_sim_test_record (const TsSimMachine *machine, const char *phase);
+
 /* --- workload.c ------------------------------------------------------------------------------- */
 void ts_sim_workload_start (TsSimMachine *machine);
 void ts_sim_workload_stop (TsSimMachine *machine);
@@ -158,3 +166,4 @@ extern const TsSimCheck ts_sim_check_point_never_moves_back;
 extern const TsSimCheck ts_sim_check_acknowledged_survives;
 extern const TsSimCheck ts_sim_check_planned_loses_nothing;
 extern const TsSimCheck ts_sim_check_health_is_honest;
+extern const TsSimCheck ts_sim_check_test_stands_on_still_disks;

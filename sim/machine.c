@@ -64,6 +64,11 @@ static void
 report_power (TsSimMachine *machine, const char *why)
 {
   TsWorld *world = machine->vm->world;
+  if (machine->is_test) { /* its relation tells of it, as long as it has power itself */
+    if (!machine->host->up)
+      ts_sim_report (world, ts_sim_test_record (machine, "lost"));
+    return;
+  }
   TsRecord *record = ts_record_new (ts_sim_now_us (world), machine->host->spec->name, "power");
   report (machine, record);
   ts_record_bool (record, "on", machine->on);
@@ -93,9 +98,13 @@ booted (gpointer user, gpointer data)
     return;
   machine->ready = TRUE;
   TsWorld *world = machine->vm->world;
-  TsRecord *record = ts_record_new (ts_sim_now_us (world), machine->host->spec->name, "guest");
-  report (machine, record);
-  ts_sim_report (world, ts_record_text (record, "phase", "ready"));
+  if (machine->is_test)
+    ts_sim_report (world, ts_sim_test_record (machine, "serving"));
+  else {
+    TsRecord *record = ts_record_new (ts_sim_now_us (world), machine->host->spec->name, "guest");
+    report (machine, record);
+    ts_sim_report (world, ts_record_text (record, "phase", "ready"));
+  }
   if (machine->is_copy)
     ts_sim_workload_survey (machine);
 }

@@ -193,6 +193,12 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
   case TS_ACTION_DISCARD:
     discard_copy (rel);
     break;
+  case TS_ACTION_TEST_START:
+    ts_sim_test_start (rel);
+    break;
+  case TS_ACTION_TEST_STOP:
+    ts_sim_test_stop (rel);
+    break;
   default:
     break;
   }
@@ -430,6 +436,7 @@ perform (TsSimRelation *rel, TsAction *action)
     break;
   case TS_ACTION_BRANCH:
   case TS_ACTION_DISCARD:
+  case TS_ACTION_TEST_STOP:
     post (rel, work_of (rel, action), TS_SIM_BRANCH_US);
     break;
   case TS_ACTION_MERGE: {
@@ -439,6 +446,9 @@ perform (TsSimRelation *rel, TsAction *action)
     post (rel, work_of (rel, action), TS_SIM_MERGE_US + ts_sim_disk_us (bytes));
     break;
   }
+  case TS_ACTION_TEST_START:
+    post (rel, work_of (rel, action), TS_SIM_BRANCH_US + TS_SIM_DEFINE_US);
+    break;
   case TS_ACTION_POWER_ON:
     post (rel, work_of (rel, action), TS_SIM_DEFINE_US);
     break;
@@ -570,6 +580,7 @@ ts_sim_relation_free (TsSimRelation *rel)
   ts_sim_spool_free (rel->spool);
   ts_sim_tracker_free (rel->tracker);
   g_clear_pointer (&rel->overlays, g_ptr_array_unref);
+  g_clear_pointer (&rel->test_overlays, g_ptr_array_unref);
   g_clear_pointer (&rel->disks, g_ptr_array_unref);
   g_clear_pointer (&rel->persisted, g_bytes_unref);
   ts_traffic_clear (&rel->traffic);
@@ -596,6 +607,7 @@ ts_sim_relation_restore (TsSimRelation *rel)
   if (!rel->receiver) /* a primary whose host crashed: trap 13; its return is not built yet */
     return;
   g_autoptr (GError) error = NULL;
+  ts_sim_test_stop (rel); /* what is left of one: it is off */
   g_clear_pointer (&rel->receiver, ts_receiver_free);
   if (rel->persisted)
     rel->receiver = ts_receiver_restore (rel->host->spec->name, rel->persisted, &error);

@@ -5,9 +5,13 @@
 #include "sim/profile.h"
 
 static const TsSimCheck *const checks[] = {
-    &ts_sim_check_one_active_copy,        &ts_sim_check_point_is_past,
-    &ts_sim_check_point_never_moves_back, &ts_sim_check_acknowledged_survives,
-    &ts_sim_check_planned_loses_nothing,  &ts_sim_check_health_is_honest,
+    &ts_sim_check_one_active_copy,
+    &ts_sim_check_point_is_past,
+    &ts_sim_check_point_never_moves_back,
+    &ts_sim_check_acknowledged_survives,
+    &ts_sim_check_planned_loses_nothing,
+    &ts_sim_check_health_is_honest,
+    &ts_sim_check_test_stands_on_still_disks,
 };
 
 typedef struct { /* a fault that has begun; its evidence is told when it is healed, or at the end */
@@ -392,6 +396,7 @@ vm_free (gpointer data)
   g_queue_clear_full (&vm->images, image_free);
   ts_operation_free (vm->operation);
   g_ptr_array_unref (vm->discarded);
+  ts_sim_machine_free (vm->test);
   ts_sim_machine_free (vm->copy);
   ts_sim_machine_free (vm->source);
   g_free (vm);

@@ -144,6 +144,41 @@ cancel_fails_with_its_discard (void **state)
 }
 
 static void
+hear_test (TsOperation *op, const char *phase)
+{
+  g_autoptr (TsRecord) r = report ("test_failover", "app", "b");
+  ts_record_text (r, "phase", phase);
+  ts_operation_hear (op, r);
+}
+
+static void
+a_test_failover_is_done_when_it_has_started (void **state)
+{
+  TsOrder order = {.step = "go", .verb = TS_DO_TEST_FAILOVER};
+  g_autoptr (TsOperation) op = ts_operation_new (&order, "app", "a", "b");
+  TsSideOrder o;
+  GIVE (op, TS_ROLE_REPLICA, TS_ASK_TEST_FAILOVER);
+  hear_test (op, "begun");
+  hear_power (op, "b", TRUE); /* not of the test VM */
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_WAITING);
+  hear_test (op, "started");
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_DONE);
+}
+
+static void
+stopping_a_test_is_done_when_it_is_gone (void **state)
+{
+  TsOrder order = {.step = "go", .verb = TS_DO_STOP_TEST_FAILOVER};
+  g_autoptr (TsOperation) op = ts_operation_new (&order, "app", "a", "b");
+  TsSideOrder o;
+  GIVE (op, TS_ROLE_REPLICA, TS_ASK_STOP_TEST_FAILOVER);
+  hear_test (op, "serving");
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_WAITING);
+  hear_test (op, "stopped");
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_DONE);
+}
+
+static void
 reset_waits_for_nobody (void **state)
 {
   TsOrder order = {.step = "go", .verb = TS_DO_RESET_STATISTICS};
@@ -164,6 +199,8 @@ main (void)
       cmocka_unit_test (another_vm_is_not_heard),
       cmocka_unit_test (cancel_is_done_when_the_replica_replicates_again),
       cmocka_unit_test (cancel_fails_with_its_discard),
+      cmocka_unit_test (a_test_failover_is_done_when_it_has_started),
+      cmocka_unit_test (stopping_a_test_is_done_when_it_is_gone),
       cmocka_unit_test (reset_waits_for_nobody),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -423,6 +423,166 @@ a_crash_in_a_cancel_leaves_the_failover (void **state)
   assert_non_null (find (b, TS_ACTION_DISCARD));
 }
 
+/* A set received and sealed; TRUE: APPLY was asked at once. */
+static gboolean
+receive (Bench *b, guint8 set)
+{
+  TsManifest m = manifest_of (set, set - 1);
+  log_and_end (b, set, &m);
+  done_set (b, TS_ACTION_SEAL, set, TRUE, &m);
+  assert_int_equal (ts_receiver_stored_set (b->receiver), set);
+  assert_int_equal (ts_receiver_point_us (b->receiver), set * TS_S);
+  return find (b, TS_ACTION_APPLY) != NULL;
+}
+
+static void
+trap_7_apply_waits_for_a_test_failover (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  assert_true (receive (b, 2));
+  ask (b, TS_ASK_TEST_FAILOVER); /* what was received is applied first */
+  assert_null (find (b, TS_ACTION_TEST_START));
+  done_set (b, TS_ACTION_APPLY, 2, TRUE, NULL);
+  assert_non_null (find (b, TS_ACTION_TEST_START));
+  assert_false (receive (b, 3)); /* acknowledged, a point, not applied */
+  done_set (b, TS_ACTION_TEST_START, 0, TRUE, NULL);
+  assert_null (find (b, TS_ACTION_APPLY));
+  assert_false (receive (b, 4));
+  guint64 set;
+  gint64 instant_us;
+  assert_true (ts_receiver_test (b->receiver, &set, &instant_us));
+  assert_int_equal (set, 2);
+  assert_int_equal (instant_us, 2 * TS_S);
+  assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_REPLICATING);
+  ask (b, TS_ASK_STOP_TEST_FAILOVER);
+  assert_non_null (find (b, TS_ACTION_TEST_STOP));
+  assert_null (find (b, TS_ACTION_APPLY)); /* it stands until it is off */
+  done_set (b, TS_ACTION_TEST_STOP, 0, TRUE, NULL);
+  assert_int_equal (find (b, TS_ACTION_APPLY)->set, 3); /* catches up */
+  done_set (b, TS_ACTION_APPLY, 3, TRUE, NULL);
+  done_set (b, TS_ACTION_APPLY, 4, TRUE, NULL);
+  assert_int_equal (ts_receiver_applied_set (b->receiver), 4);
+  assert_false (ts_receiver_test (b->receiver, &set, &instant_us));
+}
+
+static void
+one_test_failover_at_a_time (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_STOP_TEST_FAILOVER);
+  expect_refused (b, "replicating", "no test failover is running");
+  b->now_us = 5 * TS_S;
+  ask (b, TS_ASK_TEST_FAILOVER);
+  assert_int_equal (ts_receiver_last_test_us (b->receiver), 5 * TS_S);
+  ask (b, TS_ASK_RESET_STATISTICS);
+  assert_int_equal (ts_receiver_last_test_us (b->receiver), 5 * TS_S);
+  ask (b, TS_ASK_TEST_FAILOVER);
+  expect_refused (b, "replicating", "a test failover is running already");
+  done_set (b, TS_ACTION_TEST_START, 0, TRUE, NULL);
+  ask (b, TS_ASK_TEST_FAILOVER);
+  expect_refused (b, "replicating", "a test failover is running already");
+  ask (b, TS_ASK_STOP_TEST_FAILOVER);
+  ask (b, TS_ASK_STOP_TEST_FAILOVER);
+  expect_refused (b, "replicating", "the test failover is being stopped");
+  done_set (b, TS_ACTION_TEST_STOP, 0, TRUE, NULL);
+  ask (b, TS_ASK_TEST_FAILOVER);
+  assert_non_null (find (b, TS_ACTION_TEST_START));
+}
+
+static void
+no_test_failover_during_a_failover (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_FAILOVER);
+  ask (b, TS_ASK_TEST_FAILOVER);
+  expect_refused (b, "replicating", "a failover is under way");
+  done_set (b, TS_ACTION_BRANCH, 0, TRUE, NULL);
+  ask (b, TS_ASK_TEST_FAILOVER);
+  assert_null (find (b, TS_ACTION_TEST_START));
+  expect_refused (b, "recovered",
+                  "Could not change the replication state: 'test failover' is not possible in "
+                  "state 'recovered'");
+}
+
+static void
+a_failover_ends_the_test_first (void **state)
+{
+  Bench *b = *state;
+  for (int started = 0; started <= 1; started++) {
+    ts_receiver_free (b->receiver);
+    b->receiver = ts_receiver_new ("b");
+    replicating (b);
+    ask (b, TS_ASK_TEST_FAILOVER);
+    if (started)
+      done_set (b, TS_ACTION_TEST_START, 0, TRUE, NULL);
+    assert_false (receive (b, 2));
+    ask (b, TS_ASK_FAILOVER);
+    assert_null (find (b, TS_ACTION_APPLY));
+    if (!started) {
+      assert_null (find (b, TS_ACTION_TEST_STOP));
+      done_set (b, TS_ACTION_TEST_START, 0, TRUE, NULL);
+    }
+    assert_non_null (find (b, TS_ACTION_TEST_STOP));
+    assert_null (find (b, TS_ACTION_APPLY));
+    done_set (b, TS_ACTION_TEST_STOP, 0, TRUE, NULL);
+    assert_int_equal (find (b, TS_ACTION_APPLY)->set, 2);
+    assert_null (find (b, TS_ACTION_BRANCH));
+    done_set (b, TS_ACTION_APPLY, 2, TRUE, NULL);
+    assert_non_null (find (b, TS_ACTION_BRANCH));
+    done_set (b, TS_ACTION_BRANCH, 0, TRUE, NULL);
+    assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_RECOVERED);
+  }
+}
+
+/* The primary of a planned failover waits until its last set is applied. */
+static void
+a_planned_set_ends_the_test (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_TEST_FAILOVER);
+  done_set (b, TS_ACTION_TEST_START, 0, TRUE, NULL);
+  TsManifest m = manifest_of (2, 1);
+  m.kind = TS_SET_PLANNED;
+  log_and_end (b, 2, &m);
+  done_set (b, TS_ACTION_SEAL, 2, TRUE, &m);
+  assert_non_null (find (b, TS_ACTION_TEST_STOP));
+  done_set (b, TS_ACTION_TEST_STOP, 0, TRUE, NULL);
+  assert_int_equal (find (b, TS_ACTION_APPLY)->set, 2);
+}
+
+static void
+a_test_that_cannot_start_leaves_nothing (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_TEST_FAILOVER);
+  assert_false (receive (b, 2));
+  done_set (b, TS_ACTION_TEST_START, 0, FALSE, NULL);
+  assert_non_null (find (b, TS_ACTION_TEST_STOP));
+  done_set (b, TS_ACTION_TEST_STOP, 0, TRUE, NULL);
+  assert_int_equal (find (b, TS_ACTION_APPLY)->set, 2);
+}
+
+static void
+a_test_that_does_not_stop_stops_the_failover (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  ask (b, TS_ASK_TEST_FAILOVER);
+  done_set (b, TS_ACTION_TEST_START, 0, TRUE, NULL);
+  ask (b, TS_ASK_FAILOVER);
+  done_set (b, TS_ACTION_TEST_STOP, 0, FALSE, NULL);
+  assert_null (find (b, TS_ACTION_BRANCH));
+  ask (b, TS_ASK_FAILOVER); /* again: it may be stopped this time */
+  assert_non_null (find (b, TS_ACTION_TEST_STOP));
+  done_set (b, TS_ACTION_TEST_STOP, 0, TRUE, NULL);
+  assert_non_null (find (b, TS_ACTION_BRANCH));
+}
+
 static void
 the_old_primary_is_turned_away_after_a_failover (void **state)
 {
@@ -488,6 +648,13 @@ main (void)
       T (trap_8_after_a_cancel_all_goes_on),
       T (a_discard_that_fails_can_be_tried_again),
       T (a_crash_in_a_cancel_leaves_the_failover),
+      T (trap_7_apply_waits_for_a_test_failover),
+      T (one_test_failover_at_a_time),
+      T (no_test_failover_during_a_failover),
+      T (a_failover_ends_the_test_first),
+      T (a_planned_set_ends_the_test),
+      T (a_test_that_cannot_start_leaves_nothing),
+      T (a_test_that_does_not_stop_stops_the_failover),
       T (the_old_primary_is_turned_away_after_a_failover),
       T (a_restored_replica_plays_its_logs_again),
       T (damaged_state_is_refused),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "core/relation/receiver-internal.h"
 #include "sim-fixture.h"
 #include "sim/internal.h"
 #include "sim/world.h"
@@ -146,6 +147,18 @@ a_planned_failover_that_loses_is_seen (void **state)
   expect_breach (f, "planned-loses-nothing");
 }
 
+static void
+an_apply_below_a_test_vm_is_seen (void **state)
+{
+  Fixture *f = replicating ();
+  fixture_do (f, TS_DO_TEST_FAILOVER);
+  fixture_wait (f, TS_MIN, "test_failover", "phase", "started", "hv-lyon");
+  TsSimRelation *rel = ts_sim_host_relation (ts_sim_host (f->world, 1), ts_sim_vm (f->world, 0));
+  rel->receiver->applied++; /* as if it had been */
+  fixture_run (f, TS_S);
+  expect_breach (f, "test-stands-on-still-disks");
+}
+
 int
 main (void)
 {
@@ -158,6 +171,7 @@ main (void)
       cmocka_unit_test (a_point_that_moves_back_is_seen),
       cmocka_unit_test (health_that_lies_is_seen),
       cmocka_unit_test (a_planned_failover_that_loses_is_seen),
+      cmocka_unit_test (an_apply_below_a_test_vm_is_seen),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

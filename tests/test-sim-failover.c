@@ -141,7 +141,8 @@ trap_8_failover_again_and_commit_ends_it (void **state)
   fixture_do (f, TS_DO_COMMIT);
   fixture_wait (f, TS_MIN, "state", "to", "committed", "hv-lyon");
   expect_cancel_refused (f, "committed");
-  assert_int_equal (fixture_count (f, "power", "on", "false", "hv-lyon"), 2); /* the last one stays */
+  assert_int_equal (fixture_count (f, "power", "on", "false", "hv-lyon"),
+                    2); /* the last one stays */
   fixture_expect_clean (f);
 }
 
@@ -165,6 +166,75 @@ a_failover_on_a_host_that_crashed_can_be_cancelled (void **state)
   fixture_expect_clean (f);
 }
 
+static void
+test_failover_while_replication_goes_on (void **state)
+{
+  Fixture *f = *state;
+  gint64 from_us = now_us (f) + 1;
+  fixture_do (f, TS_DO_TEST_FAILOVER);
+  fixture_wait (f, TS_MIN, "test_failover", "phase", "surveyed", "hv-lyon");
+  fixture_wait (f, TS_MIN, "point", "set", "4", NULL);
+  assert_int_equal (fixture_count (f, "applied", "set", "3", NULL), 0); /* it waits */
+  fixture_do (f, TS_DO_STOP_TEST_FAILOVER);
+  fixture_wait (f, TS_MIN, "applied", "set", "4", NULL);
+  fixture_expect_trace (
+      f, from_us, "power guest probe survey state test_failover cycle applied",
+      "[ 34.426] app@hv-lyon test_failover test=app - Test phase=started set=2 "
+      "instant_us=33768525\n"
+      "[ 37.626] app@hv-lyon test_failover test=app - Test phase=serving set=2 "
+      "instant_us=33768525\n"
+      "[ 37.706] app@hv-lyon test_failover test=app - Test phase=surveyed set=2 "
+      "instant_us=33768525 records=289 torn=0 corrupt=0 fill_blocks=1024 fill_bad=0\n"
+      "[ 64.061] app@hv-paris cycle set=3 outcome=success success=3 missed=0\n"
+      "[ 94.061] app@hv-paris cycle set=4 outcome=success success=4 missed=0\n"
+      "[ 94.101] app@hv-lyon test_failover test=app - Test phase=stopped set=2 "
+      "instant_us=33768525\n"
+      "[ 94.116] app@hv-lyon applied set=3 instant_us=63768525\n"
+      "[ 94.132] app@hv-lyon applied set=4 instant_us=93768525\n");
+  expect_identical (f);
+  fixture_expect_clean (f);
+}
+
+/* The disaster comes while a test runs: the failover ends it, and takes what was received. */
+static void
+a_disaster_during_a_test_failover (void **state)
+{
+  Fixture *f = *state;
+  fixture_do (f, TS_DO_TEST_FAILOVER);
+  fixture_wait (f, TS_MIN, "point", "set", "3", NULL);
+  fixture_site_down (f, 0);
+  fail_over (f);
+  assert_int_equal (fixture_count (f, "test_failover", "phase", "stopped", NULL), 1);
+  const TsRecord *promoted = fixture_last (f, "failover", "phase", "promoted", NULL);
+  assert_int_equal (ts_record_get_int (promoted, "set", 0), 3);
+  assert_int_equal (fixture_count (f, "applied", "set", "3", NULL), 1);
+  fixture_expect_clean (f);
+}
+
+/* The replica's host dies with the test VM on it: apply does not wait for what is gone. */
+static void
+a_test_failover_ends_with_its_host (void **state)
+{
+  Fixture *f = *state;
+  fixture_do (f, TS_DO_TEST_FAILOVER);
+  fixture_wait (f, TS_MIN, "point", "set", "3", NULL);
+  fixture_site_down (f, 1);
+  assert_int_equal (fixture_count (f, "test_failover", "phase", "lost", "hv-lyon"), 1);
+  fixture_run (f, TS_S);
+  ts_sim_world_power (f->world, 1, TRUE);
+  fixture_wait (f, TS_MIN, "applied", "set", "3", NULL);
+  fixture_do (f, TS_DO_STOP_TEST_FAILOVER);
+  const TsRecord *step = fixture_last (f, "step", "verb", "stop_test_failover", NULL);
+  assert_string_equal (ts_record_get_text (step, "phase"), "refused");
+  fixture_do (f, TS_DO_TEST_FAILOVER); /* another one can be had */
+  fixture_wait (f, TS_MIN, "test_failover", "phase", "surveyed", "hv-lyon");
+  fixture_do (f, TS_DO_STOP_TEST_FAILOVER);
+  fixture_wait (f, TS_MIN, "test_failover", "phase", "stopped", "hv-lyon");
+  fixture_run (f, TS_MIN);
+  expect_identical (f);
+  fixture_expect_clean (f);
+}
+
 int
 main (void)
 {
@@ -174,6 +244,9 @@ main (void)
       T (a_primary_that_did_not_notice_goes_on),
       T (trap_8_failover_again_and_commit_ends_it),
       T (a_failover_on_a_host_that_crashed_can_be_cancelled),
+      T (test_failover_while_replication_goes_on),
+      T (a_disaster_during_a_test_failover),
+      T (a_test_failover_ends_with_its_host),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

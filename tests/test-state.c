@@ -92,6 +92,17 @@ trap_8_failover_can_be_undone_until_commit (void **state)
   assert_true (ts_state_may_follow (TS_STATE_RECOVERED, TS_STATE_REPLICATING));
 }
 
+/* Trap 4 (no test failover in 10), HVR reference 3.5: from 3, on the replica, which stays 3. */
+static void
+trap_4_test_failover_only_while_replicating (void **state)
+{
+  for (TsState s = 0; s < TS_STATE_COUNT; s++) {
+    assert_int_equal (ts_state_allows (s, TS_ROLE_REPLICA, TS_ASK_TEST_FAILOVER),
+                      s == TS_STATE_REPLICATING);
+    assert_false (ts_state_allows (s, TS_ROLE_PRIMARY, TS_ASK_TEST_FAILOVER));
+  }
+}
+
 static void
 trap_11_replica_starts_only_through_failover (void **state)
 {
@@ -105,7 +116,7 @@ trap_11_replica_starts_only_through_failover (void **state)
 int
 main (void)
 {
-  struct CMUnitTest tests[G_N_ELEMENTS (rows) + 4] = {0};
+  struct CMUnitTest tests[G_N_ELEMENTS (rows) + 5] = {0};
   guint n = 0;
   for (; n < G_N_ELEMENTS (rows); n++)
     tests[n] = (struct CMUnitTest){
@@ -113,6 +124,7 @@ main (void)
   tests[n++] = (struct CMUnitTest)cmocka_unit_test (trap_1_three_numberings_differ);
   tests[n++] = (struct CMUnitTest)cmocka_unit_test (what_may_follow_closes);
   tests[n++] = (struct CMUnitTest)cmocka_unit_test (trap_8_failover_can_be_undone_until_commit);
+  tests[n++] = (struct CMUnitTest)cmocka_unit_test (trap_4_test_failover_only_while_replicating);
   tests[n++] = (struct CMUnitTest)cmocka_unit_test (trap_11_replica_starts_only_through_failover);
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

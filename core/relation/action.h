@@ -30,17 +30,19 @@ typedef enum {
   TS_ACTION_LOCK,       /* the VM must not be switched on (HVR 3.6, planned failover) */
 
   /* the receiver's */
-  TS_ACTION_CREATE,   /* (done) replica disks, empty, as hello says */
-  TS_ACTION_WRITE,    /* (done) payload at offset of a replica disk: initial copy */
-  TS_ACTION_FLUSH,    /* (done) the replica disks are durable */
-  TS_ACTION_STORE,    /* (done) payload at offset of the log of (set, disk) */
-  TS_ACTION_SEAL,     /* (done) make the logs of a set durable and check them whole */
-  TS_ACTION_DROP,     /* forget every log behind set: received in part or damaged */
-  TS_ACTION_APPLY,    /* (done) play set's logs onto the replica disks, redo after a crash */
-  TS_ACTION_BRANCH,   /* (done) put an overlay over every replica disk */
-  TS_ACTION_MERGE,    /* (done) fold the overlays into the disks */
-  TS_ACTION_POWER_ON, /* (done) start the VM on the overlays */
-  TS_ACTION_DISCARD,  /* (done) turn the VM off if it runs, forget the overlays; fine twice */
+  TS_ACTION_CREATE,     /* (done) replica disks, empty, as hello says */
+  TS_ACTION_WRITE,      /* (done) payload at offset of a replica disk: initial copy */
+  TS_ACTION_FLUSH,      /* (done) the replica disks are durable */
+  TS_ACTION_STORE,      /* (done) payload at offset of the log of (set, disk) */
+  TS_ACTION_SEAL,       /* (done) make the logs of a set durable and check them whole */
+  TS_ACTION_DROP,       /* forget every log behind set: received in part or damaged */
+  TS_ACTION_APPLY,      /* (done) play set's logs onto the replica disks, redo after a crash */
+  TS_ACTION_BRANCH,     /* (done) put an overlay over every replica disk */
+  TS_ACTION_MERGE,      /* (done) fold the overlays into the disks */
+  TS_ACTION_POWER_ON,   /* (done) start the VM on the overlays */
+  TS_ACTION_DISCARD,    /* (done) turn the VM off if it runs, forget the overlays; fine twice */
+  TS_ACTION_TEST_START, /* (done) a second VM on overlays of its own: the disks below stand still */
+  TS_ACTION_TEST_STOP,  /* (done) turn that off, forget its overlays; fine when there is nothing */
   TS_ACTION_KINDS
 } TsActionKind;
 

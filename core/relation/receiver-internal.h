@@ -20,6 +20,17 @@ typedef enum {
   FAILOVER_DONE,
 } TsFailoverStage;
 
+/* A test failover (HVR 3.6).  CHOICE: while its VM stands on overlays over the replica's disks,
+ * sets are received, stored, and are points as ever, but not applied: applying would change the
+ * disks under the VM.  Receiving and applying are two times anyway (trap 7). */
+typedef enum {
+  TEST_NONE,
+  TEST_APPLYING, /* what was received is applied first, as in a failover */
+  TEST_STARTING,
+  TEST_RUNNING,
+  TEST_STOPPING,
+} TsTestStage;
+
 struct _TsReceiver {
   char *host, *source; /* source: "vm@host" once the VM is known */
   gboolean known;      /* hello is filled in */
@@ -57,4 +68,10 @@ struct _TsReceiver {
   TsFailoverStage failover;
   gboolean planned;
   gboolean starting, merging, discarding; /* the copy; under way */
+
+  /* Not persisted: a test VM does not outlive its host's crash (CHOICE). */
+  TsTestStage test;
+  gboolean test_over; /* to be stopped as soon as it has started */
+  guint64 test_set;
+  gint64 test_us; /* its point's instant */
 };

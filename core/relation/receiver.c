@@ -125,18 +125,60 @@ report_point (TsReceiver *r, gint64 now_us, const TsReceiverSet *set, TsActions 
       ts_record_text (rec, "type", set->manifest.kind == TS_SET_PLANNED ? "planned" : "standard"));
 }
 
+/* Is (or comes) there a VM whose disks must not change below it? */
+static gboolean
+test_stands (const TsReceiver *r)
+{
+  return r->test == TEST_STARTING || r->test == TEST_RUNNING || r->test == TEST_STOPPING;
+}
+
+static void
+report_test (TsReceiver *r, gint64 now_us, const char *phase, TsActions *out)
+{
+  g_autofree char *name = g_strdup_printf ("%s - Test", r->hello.name);
+  TsRecord *rec = ts_record_text (record (r, now_us, "test_failover"), "test", name);
+  ts_record_text (rec, "phase", phase);
+  if (test_stands (r)) {
+    ts_record_int (rec, "set", (gint64)r->test_set);
+    ts_record_int (rec, "instant_us", r->test_us);
+  }
+  ts_actions_report (out, rec);
+}
+
+/* Ends the test failover, if there is one: now, or as soon as that is possible. */
+static void
+end_test (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  if (r->test == TEST_APPLYING) {
+    r->test = TEST_NONE;
+    report_test (r, now_us, "stopped", out);
+  } else if (r->test == TEST_STARTING)
+    r->test_over = TRUE;
+  else if (r->test == TEST_RUNNING) {
+    r->test = TEST_STOPPING;
+    ts_actions_add (out, TS_ACTION_TEST_STOP);
+  }
+}
+
 static void
 go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
 {
-  gboolean may = r->state == TS_STATE_INITIAL || r->state == TS_STATE_REPLICATING ||
-                 r->failover == FAILOVER_APPLYING;
+  gboolean may = (r->state == TS_STATE_INITIAL || r->state == TS_STATE_REPLICATING ||
+                  r->failover == FAILOVER_APPLYING) &&
+                 !test_stands (r);
   if (may && !r->applying && r->apply_retry_us == TS_NEVER && r->applies.length > 0) {
     TsReceiverSet *set = g_queue_peek_head (&r->applies);
     r->applying = TRUE;
     ts_actions_add (out, TS_ACTION_APPLY)->set = set->number;
   }
+  if (r->test == TEST_APPLYING && !r->applying && r->applies.length == 0) {
+    r->test = TEST_STARTING;
+    r->test_set = r->point_set;
+    r->test_us = r->point_us;
+    ts_actions_add (out, TS_ACTION_TEST_START);
+  }
   if (r->failover == FAILOVER_APPLYING && !r->applying && r->applies.length == 0 &&
-      r->seals.length == 0) {
+      r->seals.length == 0 && !test_stands (r)) {
     r->failover = FAILOVER_BRANCHING;
     ts_actions_add (out, TS_ACTION_BRANCH);
   }
@@ -201,6 +243,8 @@ sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
   if (set->manifest.kind != TS_SET_INITIAL)
     report_point (r, now_us, set, out);
   acknowledge (r, TS_ACK_STORED, set->number, 0, 0, out);
+  if (set->manifest.kind == TS_SET_PLANNED) /* the primary waits for it to be applied (CHOICE) */
+    end_test (r, now_us, out);
   TsReceiverSet *next = g_queue_peek_head (&r->seals);
   if (next)
     ts_actions_add (out, TS_ACTION_SEAL)->set = next->number;
@@ -491,6 +535,14 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
                            ts_ask_name (ask), ts_state_name (r->state));
   else if (ask == TS_ASK_FAILOVER && r->failover != FAILOVER_NONE)
     why = g_strdup ("a failover is under way");
+  else if (ask == TS_ASK_TEST_FAILOVER && r->failover != FAILOVER_NONE)
+    why = g_strdup ("a failover is under way");
+  else if (ask == TS_ASK_TEST_FAILOVER && r->test != TEST_NONE) /* HVR 3.6: one at a time */
+    why = g_strdup ("a test failover is running already");
+  else if (ask == TS_ASK_STOP_TEST_FAILOVER &&
+           (r->test == TEST_NONE || r->test == TEST_STOPPING || r->test_over))
+    why = g_strdup (r->test == TEST_NONE ? "no test failover is running"
+                                         : "the test failover is being stopped");
   else if (r->merging && (ask == TS_ASK_COMMIT || ask == TS_ASK_CANCEL_FAILOVER))
     why = g_strdup ("a commit is under way");
   else if (r->discarding && ask != TS_ASK_RESET_STATISTICS)
@@ -516,9 +568,19 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     r->failover = FAILOVER_APPLYING;
     r->planned = ev->ask.planned;
     r->apply_retry_us = TS_NEVER;
+    end_test (r, now_us, out); /* CHOICE: what is real goes before what is tried */
     go_on_applying (r, now_us, out);
     return;
   }
+  case TS_ASK_TEST_FAILOVER:
+    r->test = TEST_APPLYING;
+    r->statistics.last_test_us = now_us;
+    report_test (r, now_us, "begun", out);
+    go_on_applying (r, now_us, out);
+    return;
+  case TS_ASK_STOP_TEST_FAILOVER:
+    end_test (r, now_us, out);
+    return;
   case TS_ASK_COMMIT:
     r->merging = TRUE;
     ts_actions_add (out, TS_ACTION_MERGE);
@@ -559,6 +621,36 @@ own_failure (TsReceiver *r, const TsEvent *ev, TsActions *out)
   TsRecord *rec = ts_record_int (record (r, ev->now_us, "failure"), "event", 33680);
   ts_record_text (rec, "action", ts_action_name (ev->done.action));
   ts_actions_report (out, ts_record_text (rec, "reason", ev->done.reason));
+}
+
+/* CHOICE: the test VM is created and started (HVR 3.6: the sources disagree). */
+static void
+test_started (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  r->test = TEST_RUNNING;
+  if (ev->done.ok)
+    report_test (r, ev->now_us, "started", out);
+  else {
+    own_failure (r, ev, out);
+    r->test_over = TRUE; /* what was made of it goes */
+  }
+  if (r->test_over)
+    end_test (r, ev->now_us, out);
+  r->test_over = FALSE;
+}
+
+static void
+test_stopped (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  if (ev->done.ok) {
+    report_test (r, ev->now_us, "stopped", out);
+    r->test = TEST_NONE;
+  } else {
+    r->test = TEST_RUNNING; /* stopping it can be tried again */
+    own_failure (r, ev, out);
+    r->failover = FAILOVER_NONE; /* if one waited for it: its disks are not free */
+  }
+  go_on_applying (r, ev->now_us, out);
 }
 
 static void
@@ -631,6 +723,12 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
     }
     change_state (r, now_us, TS_STATE_COMMITTED, out);
     report_failover (r, now_us, "committed", out);
+    return;
+  case TS_ACTION_TEST_START:
+    test_started (r, ev, out);
+    return;
+  case TS_ACTION_TEST_STOP:
+    test_stopped (r, ev, out);
     return;
   case TS_ACTION_DISCARD:
     r->discarding = FALSE;
@@ -726,6 +824,20 @@ ts_receiver_applied_set (const TsReceiver *r)
   return r->applied;
 }
 
+gboolean
+ts_receiver_test (const TsReceiver *r, guint64 *set, gint64 *instant_us)
+{
+  *set = r->test_set;
+  *instant_us = r->test_us;
+  return test_stands (r);
+}
+
+gint64
+ts_receiver_last_test_us (const TsReceiver *r)
+{
+  return r->statistics.last_test_us;
+}
+
 gint64
 ts_receiver_point_us (const TsReceiver *r)
 {
@@ -740,7 +852,7 @@ ts_receiver_new (const char *host)
   r->recv_set = 1;
   r->apply_retry_us = TS_NEVER;
   r->point_us = -1;
-  r->statistics.last_sync_us = -1;
+  r->statistics.last_sync_us = r->statistics.last_test_us = -1;
   g_queue_init (&r->seals);
   g_queue_init (&r->applies);
   return r;

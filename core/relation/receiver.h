@@ -29,6 +29,10 @@ TsHealth ts_receiver_health (const TsReceiver *receiver);
 const TsHello *ts_receiver_hello (const TsReceiver *receiver);
 guint64 ts_receiver_stored_set (const TsReceiver *receiver);
 guint64 ts_receiver_applied_set (const TsReceiver *receiver);
+/* Is there a test VM (TEST_START asked, TEST_STOP not done)?  Then also of which point it is. */
+gboolean ts_receiver_test (const TsReceiver *receiver, guint64 *set, gint64 *instant_us);
+/* LastTestFailoverTime; -1: never. */
+gint64 ts_receiver_last_test_us (const TsReceiver *receiver);
 /* The newest point's instant; -1: none. */
 gint64 ts_receiver_point_us (const TsReceiver *receiver);
 

@@ -702,6 +702,8 @@ asked (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_ASK_FAILOVER:
   case TS_ASK_COMMIT:
   case TS_ASK_CANCEL_FAILOVER:
+  case TS_ASK_TEST_FAILOVER:
+  case TS_ASK_STOP_TEST_FAILOVER:
   case TS_ASK_COUNT:
     return;
   }

@@ -16,7 +16,8 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
                           ANY | S (READY) | S (REPLICATING) | S (RESYNC_REQUIRED)},
     [TS_STATE_REPLICATING] = {"replicating", "Replication Enabled", 4, 4, 3,
                               A (SUSPEND) | A (PREPARE) | A (POWER_ON) | A (RESET_STATISTICS),
-                              A (FAILOVER) | A (RESET_STATISTICS),
+                              A (FAILOVER) | A (TEST_FAILOVER) | A (STOP_TEST_FAILOVER) |
+                                  A (RESET_STATISTICS),
                               ANY | S (PREPARED) | S (RECOVERED) | S (SUSPENDED) |
                                   S (RESYNC_REQUIRED)},
     [TS_STATE_PREPARED] = {"prepared", "Prepared for planned failover", 5, 5, 11,
@@ -71,6 +72,8 @@ static const char *const ask_names[TS_ASK_COUNT] = {
     [TS_ASK_FAILOVER] = "failover",
     [TS_ASK_COMMIT] = "commit",
     [TS_ASK_CANCEL_FAILOVER] = "cancel failover",
+    [TS_ASK_TEST_FAILOVER] = "test failover",
+    [TS_ASK_STOP_TEST_FAILOVER] = "stop test failover",
     [TS_ASK_POWER_ON] = "power on",
     [TS_ASK_RESET_STATISTICS] = "reset statistics",
 };

@@ -4,8 +4,9 @@
 void
 ts_statistics_reset (TsStatistics *statistics, gint64 now_us)
 {
-  gint64 last_sync_us = statistics->last_sync_us;
-  *statistics = (TsStatistics){.start_us = now_us, .last_sync_us = last_sync_us};
+  TsStatistics old = *statistics;
+  *statistics = (TsStatistics){
+      .start_us = now_us, .last_sync_us = old.last_sync_us, .last_test_us = old.last_test_us};
 }
 
 void

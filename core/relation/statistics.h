@@ -14,8 +14,9 @@ typedef struct {
   guint64 network_failures; /* NetworkFailureCount */
   guint64 failures;         /* ReplicationFailureCount */
   gint64 last_sync_us;      /* LastReplicationTime; survives a reset; -1: never */
+  gint64 last_test_us;      /* LastTestFailoverTime; likewise; on the replica */
 } TsStatistics;
 
-/* Zeroes the interval, keeps last_sync_us (Reset-VMReplicationStatistics). */
+/* Zeroes the interval, keeps the last times (Reset-VMReplicationStatistics). */
 void ts_statistics_reset (TsStatistics *statistics, gint64 now_us);
 void ts_statistics_sent (TsStatistics *statistics, gint64 now_us, guint64 bytes, gint64 latency_us);

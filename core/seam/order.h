@@ -7,16 +7,18 @@
 
 typedef enum {
   /* the operator's */
-  TS_DO_PROTECT,  /* vm, policy, host (the replica's): enable, then initial replication now */
-  TS_DO_FAILOVER, /* vm, planned: HVR reference 3.6.  Done when the copy has been started */
-  TS_DO_COMMIT,   /* vm */
-  TS_DO_CANCEL_FAILOVER,  /* vm: the copy is turned off, what it wrote is thrown away */
-  TS_DO_PAUSE,            /* vm: replication, on the primary */
-  TS_DO_RESUME,           /* vm */
-  TS_DO_RESET_STATISTICS, /* vm: both sides (Reset-VMReplicationStatistics) */
-  TS_DO_WORKLOAD_START,   /* vm */
-  TS_DO_WORKLOAD_STOP,    /* vm */
-  TS_DO_COMPARE,          /* vm: source disks against the replica's, block by block, journalled */
+  TS_DO_PROTECT,       /* vm, policy, host (the replica's): enable, then initial replication now */
+  TS_DO_FAILOVER,      /* vm, planned: HVR reference 3.6.  Done when the copy has been started */
+  TS_DO_COMMIT,        /* vm */
+  TS_DO_TEST_FAILOVER, /* vm: a second VM beside the replica.  Done when it has been started */
+  TS_DO_STOP_TEST_FAILOVER, /* vm */
+  TS_DO_CANCEL_FAILOVER,    /* vm: the copy is turned off, what it wrote is thrown away */
+  TS_DO_PAUSE,              /* vm: replication, on the primary */
+  TS_DO_RESUME,             /* vm */
+  TS_DO_RESET_STATISTICS,   /* vm: both sides (Reset-VMReplicationStatistics) */
+  TS_DO_WORKLOAD_START,     /* vm */
+  TS_DO_WORKLOAD_STOP,      /* vm */
+  TS_DO_COMPARE,            /* vm: source disks against the replica's, block by block, journalled */
   /* fate's */
   TS_DO_LINK,      /* link, link_mode */
   TS_DO_SITE_DOWN, /* site: every host and VM in it loses power at once */

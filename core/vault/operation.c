@@ -7,9 +7,9 @@ typedef struct {
   TsRole side;
   gboolean shut_down;
   TsAsk ask;
-  /* The report that ends the stage, from this side's host: a state reached, or the power switched.
-   */
-  enum { UNTIL_GIVEN, UNTIL_STATE, UNTIL_ON, UNTIL_OFF } until;
+  /* The report that ends the stage, from this side's host: a state reached, the power switched, a
+   * test VM started or stopped. */
+  enum { UNTIL_GIVEN, UNTIL_STATE, UNTIL_ON, UNTIL_OFF, UNTIL_TEST_ON, UNTIL_TEST_OFF } until;
   TsState state;
 } Stage;
 
@@ -31,6 +31,8 @@ static const Stage planned[] = {
     {R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
 };
 static const Stage commit[] = {{R, FALSE, TS_ASK_COMMIT, UNTIL_STATE, TS_STATE_COMMITTED}};
+static const Stage test[] = {{R, FALSE, TS_ASK_TEST_FAILOVER, UNTIL_TEST_ON, 0}};
+static const Stage stop_test[] = {{R, FALSE, TS_ASK_STOP_TEST_FAILOVER, UNTIL_TEST_OFF, 0}};
 static const Stage cancel[] = {
     {R, FALSE, TS_ASK_CANCEL_FAILOVER, UNTIL_STATE, TS_STATE_REPLICATING}};
 static const Stage pause_it[] = {{P, FALSE, TS_ASK_SUSPEND, UNTIL_STATE, TS_STATE_SUSPENDED}};
@@ -51,6 +53,7 @@ typedef struct {
 
 static const Course courses[TS_DO_COUNT] = {
     [TS_DO_PROTECT] = COURSE (protect),        [TS_DO_FAILOVER] = COURSE (unplanned),
+    [TS_DO_TEST_FAILOVER] = COURSE (test),     [TS_DO_STOP_TEST_FAILOVER] = COURSE (stop_test),
     [TS_DO_CANCEL_FAILOVER] = COURSE (cancel), [TS_DO_COMMIT] = COURSE (commit),
     [TS_DO_PAUSE] = COURSE (pause_it),         [TS_DO_RESUME] = COURSE (resume),
     [TS_DO_RESET_STATISTICS] = COURSE (reset),
@@ -127,6 +130,18 @@ ts_operation_phase (const TsOperation *op, TsSideOrder *order)
   return TS_OPERATION_ORDER;
 }
 
+/* Is it the failure of something that stages ask for?  Replication's own troubles are retried. */
+static gboolean
+is_ours (const char *action)
+{
+  static const char *const ours[] = {"branch",    "merge",      "power-on", "discard",
+                                     "shut-down", "test-start", "test-stop"};
+  for (guint i = 0; i < G_N_ELEMENTS (ours); i++)
+    if (g_strcmp0 (action, ours[i]) == 0)
+      return TRUE;
+  return FALSE;
+}
+
 static void
 next_stage (TsOperation *op)
 {
@@ -163,11 +178,7 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
     op->refused = TRUE;
     ts_operation_fail (op, ts_record_get_text (record, "reason"));
   } else if (g_str_equal (record->kind, "failure")) {
-    /* Only what the stage itself asked for; replication's own troubles are retried. */
-    const char *action = ts_record_get_text (record, "action");
-    if (action && (g_str_equal (action, "branch") || g_str_equal (action, "merge") ||
-                   g_str_equal (action, "power-on") || g_str_equal (action, "discard") ||
-                   g_str_equal (action, "shut-down")))
+    if (is_ours (ts_record_get_text (record, "action")))
       ts_operation_fail (op, ts_record_get_text (record, "reason"));
   } else if (g_str_equal (record->kind, "state") && stage->until == UNTIL_STATE) {
     gint64 state = ts_record_get_int (record, "wmi", -1);
@@ -178,6 +189,11 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
   } else if (g_str_equal (record->kind, "power")) {
     gboolean on = ts_record_get_int (record, "on", 0) != 0;
     if ((stage->until == UNTIL_ON && on) || (stage->until == UNTIL_OFF && !on))
+      next_stage (op);
+  } else if (g_str_equal (record->kind, "test_failover")) {
+    const char *phase = ts_record_get_text (record, "phase");
+    if ((stage->until == UNTIL_TEST_ON && g_strcmp0 (phase, "started") == 0) ||
+        (stage->until == UNTIL_TEST_OFF && g_strcmp0 (phase, "stopped") == 0))
       next_stage (op);
   }
 }

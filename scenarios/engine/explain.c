@@ -23,6 +23,10 @@ order_text (const TsScenario *scenario, const TsOrder *order)
                             vm_name (scenario, order->vm));
   case TS_DO_COMMIT:
     return g_strdup_printf ("commit the failover of %s", vm_name (scenario, order->vm));
+  case TS_DO_TEST_FAILOVER:
+    return g_strdup_printf ("test failover of %s", vm_name (scenario, order->vm));
+  case TS_DO_STOP_TEST_FAILOVER:
+    return g_strdup_printf ("stop the test failover of %s", vm_name (scenario, order->vm));
   case TS_DO_CANCEL_FAILOVER:
     return g_strdup_printf ("cancel the failover of %s", vm_name (scenario, order->vm));
   case TS_DO_PAUSE:

@@ -20,6 +20,7 @@ ts_board_new (const TsTopology *topology)
       vm->copies[h].power = vm->copies[h].probe = -1;
     vm->last_cut = vm->last_applied = vm->pending_bytes = -1;
     vm->connection = -1;
+    vm->test_bad = -1;
   }
   return board;
 }
@@ -148,6 +149,42 @@ hear_survey (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
     vm->surveys++;
 }
 
+static const char *const test_names[] = {
+    [TS_BOARD_TEST_OFF] = "off",
+    [TS_BOARD_TEST_STARTED] = "started",
+    [TS_BOARD_TEST_SERVING] = "serving",
+    [TS_BOARD_TEST_WHOLE] = "whole",
+};
+
+gint
+ts_board_test_find (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (test_names); i++)
+    if (g_str_equal (test_names[i], name))
+      return (gint)i;
+  return -1;
+}
+
+static void
+hear_test (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
+{
+  const char *phase = ts_record_get_text (record, "phase");
+  if (g_strcmp0 (phase, "surveyed") == 0) {
+    /* a disk that held nothing at all would be "whole" too */
+    gboolean empty = ts_record_get_int (record, "records", 0) == 0;
+    vm->test_bad = ts_record_get_int (record, "torn", 0) +
+                   ts_record_get_int (record, "corrupt", 0) +
+                   ts_record_get_int (record, "fill_bad", 0) + (empty ? 1 : 0);
+    if (vm->test_bad == 0 && vm->test == TS_BOARD_TEST_SERVING)
+      vm->test = TS_BOARD_TEST_WHOLE;
+    return;
+  }
+  vm->test_bad = -1;
+  vm->test = g_strcmp0 (phase, "started") == 0   ? TS_BOARD_TEST_STARTED
+             : g_strcmp0 (phase, "serving") == 0 ? TS_BOARD_TEST_SERVING
+                                                 : TS_BOARD_TEST_OFF;
+}
+
 static void
 hear_compare (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
 {
@@ -163,7 +200,8 @@ static const struct {
     {"state", hear_state},     {"health", hear_health},         {"cycle", hear_cycle},
     {"cut", hear_cut},         {"point", hear_point},           {"applied", hear_applied},
     {"pending", hear_pending}, {"connection", hear_connection}, {"power", hear_power},
-    {"probe", hear_probe},     {"survey", hear_survey},         {"compare", hear_compare},
+    {"probe", hear_probe},     {"survey", hear_survey},         {"test_failover", hear_test},
+    {"compare", hear_compare},
 };
 
 void
@@ -200,6 +238,7 @@ static const struct {
     [TS_WAIT_POWER] = {"power", "of a machine"},
     [TS_WAIT_PROBE] = {"probe", "answer of a machine's service"},
     [TS_WAIT_SURVEY] = {"survey", "disks of a copy read back into the ledger"},
+    [TS_WAIT_TEST] = {"test", "how far a test failover has come"},
     [TS_WAIT_STEP] = {"step", "another step is done"},
     [TS_WAIT_SETTLED] = {"settled", "replicating, healthy, everything cut is applied"},
 };
@@ -286,6 +325,9 @@ ts_predicate_holds (const TsPredicate *predicate, const TsBoard *board, const Ts
     return copies_say (predicate, board, TRUE) == predicate->value;
   case TS_WAIT_SURVEY:
     return vm->surveys > 0 && !vm->surveying;
+  case TS_WAIT_TEST:
+    return predicate->value == TS_BOARD_TEST_OFF ? vm->test == TS_BOARD_TEST_OFF
+                                                 : (gint)vm->test >= predicate->value;
   case TS_WAIT_STEP:
     return g_hash_table_contains (board->steps_done, predicate->step);
   case TS_WAIT_SETTLED:
@@ -345,6 +387,8 @@ ts_predicate_text (const TsPredicate *predicate, const TsTopology *topology)
                             host_text (predicate, topology));
   case TS_WAIT_SURVEY:
     return g_strdup_printf ("the copy of %s has read its disks back", vm);
+  case TS_WAIT_TEST:
+    return g_strdup_printf ("the test failover of %s is %s", vm, test_names[predicate->value]);
   case TS_WAIT_STEP:
     return g_strdup_printf ("step %s is done", predicate->step);
   case TS_WAIT_SETTLED:
@@ -410,6 +454,10 @@ ts_predicate_now (const TsPredicate *predicate, const TsBoard *board, const TsPr
         "it %s", switch_text (copies_say (predicate, board, TRUE), "answers", "does not answer"));
   case TS_WAIT_SURVEY:
     return g_strdup (vm->surveying ? "it still reads" : "no survey was begun");
+  case TS_WAIT_TEST:
+    if (vm->test_bad > 0)
+      return g_strdup_printf ("its disks are not whole: %lld broken", (long long)vm->test_bad);
+    return g_strdup_printf ("it is %s", test_names[vm->test]);
   case TS_WAIT_STEP:
     return g_strdup ("it is not");
   case TS_WAIT_SETTLED: {

@@ -21,6 +21,7 @@ typedef enum {
   TS_WAIT_POWER,
   TS_WAIT_PROBE,
   TS_WAIT_SURVEY,
+  TS_WAIT_TEST,
   TS_WAIT_STEP,
   TS_WAIT_SETTLED,
   TS_WAIT_COUNT
@@ -30,7 +31,8 @@ typedef struct {
   TsPredicateKind kind;
   gint vm, host;    /* -1: any */
   TsRole role;      /* STATE, HEALTH */
-  gint value;       /* STATE: TsState; HEALTH: TsHealth; on/up: 1, off/down: 0 */
+  gint value;       /* STATE: TsState; HEALTH: TsHealth; on/up: 1, off/down: 0;
+                      TEST: TsBoardTest */
   guint64 amount;   /* CYCLES, MISSED, POINTS, APPLIED: how many; PENDING: bytes */
   const char *step; /* STEP: owned by the scenario */
 } TsPredicate;
@@ -46,6 +48,14 @@ typedef struct {
   gint power, probe; /* -1 unknown, 0 off, 1 on */
 } TsBoardCopy;
 
+typedef enum { /* how far a test failover has come; WHOLE is past SERVING */
+               TS_BOARD_TEST_OFF,
+               TS_BOARD_TEST_STARTED,
+               TS_BOARD_TEST_SERVING,
+               TS_BOARD_TEST_WHOLE,
+} TsBoardTest;
+gint ts_board_test_find (const char *name); /* "serving"; -1: none */
+
 typedef struct {
   TsBoardSide side[2];                     /* by TsRole */
   TsBoardCopy *copies;                     /* by host */
@@ -55,6 +65,8 @@ typedef struct {
   gint connection;
   guint64 surveys; /* done */
   gboolean surveying;
+  TsBoardTest test;
+  gint64 test_bad;             /* what its survey found broken; -1: not surveyed */
   guint64 compared, differing; /* disks compared, and how many of them differed */
 } TsBoardVm;
 

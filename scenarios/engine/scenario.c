@@ -309,6 +309,9 @@ build_predicate (Build *build, TsStep *step, const TsYaml *node)
     predicate->step = text_of (steps->items->pdata[other], "id"); /* the tree lives as long */
     break;
   }
+  case TS_WAIT_TEST:
+    predicate->value = ts_board_test_find (value->text);
+    break;
   case TS_WAIT_SURVEY:
   case TS_WAIT_SETTLED:
     break;

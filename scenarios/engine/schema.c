@@ -7,8 +7,9 @@
 #define WAIT(kind) (G_GUINT64_CONSTANT (1) << TS_WAIT_##kind)
 
 #define DO_VM                                                                                      \
-  (DO (PROTECT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (PAUSE) | DO (RESUME) |  \
-   DO (RESET_STATISTICS) | DO (WORKLOAD_START) | DO (WORKLOAD_STOP) | DO (COMPARE))
+  (DO (PROTECT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |        \
+   DO (STOP_TEST_FAILOVER) | DO (PAUSE) | DO (RESUME) | DO (RESET_STATISTICS) |                    \
+   DO (WORKLOAD_START) | DO (WORKLOAD_STOP) | DO (COMPARE))
 #define WAIT_VM (((G_GUINT64_CONSTANT (1) << TS_WAIT_COUNT) - 1) & ~WAIT (STEP))
 
 #define STATES                                                                                     \
@@ -143,6 +144,9 @@ static const TsSchemaRow rows[] = {
      "the machine's service answers"},
     {"wait", "survey", TS_VALUE_CHOICE, "done", TRUE, NULL, 0, 0, WAIT (SURVEY),
      "a copy that took over has read its disks back into the ledger"},
+    {"wait", "test", TS_VALUE_CHOICE, "off|started|serving|whole", TRUE, NULL, 0, 0, WAIT (TEST),
+     "of a test failover: its machine is off, or has come this far; whole: it has read its disks "
+     "back, and every record and all of the fill on them is whole"},
     {"wait", "step", TS_VALUE_REFERENCE, "steps", TRUE, NULL, 0, 0, WAIT (STEP),
      "another step is done"},
     {"wait", "settled", TS_VALUE_CHOICE, "yes", TRUE, NULL, 0, 0, WAIT (SETTLED),
@@ -221,6 +225,9 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_PROTECT] = "enable replication, then the initial copy over the network at once",
     [TS_DO_FAILOVER] = "start the copy at the other site from its newest recovery point",
     [TS_DO_COMMIT] = "make a failover final: its other recovery points go",
+    [TS_DO_TEST_FAILOVER] = "start an isolated second machine from the newest recovery point; "
+                            "replication goes on, applying waits",
+    [TS_DO_STOP_TEST_FAILOVER] = "turn the test machine off and delete it; applying catches up",
     [TS_DO_CANCEL_FAILOVER] =
         "undo a failover that is not committed: the copy is turned off, what it wrote is discarded",
     [TS_DO_PAUSE] = "suspend replication on the primary; changes are still tracked",

@@ -1,4 +1,5 @@
-/* At most one copy of a VM runs, unless the operator forced a failover while the source ran. */
+/* At most one copy of a VM runs, unless the operator forced a failover while the source ran.  The
+ * VM of a test failover is isolated: it is no active copy. */
 #include "sim/internal.h"
 
 static char *
