@@ -3,7 +3,7 @@ ts_test(test-scenario-reader LIBS ts_engine)
 ts_test(test-timeline LIBS ts_engine)
 ts_fuzz(fuzz-scenario ts_engine)
 
-foreach(name first-disaster planned-failover cancel-failover steady wan-outage must-fail-rpo)
+foreach(name first-disaster planned-failover cancel-failover test-failover steady wan-outage must-fail-rpo)
   add_test(NAME scenario-sim-${name}
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
@@ -12,7 +12,7 @@ foreach(name first-disaster planned-failover cancel-failover steady wan-outage m
 endforeach()
 
 if(TS_LAB)
-  foreach(name first-disaster planned-failover cancel-failover)
+  foreach(name first-disaster planned-failover cancel-failover test-failover)
     add_test(NAME scenario-lab-${name}
       COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on lab --no-plots
         --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
