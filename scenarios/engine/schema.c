@@ -225,8 +225,8 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_PROTECT] = "enable replication, then the initial copy over the network at once",
     [TS_DO_FAILOVER] = "start the copy at the other site from its newest recovery point",
     [TS_DO_COMMIT] = "make a failover final: its other recovery points go",
-    [TS_DO_TEST_FAILOVER] = "start an isolated second machine from the newest recovery point; "
-                            "replication goes on, applying waits",
+    [TS_DO_TEST_FAILOVER] =
+        "start an isolated second machine from the newest point; meanwhile applying waits",
     [TS_DO_STOP_TEST_FAILOVER] = "turn the test machine off and delete it; applying catches up",
     [TS_DO_CANCEL_FAILOVER] =
         "undo a failover that is not committed: the copy is turned off, what it wrote is discarded",
