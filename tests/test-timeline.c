@@ -285,6 +285,53 @@ static const Row rows[] = {
                       "  8.000 w done\n",
     },
     {
+        .name = "a test failover is whole when its survey says so, and off when it is stopped",
+        .yaml = HEAD NO_SETTLE "steps:\n" PROTECT
+                               "  - {id: s, wait: {test: started, vm: app}, within: 5m}\n"
+                               "  - {id: w, wait: {test: whole, vm: app}, within: 5m}\n"
+                               "  - {id: still, check: {test: serving, vm: app}}\n"
+                               "  - {id: off, wait: {test: off, vm: app}, within: 5m}\n",
+        .script = {DONE ("protect", 0),
+                   {"", TS_S, "test_failover", "vm=app host=hb phase=begun"},
+                   {"", 2 * TS_S, "test_failover", "vm=app host=hb phase=started"},
+                   {"", 3 * TS_S, "test_failover", "vm=app host=hb phase=serving"},
+                   {"", 4 * TS_S, "test_failover",
+                    "vm=app host=hb phase=surveyed records=9 torn=0 corrupt=0 fill_bad=0"},
+                   {"", 5 * TS_S, "test_failover", "vm=app host=hb phase=stopped"},
+                   {.on = NULL}},
+        .end = TS_TIMELINE_DONE,
+        .transcript = "  0.000 order protect (protect)\n"
+                      "  0.000 protect begun\n"
+                      "  0.000 s begun\n"
+                      "  2.000 s done\n"
+                      "  2.000 w begun\n"
+                      "  4.000 w done\n"
+                      "  4.000 still begun\n"
+                      "  4.000 still done\n"
+                      "  4.000 off begun\n"
+                      "  5.000 off done\n",
+    },
+    {
+        .name = "a test failover that holds torn records, or none at all, is not whole",
+        .yaml = HEAD NO_SETTLE "steps:\n" PROTECT
+                               "  - {id: w, wait: {test: whole, vm: app}, within: 9s}\n",
+        .script = {DONE ("protect", 0),
+                   {"", 2 * TS_S, "test_failover", "vm=app host=hb phase=serving"},
+                   {"", 3 * TS_S, "test_failover", "vm=app host=hb phase=surveyed records=0"},
+                   {"", 4 * TS_S, "test_failover", "vm=app host=hb phase=serving"},
+                   {"", 5 * TS_S, "test_failover",
+                    "vm=app host=hb phase=surveyed records=9 torn=2 corrupt=0 fill_bad=1"},
+                   {.on = NULL}},
+        .end = TS_TIMELINE_FAILED,
+        .transcript = "  0.000 order protect (protect)\n"
+                      "  0.000 protect begun\n"
+                      "  0.000 w begun\n"
+                      "  9.000 w timeout: not within 9 s: the test failover of app is whole; its "
+                      "disks are not whole: 3 broken\n",
+        .reason = "step w: not within 9 s: the test failover of app is whole; its disks are not "
+                  "whole: 3 broken",
+    },
+    {
         .name = "after places a step beside the others, at to the run's clock",
         .yaml = HEAD NO_SETTLE
         "steps:\n" PROTECT "  - {id: dark, do: link, link: wan, mode: blackhole, after: {step: "
