@@ -1,9 +1,10 @@
 /* lab/link-internal.h -- what listener.c needs of link.c. */
 #pragma once
 #include "lab/address.h"
-#include "lab/tls.h"
+#include "lab/tls.h" /* ts_lab_wait */
+#include "lab/transport.h"
 
 /* The server's end over an accepted socket (taken, whatever happens).  what: prefix of reasons.
  * Answers in events like ts_lab_link_connect. */
-TsLabLink *ts_lab_link_accept (int fd, const char *what, TsLabKeys *keys, gint64 timeout_us,
-                               const TsLabLinkEvents *events, gpointer user);
+TsLabLink *ts_lab_link_accept (int fd, const char *what, TsLabTransportKeys *keys,
+                               gint64 timeout_us, const TsLabLinkEvents *events, gpointer user);

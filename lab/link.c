@@ -52,15 +52,15 @@ struct _TsLabLink {
   gpointer user;
   GSource *source;
 
-  /* fixed before the reader starts; fd and tls are made by it */
+  /* fixed before the reader starts; fd and transport are made by it */
   char *what;          /* prefix of every reason */
   char *expected_peer; /* NULL: accepted */
   TsLabAddress address;
-  TsLabKeys *keys;
+  TsLabTransportKeys *keys;
   gint64 deadline_us;
   int stop_fd;
   int fd;
-  TsLabTls *tls;
+  TsLabTransport *transport;
   GThread *reader, *writer; /* writer: made by the reader */
 
   GMutex lock; /* all below */
@@ -100,7 +100,7 @@ link_unref (TsLabLink *link)
   g_mutex_clear (&link->lock);
   g_cond_clear (&link->room);
   g_cond_clear (&link->work);
-  ts_lab_keys_unref (link->keys);
+  ts_lab_transport_keys_unref (link->keys);
   g_free (link->what);
   g_free (link->expected_peer);
   g_free (link);
@@ -142,7 +142,7 @@ deliver (TsLabLink *link, TsHeard *heard)
   case HEARD_CONNECTED:
     link->heard_connected = TRUE;
     if (link->events.connected)
-      link->events.connected (link, ts_lab_tls_peer (link->tls), link->user);
+      link->events.connected (link, ts_lab_transport_peer (link->transport), link->user);
     break;
   case HEARD_FRAME:
     if (link->events.frame)
@@ -213,10 +213,10 @@ write_frame (TsLabLink *link, const TsFrame *frame, gboolean compress, guint8 *r
   if (first_bytes > 0)
     memcpy (record + TS_FRAME_HEADER_BYTES, data, first_bytes);
   *wire_bytes = TS_FRAME_HEADER_BYTES + body_bytes;
-  if (!ts_lab_tls_write (link->tls, record, TS_FRAME_HEADER_BYTES + first_bytes, error))
+  if (!ts_lab_transport_write (link->transport, record, TS_FRAME_HEADER_BYTES + first_bytes, error))
     return FALSE;
-  return body_bytes == first_bytes ||
-         ts_lab_tls_write (link->tls, data + first_bytes, body_bytes - first_bytes, error);
+  return body_bytes == first_bytes || ts_lab_transport_write (link->transport, data + first_bytes,
+                                                              body_bytes - first_bytes, error);
 }
 
 static TsToSend *
@@ -305,8 +305,9 @@ establish (TsLabLink *link, GError **error)
   if (link->fd < 0 && !connect_socket (link, error))
     return FALSE;
   tune_socket (link->fd);
-  link->tls = ts_lab_tls_new (link->keys, link->fd, link->stop_fd, link->expected_peer, error);
-  if (!link->tls || !ts_lab_tls_handshake (link->tls, link->deadline_us, error))
+  link->transport =
+      ts_lab_transport_new (link->keys, link->fd, link->stop_fd, link->expected_peer, error);
+  if (!link->transport || !ts_lab_transport_handshake (link->transport, link->deadline_us, error))
     return FALSE;
   link->writer = start_thread ("link-writer", write_thread, link, error);
   if (!link->writer)
@@ -337,7 +338,7 @@ read_frames (TsLabLink *link, TsFrameReader *reader, GError **error)
     }
     heard_free (heard);
     gsize room_bytes = ts_frame_reader_room (reader, &room);
-    gssize bytes = ts_lab_tls_read (link->tls, room, room_bytes, error);
+    gssize bytes = ts_lab_transport_read (link->transport, room, room_bytes, error);
     if (bytes == 0)
       ts_throw (error, TS_ERROR_LOST, "closed by the peer");
     if (bytes <= 0) {
@@ -435,18 +436,18 @@ ts_lab_link_connect (const char *address, guint16 port, const char *host_name,
   GError *error = NULL;
   link->expected_peer = g_strdup (host_name);
   if (ts_lab_address_parse (address, port, &link->address, &error))
-    link->keys = ts_lab_keys_load (credentials, &error);
+    link->keys = ts_lab_transport_keys_load (credentials, &error);
   link_start (link, error);
   return link;
 }
 
 TsLabLink *
-ts_lab_link_accept (int fd, const char *what, TsLabKeys *keys, gint64 timeout_us,
+ts_lab_link_accept (int fd, const char *what, TsLabTransportKeys *keys, gint64 timeout_us,
                     const TsLabLinkEvents *events, gpointer user)
 {
   TsLabLink *link = link_new (what, timeout_us, events, user);
   link->fd = fd;
-  link->keys = ts_lab_keys_ref (keys);
+  link->keys = ts_lab_transport_keys_ref (keys);
   link_start (link, NULL);
   return link;
 }
@@ -503,7 +504,7 @@ ts_lab_link_waiting_bytes (const TsLabLink *link)
 const char *
 ts_lab_link_peer (const TsLabLink *link)
 {
-  return link->heard_connected ? ts_lab_tls_peer (link->tls) : NULL;
+  return link->heard_connected ? ts_lab_transport_peer (link->transport) : NULL;
 }
 
 void
@@ -519,7 +520,7 @@ ts_lab_link_free (TsLabLink *link)
   g_clear_pointer (&link->writer, g_thread_join);
   g_source_destroy (link->source);
   g_source_unref (link->source);
-  g_clear_pointer (&link->tls, ts_lab_tls_free);
+  g_clear_pointer (&link->transport, ts_lab_transport_free);
   if (link->fd >= 0)
     close (link->fd);
   if (link->stop_fd >= 0)

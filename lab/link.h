@@ -1,4 +1,5 @@
-/* lab/link.h -- frames between two host processes: TCP, mutual TLS (port 8084, HVR reference 1.3).
+/* lab/link.h -- frames between two host processes: TCP, with mutual TLS (port 8084, HVR reference
+ * 1.3) or mutual Kerberos (port 8083).
  *
  * Everything is heard in the default main context, in order; the blocking work (handshake, encode
  * and decode, socket) is done on threads of its own.  A peer is named by its certificate's subject
@@ -9,6 +10,8 @@
  * that is not out of date; when there is one), valid now, its extended key usage names the peer's
  * side (server or client), and its DNS name is the expected one (for who connects; a listener takes
  * any name and tells it).  The reason says what of this failed.
+ * With Kerberos a peer is named by its principal's host: hvr/HOST@REALM, of our realm; it has shown
+ * a ticket that is good now, and every byte is encrypted and in sequence (gss.h).
  *
  * What a reason's code says: LOST: unreachable, too late, broken, closed; REFUSED: a certificate
  * was not accepted, here or there; FORMAT: the peer does not speak this protocol; FULL: too many at
@@ -25,9 +28,14 @@
 typedef struct _TsLabLink TsLabLink;
 typedef struct _TsLabListener TsLabListener;
 
-typedef struct { /* PEM files */
+typedef struct {
+  /* certificates: PEM files */
   char *ca, *certificate, *key;
   char *crl; /* what the authority has revoked; NULL: nothing.  One that cannot be read: IO */
+  /* Kerberos instead, when principal is not NULL: hvr/HOST@REALM, and the file with its keys.
+   * tickets: a file with tickets that somebody has fetched; NULL: they are fetched by the keys.
+   * Configuration: as the library finds it ($KRB5_CONFIG). */
+  char *principal, *keytab, *tickets;
 } TsLabCredentials;
 
 typedef struct {

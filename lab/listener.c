@@ -15,7 +15,7 @@ enum { PAUSE_MS = 200 };
 struct _TsLabListener {
   int fd;
   guint16 port;
-  TsLabKeys *keys;
+  TsLabTransportKeys *keys;
   gint64 timeout_us;
   TsLabListenerEvents events;
   gpointer user;
@@ -152,7 +152,7 @@ ts_lab_listener_new (const char *address, guint16 port, const TsLabCredentials *
   listener->events = *events;
   listener->user = user;
   listener->shaking = g_ptr_array_new ();
-  listener->keys = ts_lab_keys_load (credentials, error);
+  listener->keys = ts_lab_transport_keys_load (credentials, error);
   if (!listener->keys || !open_socket (listener, address, port, error)) {
     g_prefix_error (error, "listen on %s:%u: ", address, port);
     ts_lab_listener_free (listener);
@@ -183,6 +183,6 @@ ts_lab_listener_free (TsLabListener *listener)
     close (listener->fd);
   g_ptr_array_set_free_func (listener->shaking, (GDestroyNotify)ts_lab_link_free);
   g_ptr_array_unref (listener->shaking);
-  ts_lab_keys_unref (listener->keys);
+  ts_lab_transport_keys_unref (listener->keys);
   g_free (listener);
 }
