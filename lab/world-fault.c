@@ -128,6 +128,11 @@ ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error)
     ts_lab_guest_lost_power (guest, dead_us);
   }
   tell_evidence (world, order->step, "site_down", name, "processes killed", killed);
+  for (guint i = 0; i < world->seats->len; i++) {
+    const TsLabSeat *seat = world->seats->pdata[i];
+    if (seat->spec->site == site)
+      ts_lab_operations_host_lost (world, seat->spec->name);
+  }
   return TRUE;
 }
 

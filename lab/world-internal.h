@@ -125,6 +125,8 @@ void ts_lab_world_step (TsWorld *world, const char *id, TsVerb verb, const char 
 /* A record came: operations that wait for it go on. */
 void ts_lab_operations_hear (TsWorld *world, const TsRecord *record);
 void ts_lab_operations_fail (TsWorld *world, const char *reason);
+/* Those that wait for this host have failed. */
+void ts_lab_operations_host_lost (TsWorld *world, const char *host);
 void ts_lab_running_free (gpointer running);
 
 /* --- world-fault.c ---------------------------------------------------------------------------- */

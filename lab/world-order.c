@@ -115,6 +115,14 @@ ts_lab_operations_fail (TsWorld *world, const char *reason)
   go_on_all (world);
 }
 
+void
+ts_lab_operations_host_lost (TsWorld *world, const char *host)
+{
+  for (guint i = 0; i < world->operations->len; i++)
+    ts_operation_host_lost (((Running *)world->operations->pdata[i])->operation, host);
+  go_on_all (world);
+}
+
 static void
 report_policy (TsWorld *world, guint vm, const TsPolicySpec *policy)
 {

@@ -122,6 +122,8 @@ ts_sim_host_power_loss (TsSimHost *host)
         died += machines[m]->on ? 1 : 0;
         ts_sim_machine_power_loss (machines[m], &random);
       }
+    if (vm->operation)
+      ts_operation_host_lost (vm->operation, host->spec->name);
   }
   return died;
 }

@@ -101,6 +101,19 @@ an_error_meanwhile_ends_it (void **state)
 }
 
 static void
+a_host_without_power_ends_what_waits_for_it (void **state)
+{
+  g_autoptr (TsOperation) op = planned_failover ();
+  TsSideOrder o;
+  ts_operation_given (op);
+  ts_operation_host_lost (op, "b"); /* it waits for a */
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_WAITING);
+  ts_operation_host_lost (op, "a");
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_FAILED);
+  assert_string_equal (ts_operation_reason (op, NULL), "the host has lost power");
+}
+
+static void
 another_vm_is_not_heard (void **state)
 {
   g_autoptr (TsOperation) op = planned_failover ();
@@ -196,7 +209,8 @@ main (void)
       cmocka_unit_test (trap_10_order_of_a_planned_failover),
       cmocka_unit_test (a_refusal_ends_it),
       cmocka_unit_test (an_error_meanwhile_ends_it),
-      cmocka_unit_test (another_vm_is_not_heard),
+      cmocka_unit_test (a_host_without_power_ends_what_waits_for_it),
+    cmocka_unit_test (another_vm_is_not_heard),
       cmocka_unit_test (cancel_is_done_when_the_replica_replicates_again),
       cmocka_unit_test (cancel_fails_with_its_discard),
       cmocka_unit_test (a_test_failover_is_done_when_it_has_started),

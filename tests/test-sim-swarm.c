@@ -51,7 +51,7 @@ draw_world (TsRandom *random, guint64 seed)
 static void
 harm (Fixture *f, TsRandom *random)
 {
-  switch (ts_random_below (random, 4)) {
+  switch (ts_random_below (random, 6)) {
   case 0:
     fixture_link (f, TS_LINK_BLACKHOLE);
     fixture_run (f, between (random, 1, 70 * TS_S));
@@ -70,6 +70,24 @@ harm (Fixture *f, TsRandom *random)
     fixture_link (f, TS_LINK_UP);
     fixture_run (f, between (random, 1, 20 * TS_S));
     ts_sim_world_power (f->world, 1, TRUE);
+    break;
+  case 3: /* a test failover, perhaps across a break; refused while the copy runs */
+    fixture_do (f, TS_DO_TEST_FAILOVER);
+    fixture_run (f, between (random, 1, 40 * TS_S));
+    if (ts_random_chance (random, 300000)) { /* it ends with its host */
+      ts_sim_world_power (f->world, 1, FALSE);
+      fixture_run (f, between (random, 1, 20 * TS_S));
+      ts_sim_world_power (f->world, 1, TRUE);
+      fixture_run (f, TS_S);
+    }
+    fixture_do (f, TS_DO_STOP_TEST_FAILOVER);
+    break;
+  case 4: /* failed over by mistake, taken back: the primary was turned away meanwhile */
+    fixture_failover (f, FALSE);
+    fixture_run (f, between (random, 5 * TS_S, 60 * TS_S));
+    fixture_do (f, TS_DO_CANCEL_FAILOVER);
+    fixture_run (f, 10 * TS_S);
+    fixture_do (f, TS_DO_RESUME);
     break;
   default: /* paused, with whatever is under way; refused while the copy runs */
     fixture_do (f, TS_DO_PAUSE);

@@ -198,6 +198,14 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
   }
 }
 
+void
+ts_operation_host_lost (TsOperation *op, const char *host)
+{
+  if (op->given && op->at < op->course.count
+      && g_strcmp0 (op->host[op->course.stages[op->at].side], host) == 0)
+    ts_operation_fail (op, "the host has lost power");
+}
+
 const char *
 ts_operation_reason (const TsOperation *op, gboolean *refused)
 {

@@ -44,6 +44,8 @@ void ts_operation_given (TsOperation *operation);
 void ts_operation_hear (TsOperation *operation, const TsRecord *record);
 /* The order could not be given (host dead ...). */
 void ts_operation_fail (TsOperation *operation, const char *reason);
+/* The host has lost power: an operation that waits for its report has failed. */
+void ts_operation_host_lost (TsOperation *operation, const char *host);
 /* Why it failed; "" when it did not.  refused: by the state (the published 32775), not by trouble.
  */
 const char *ts_operation_reason (const TsOperation *operation, gboolean *refused);
