@@ -1,5 +1,6 @@
-/* core/relation/receiver-internal.h -- the receiver's memory, shared by receiver.c (steps) and
- * receiver-save.c (what outlives the process).  Nobody else includes it. */
+/* core/relation/receiver-internal.h -- the receiver's memory, shared by receiver.c (steps),
+ * receiver-copy.c (the initial copy) and receiver-save.c (what outlives the process).  Nobody else
+ * includes it. */
 #pragma once
 #include "core/relation/receiver.h"
 
@@ -75,3 +76,21 @@ struct _TsReceiver {
   guint64 test_set;
   gint64 test_us; /* its point's instant */
 };
+
+/* --- receiver.c ------------------------------------------------------------------------------- */
+void ts_receiver_persist (TsReceiver *receiver, TsActions *out);
+void ts_receiver_acknowledge (TsReceiver *receiver, TsAckKind what, guint64 set, guint disk,
+                              guint64 offset_bytes, TsActions *out);
+/* Says why, to the peer and to the journal; nothing more is taken from this connection. */
+void ts_receiver_refuse_peer (TsReceiver *receiver, gint64 now_us, TsRefusal why, const char *text,
+                              TsActions *out);
+/* The peer does not keep to the protocol: hangs up on it. */
+void ts_receiver_protocol_error (TsReceiver *receiver, gint64 now_us, const char *what,
+                                 TsActions *out);
+
+/* --- receiver-copy.c -------------------------------------------------------------------------- */
+void ts_receiver_copy_frame (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+void ts_receiver_copy_end (TsReceiver *receiver, TsActions *out);
+/* A write or flush of the copy has failed. */
+void ts_receiver_copy_trouble (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+void ts_receiver_copy_flushed (TsReceiver *receiver, const TsEvent *event, TsActions *out);

@@ -2,8 +2,6 @@
 #include "core/relation/receiver-internal.h"
 #include "core/base/units.h"
 
-#define COPY_FLUSH_BYTES                                                                           \
-  (32 * TS_MIB)                   /* CHOICE: how much copy is done again after a replica crash */
 #define APPLY_RETRY_US (5 * TS_S) /* CHOICE: reference 2.4.5 says only that it is retried */
 
 /* --- telling ---------------------------------------------------------------------------------- */
@@ -17,8 +15,8 @@ record (const TsReceiver *r, gint64 now_us, const char *kind)
   return ts_record_text (rec, "host", r->host);
 }
 
-static void
-persist (TsReceiver *r, TsActions *out)
+void
+ts_receiver_persist (TsReceiver *r, TsActions *out)
 {
   ts_actions_add (out, TS_ACTION_PERSIST)->payload = ts_receiver_save (r);
 }
@@ -35,7 +33,7 @@ change_state (TsReceiver *r, gint64 now_us, TsState to, TsActions *out)
   ts_record_int (rec, "wmi", to);
   ts_record_int (rec, "ps", ts_state_powershell (to, TS_ROLE_REPLICA));
   r->state = to;
-  persist (r, out);
+  ts_receiver_persist (r, out);
   ts_actions_report (out, rec);
 }
 
@@ -71,8 +69,9 @@ send_frame (TsActions *out, TsFrameKind kind, guint64 value)
   return a;
 }
 
-static void
-acknowledge (TsReceiver *r, TsAckKind what, guint64 set, guint disk, guint64 offset, TsActions *out)
+void
+ts_receiver_acknowledge (TsReceiver *r, TsAckKind what, guint64 set, guint disk, guint64 offset,
+                         TsActions *out)
 {
   if (!r->greeted)
     return;
@@ -82,8 +81,9 @@ acknowledge (TsReceiver *r, TsAckKind what, guint64 set, guint disk, guint64 off
   a->frame.offset_bytes = offset;
 }
 
-static void
-refuse_peer (TsReceiver *r, gint64 now_us, TsRefusal why, const char *text, TsActions *out)
+void
+ts_receiver_refuse_peer (TsReceiver *r, gint64 now_us, TsRefusal why, const char *text,
+                         TsActions *out)
 {
   TsRecord *rec = ts_record_text (record (r, now_us, "refused"), "verb", "receive");
   ts_record_int (rec, "code", TS_CODE_INVALID_STATE);
@@ -227,7 +227,7 @@ sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
   if (trouble) {
     forget_unsealed (r, out);
     if (r->greeted)
-      refuse_peer (r, now_us, refusal, trouble, out);
+      ts_receiver_refuse_peer (r, now_us, refusal, trouble, out);
     go_on_applying (r, now_us, out);
     return;
   }
@@ -238,11 +238,11 @@ sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
   g_queue_push_tail (&r->applies, set);
   if (set->manifest.kind != TS_SET_INITIAL)
     take_point (r, set);
-  persist (r, out);
+  ts_receiver_persist (r, out);
   r->statistics.last_sync_us = now_us;
   if (set->manifest.kind != TS_SET_INITIAL)
     report_point (r, now_us, set, out);
-  acknowledge (r, TS_ACK_STORED, set->number, 0, 0, out);
+  ts_receiver_acknowledge (r, TS_ACK_STORED, set->number, 0, 0, out);
   if (set->manifest.kind == TS_SET_PLANNED) /* the primary waits for it to be applied (CHOICE) */
     end_test (r, now_us, out);
   TsReceiverSet *next = g_queue_peek_head (&r->seals);
@@ -272,13 +272,13 @@ applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   r->applied = set->number;
   if (set->manifest.kind == TS_SET_INITIAL)
     take_point (r, set);
-  persist (r, out);
+  ts_receiver_persist (r, out);
   TsRecord *rec = ts_record_int (record (r, now_us, "applied"), "set", (gint64)set->number);
   ts_actions_report (out, ts_record_int (rec, "instant_us", set->manifest.instant_us));
   if (set->manifest.kind == TS_SET_INITIAL) /* before, the copy was of no instant at all */
     report_point (r, now_us, set, out);
   ts_actions_add (out, TS_ACTION_DELETE_SET)->set = set->number;
-  acknowledge (r, TS_ACK_APPLIED, set->number, 0, 0, out);
+  ts_receiver_acknowledge (r, TS_ACK_APPLIED, set->number, 0, 0, out);
   g_free (set);
   if (r->state == TS_STATE_INITIAL)
     change_state (r, now_us, TS_STATE_REPLICATING, out);
@@ -328,7 +328,7 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
   g_autoptr (GBytes) none = g_bytes_new_static ("", 0);
   GBytes *payload = ev->frame.frame->payload ? ev->frame.frame->payload : none;
   if (!ts_hello_unpack (payload, &said, &error)) {
-    refuse_peer (r, ev->now_us, TS_REFUSE_VERSION, error->message, out);
+    ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_VERSION, error->message, out);
     return;
   }
   if (!r->known) {
@@ -341,14 +341,14 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
     return;
   }
   if (!same_vm (&r->hello, &said)) {
-    refuse_peer (r, ev->now_us, TS_REFUSE_STATE,
-                 "the replica belongs to another virtual machine, or its disks have other sizes",
-                 out);
+    ts_receiver_refuse_peer (
+        r, ev->now_us, TS_REFUSE_STATE,
+        "the replica belongs to another virtual machine, or its disks have other sizes", out);
     return;
   }
   if (r->failover != FAILOVER_NONE || r->state == TS_STATE_RECOVERED ||
       r->state == TS_STATE_COMMITTED) {
-    refuse_peer (r, ev->now_us, TS_REFUSE_STATE, "the replica has failed over", out);
+    ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_STATE, "the replica has failed over", out);
     return;
   }
   if (!r->created)
@@ -359,86 +359,12 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
     welcome (r, ev->now_us, out);
 }
 
-static void
-protocol_error (TsReceiver *r, gint64 now_us, const char *what, TsActions *out)
+void
+ts_receiver_protocol_error (TsReceiver *r, gint64 now_us, const char *what, TsActions *out)
 {
   ts_actions_report (out, ts_record_text (record (r, now_us, "failure"), "reason", what));
   ts_actions_add (out, TS_ACTION_DISCONNECT);
   r->connected = r->greeted = r->welcome_due = FALSE;
-}
-
-static void
-copy_frame (TsReceiver *r, const TsEvent *ev, TsActions *out)
-{
-  TsFrame *f = ev->frame.frame;
-  gsize len = f->payload ? g_bytes_get_size (f->payload) : 0;
-  gboolean behind = f->disk > r->copy_mark.disk ||
-                    (f->disk == r->copy_mark.disk && f->offset_bytes >= r->copy_mark.offset_bytes);
-  if (r->copy_done || len == 0 || f->disk >= r->hello.disks || !behind ||
-      f->offset_bytes > r->hello.disk[f->disk].size_bytes ||
-      len > r->hello.disk[f->disk].size_bytes - f->offset_bytes) {
-    protocol_error (r, ev->now_us, "a piece of the initial copy that has no place", out);
-    return;
-  }
-  r->copy_mark = (TsCopyMark){f->disk, f->offset_bytes + len};
-  TsAction *a = ts_actions_add (out, TS_ACTION_WRITE);
-  a->disk = f->disk;
-  a->offset_bytes = f->offset_bytes;
-  a->payload = g_steal_pointer (&f->payload);
-  r->copy_since_flush += len;
-  if (r->copy_since_flush >= COPY_FLUSH_BYTES && !r->flushing) {
-    r->copy_since_flush = 0;
-    r->flushing = TRUE;
-    r->copy_flushing = r->copy_mark;
-    ts_actions_add (out, TS_ACTION_FLUSH);
-  }
-}
-
-static void
-copy_end (TsReceiver *r, TsActions *out)
-{
-  if (r->copy_done) {
-    acknowledge (r, TS_ACK_COPY_END, 0, 0, 0, out);
-    return;
-  }
-  r->copy_ending = TRUE;
-  if (!r->flushing) {
-    r->flushing = TRUE;
-    r->copy_flushing = r->copy_mark;
-    ts_actions_add (out, TS_ACTION_FLUSH);
-  }
-}
-
-static void
-copy_trouble (TsReceiver *r, const TsEvent *ev, TsActions *out)
-{
-  r->copy_mark = r->copy_durable;
-  r->copy_ending = FALSE;
-  if (r->greeted)
-    refuse_peer (r, ev->now_us, TS_REFUSE_STORAGE, ev->done.reason, out);
-}
-
-static void
-flushed (TsReceiver *r, const TsEvent *ev, TsActions *out)
-{
-  r->flushing = FALSE;
-  if (!ev->done.ok) {
-    copy_trouble (r, ev, out);
-    return;
-  }
-  gboolean whole = r->copy_ending && r->copy_flushing.disk == r->copy_mark.disk &&
-                   r->copy_flushing.offset_bytes == r->copy_mark.offset_bytes;
-  r->copy_durable = r->copy_flushing;
-  if (whole) {
-    r->copy_done = TRUE;
-    r->copy_ending = FALSE;
-    persist (r, out);
-    acknowledge (r, TS_ACK_COPY_END, 0, 0, 0, out);
-    return;
-  }
-  persist (r, out);
-  if (r->copy_ending)
-    copy_end (r, out);
 }
 
 static void
@@ -450,7 +376,8 @@ log_frame (TsReceiver *r, const TsEvent *ev, TsActions *out)
   gboolean follows = f->disk == r->recv_disk && f->offset_bytes == r->recv_offset;
   if (!r->copy_done || len == 0 || f->disk >= r->hello.disks || f->set != r->recv_set ||
       !(follows || next_disk)) {
-    protocol_error (r, ev->now_us, "a piece of a log that does not follow the last one", out);
+    ts_receiver_protocol_error (r, ev->now_us, "a piece of a log that does not follow the last one",
+                                out);
     return;
   }
   r->recv_disk = f->disk;
@@ -470,8 +397,8 @@ set_end (TsReceiver *r, const TsEvent *ev, TsActions *out)
   g_autofree TsReceiverSet *set = g_new0 (TsReceiverSet, 1);
   if (!f->payload || f->set != r->recv_set || !r->copy_done ||
       !ts_manifest_unpack (f->payload, &set->manifest, &error)) {
-    protocol_error (r, ev->now_us, error ? error->message : "the end of a set that did not begin",
-                    out);
+    ts_receiver_protocol_error (
+        r, ev->now_us, error ? error->message : "the end of a set that did not begin", out);
     return;
   }
   set->number = f->set;
@@ -499,10 +426,10 @@ frame_in (TsReceiver *r, const TsEvent *ev, TsActions *out)
     return;
   switch (kind) {
   case TS_FRAME_COPY:
-    copy_frame (r, ev, out);
+    ts_receiver_copy_frame (r, ev, out);
     return;
   case TS_FRAME_COPY_END:
-    copy_end (r, out);
+    ts_receiver_copy_end (r, out);
     return;
   case TS_FRAME_LOG:
     log_frame (r, ev, out);
@@ -516,7 +443,7 @@ frame_in (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_FRAME_REFUSE:
   case TS_FRAME_ALIVE:
   case TS_FRAME_KINDS:
-    protocol_error (r, ev->now_us, "a frame that a primary does not send here", out);
+    ts_receiver_protocol_error (r, ev->now_us, "a frame that a primary does not send here", out);
     return;
   }
 }
@@ -665,29 +592,30 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
       g_clear_pointer (&r->source, g_free);
       r->state = TS_STATE_DISABLED;
       r->welcome_due = FALSE;
-      refuse_peer (r, now_us, TS_REFUSE_STORAGE, ev->done.reason, out);
+      ts_receiver_refuse_peer (r, now_us, TS_REFUSE_STORAGE, ev->done.reason, out);
       return;
     }
     r->created = TRUE;
-    persist (r, out);
+    ts_receiver_persist (r, out);
     if (r->welcome_due)
       welcome (r, now_us, out);
     return;
   case TS_ACTION_WRITE:
     if (!ev->done.ok)
-      copy_trouble (r, ev, out);
+      ts_receiver_copy_trouble (r, ev, out);
     else
-      acknowledge (r, TS_ACK_COPY, 0, ev->done.disk, ev->done.offset_bytes, out);
+      ts_receiver_acknowledge (r, TS_ACK_COPY, 0, ev->done.disk, ev->done.offset_bytes, out);
     return;
   case TS_ACTION_FLUSH:
-    flushed (r, ev, out);
+    ts_receiver_copy_flushed (r, ev, out);
     return;
   case TS_ACTION_STORE:
     if (ev->done.ok)
-      acknowledge (r, TS_ACK_LOG, ev->done.set, ev->done.disk, ev->done.offset_bytes, out);
+      ts_receiver_acknowledge (r, TS_ACK_LOG, ev->done.set, ev->done.disk, ev->done.offset_bytes,
+                               out);
     else if (r->greeted) {
       forget_unsealed (r, out);
-      refuse_peer (r, now_us, TS_REFUSE_STORAGE, ev->done.reason, out);
+      ts_receiver_refuse_peer (r, now_us, TS_REFUSE_STORAGE, ev->done.reason, out);
     }
     return;
   case TS_ACTION_SEAL:
