@@ -1,5 +1,6 @@
-/* core/relation/sender-internal.h -- the sender's memory, shared by sender.c (steps) and
- * sender-save.c (what outlives the process).  Nobody else includes it. */
+/* core/relation/sender-internal.h -- the sender's memory, shared by sender.c (steps),
+ * sender-copy.c (the initial copy) and sender-save.c (what outlives the process).  Of others only a
+ * checker of the simulator looks into it. */
 #pragma once
 #include "core/relation/sender.h"
 
@@ -66,3 +67,18 @@ struct _TsSender {
   gboolean preparing;  /* planned failover: asked for, not yet prepared */
   guint64 planned_set; /* its last set; 0: not cut yet */
 };
+
+/* --- sender.c --------------------------------------------------------------------------------- */
+/* A record of this kind, about this VM on this host. */
+TsRecord *ts_sender_record (const TsSender *sender, gint64 now_us, const char *kind);
+/* A SEND of an otherwise empty frame. */
+TsAction *ts_sender_frame (TsActions *out, TsFrameKind kind);
+
+/* --- sender-copy.c ---------------------------------------------------------------------------- */
+void ts_sender_copy_report (TsSender *sender, gint64 now_us, const char *phase, TsActions *out);
+/* A disk's map has come.  TRUE: it was the last, and the copy can begin. */
+gboolean ts_sender_copy_mapped (TsSender *sender, const TsEvent *event, TsActions *out);
+/* Sends the next piece, or COPY_END behind the last.  FALSE: nothing more to take. */
+gboolean ts_sender_copy_send (TsSender *sender, TsActions *out);
+/* How much of the copy lies before (disk, offset). */
+guint64 ts_sender_copy_bytes_until (const TsSender *sender, guint disk, guint64 offset_bytes);

@@ -14,8 +14,8 @@ min_us (gint64 a, gint64 b)
 
 /* --- telling ---------------------------------------------------------------------------------- */
 
-static TsRecord *
-record (const TsSender *s, gint64 now_us, const char *kind)
+TsRecord *
+ts_sender_record (const TsSender *s, gint64 now_us, const char *kind)
 {
   return ts_record_text (ts_record_text (ts_record_new (now_us, s->source, kind), "vm", s->vm),
                          "host", s->host);
@@ -36,7 +36,7 @@ judge_health (TsSender *s, gint64 now_us, TsActions *out)
   if (health == s->health)
     return;
   s->health = health;
-  TsRecord *r = record (s, now_us, "health");
+  TsRecord *r = ts_sender_record (s, now_us, "health");
   ts_record_text (r, "role", "primary");
   ts_record_text (r, "health", ts_health_name (health));
   ts_actions_report (out, ts_record_text (r, "reason", reason));
@@ -54,7 +54,7 @@ change_state (TsSender *s, gint64 now_us, TsState to, TsActions *out)
   if (s->state == to)
     return;
   g_assert (ts_state_may_follow (s->state, to));
-  TsRecord *r = record (s, now_us, "state");
+  TsRecord *r = ts_sender_record (s, now_us, "state");
   ts_record_text (r, "role", "primary");
   ts_record_text (r, "from", ts_state_name (s->state));
   ts_record_text (r, "to", ts_state_name (to));
@@ -77,24 +77,14 @@ ts_sender_pending_bytes (const TsSender *s)
 static void
 report_pending (TsSender *s, gint64 now_us, TsActions *out)
 {
-  ts_actions_report (out, ts_record_int (record (s, now_us, "pending"), "bytes",
+  ts_actions_report (out, ts_record_int (ts_sender_record (s, now_us, "pending"), "bytes",
                                          (gint64)ts_sender_pending_bytes (s)));
-}
-
-static void
-report_copy (TsSender *s, gint64 now_us, const char *phase, TsActions *out)
-{
-  TsRecord *r = record (s, now_us, "copy");
-  ts_record_text (r, "phase", phase);
-  ts_record_int (r, "bytes", (gint64)s->copy_acked);
-  ts_actions_report (out, ts_record_int (r, "total_bytes", (gint64)s->copy_total));
-  s->copy_reported = s->copy_acked;
 }
 
 static void
 refuse (TsSender *s, gint64 now_us, TsAsk ask, const char *why, TsActions *out)
 {
-  TsRecord *r = record (s, now_us, "refused");
+  TsRecord *r = ts_sender_record (s, now_us, "refused");
   ts_record_text (r, "verb", ts_ask_name (ask));
   ts_record_int (r, "code", TS_CODE_INVALID_STATE);
   ts_record_text (r, "state", ts_state_name (s->state));
@@ -149,7 +139,7 @@ connect_peer (TsSender *s, gint64 now_us, TsActions *out)
 static void
 report_connection (TsSender *s, gint64 now_us, gboolean up, const char *reason, TsActions *out)
 {
-  TsRecord *r = ts_record_bool (record (s, now_us, "connection"), "up", up);
+  TsRecord *r = ts_record_bool (ts_sender_record (s, now_us, "connection"), "up", up);
   ts_actions_report (out, ts_record_text (r, "reason", reason));
 }
 
@@ -165,7 +155,7 @@ link_lost (TsSender *s, gint64 now_us, const char *reason, TsActions *out)
   s->attempt++;
   gint64 after_us = ts_sender_backoff_us (s->attempt, s->interval_us);
   s->retry_us = now_us + after_us;
-  TsRecord *r = ts_record_int (record (s, now_us, "retry"), "attempt", s->attempt);
+  TsRecord *r = ts_record_int (ts_sender_record (s, now_us, "retry"), "attempt", s->attempt);
   ts_actions_report (out, ts_record_int (r, "after_us", after_us));
 }
 
@@ -179,8 +169,8 @@ hang_up (TsSender *s, TsActions *out)
   s->in_flight = 0;
 }
 
-static TsAction *
-send_frame (TsActions *out, TsFrameKind kind)
+TsAction *
+ts_sender_frame (TsActions *out, TsFrameKind kind)
 {
   TsAction *a = ts_actions_add (out, TS_ACTION_SEND);
   a->frame.kind = kind;
@@ -198,33 +188,6 @@ find_set (TsSender *s, guint64 number)
   return NULL;
 }
 
-/* The next piece of the copy.  FALSE: nothing more to take. */
-static gboolean
-send_copy_chunk (TsSender *s, TsActions *out)
-{
-  while (s->copy_disk < s->hello.disks) {
-    TsExtent next;
-    if (ts_extents_next (s->map[s->copy_disk], s->copy_offset, TS_SENDER_CHUNK_BYTES, &next)) {
-      TsAction *a = send_frame (out, TS_FRAME_COPY);
-      a->source = TS_SOURCE_DISK;
-      a->frame.disk = (guint16)s->copy_disk;
-      a->frame.offset_bytes = next.offset_bytes;
-      a->len_bytes = (guint32)next.len_bytes;
-      a->compress = s->policy.compression;
-      s->copy_offset = next.offset_bytes + next.len_bytes;
-      s->in_flight += next.len_bytes;
-      return TRUE;
-    }
-    s->copy_disk++;
-    s->copy_offset = 0;
-  }
-  if (s->copy != COPY_SENDING)
-    return FALSE;
-  s->copy = COPY_ENDING;
-  send_frame (out, TS_FRAME_COPY_END);
-  return TRUE;
-}
-
 static gboolean
 send_log_chunk (TsSender *s, gint64 now_us, TsActions *out)
 {
@@ -237,7 +200,7 @@ send_log_chunk (TsSender *s, gint64 now_us, TsActions *out)
     guint64 log_bytes = set->manifest.disk[s->send_disk].log_bytes;
     if (s->send_offset < log_bytes) {
       guint64 len = MIN (log_bytes - s->send_offset, TS_SENDER_CHUNK_BYTES);
-      TsAction *a = send_frame (out, TS_FRAME_LOG);
+      TsAction *a = ts_sender_frame (out, TS_FRAME_LOG);
       a->source = TS_SOURCE_LOG;
       a->frame.set = set->number;
       a->frame.disk = (guint16)s->send_disk;
@@ -251,7 +214,7 @@ send_log_chunk (TsSender *s, gint64 now_us, TsActions *out)
     s->send_disk++;
     s->send_offset = 0;
   }
-  TsAction *a = send_frame (out, TS_FRAME_SET_END);
+  TsAction *a = ts_sender_frame (out, TS_FRAME_SET_END);
   a->source = TS_SOURCE_PAYLOAD;
   a->frame.set = set->number;
   a->frame.payload = ts_manifest_pack (&set->manifest);
@@ -271,7 +234,7 @@ pump (TsSender *s, gint64 now_us, TsActions *out)
   while (s->in_flight < TS_SENDER_WINDOW_BYTES) {
     gboolean more = FALSE;
     if (s->copy == COPY_SENDING)
-      more = send_copy_chunk (s, out);
+      more = ts_sender_copy_send (s, out);
     else if (s->copy == COPY_DONE)
       more = send_log_chunk (s, now_us, out);
     if (!more)
@@ -287,7 +250,7 @@ pump (TsSender *s, gint64 now_us, TsActions *out)
 static void
 report_cycle (TsSender *s, gint64 now_us, guint64 set, const char *outcome, TsActions *out)
 {
-  TsRecord *r = ts_record_int (record (s, now_us, "cycle"), "set", (gint64)set);
+  TsRecord *r = ts_record_int (ts_sender_record (s, now_us, "cycle"), "set", (gint64)set);
   ts_record_text (r, "outcome", outcome);
   ts_record_int (r, "success", (gint64)s->statistics.success);
   ts_actions_report (out, ts_record_int (r, "missed", (gint64)s->statistics.missed));
@@ -331,7 +294,7 @@ require_resync (TsSender *s, gint64 now_us, const char *why, TsActions *out)
 {
   if (!ts_state_may_follow (s->state, TS_STATE_RESYNC_REQUIRED))
     return;
-  ts_actions_report (out, ts_record_text (record (s, now_us, "resync"), "reason", why));
+  ts_actions_report (out, ts_record_text (ts_sender_record (s, now_us, "resync"), "reason", why));
   hang_up (s, out);
   ts_actions_add (out, TS_ACTION_UNTRACK);
   for (GList *l = s->sets.head; l; l = l->next)
@@ -348,7 +311,7 @@ static void
 own_failure (TsSender *s, gint64 now_us, const TsEvent *ev, TsActions *out)
 {
   s->statistics.failures++;
-  TsRecord *r = ts_record_int (record (s, now_us, "failure"), "event", 32022);
+  TsRecord *r = ts_record_int (ts_sender_record (s, now_us, "failure"), "event", 32022);
   ts_record_text (r, "action", ts_action_name (ev->done.action));
   ts_actions_report (out, ts_record_text (r, "reason", ev->done.reason));
 }
@@ -402,7 +365,7 @@ cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
   persist (s, out);
 
   static const char *const types[] = {"-", "initial", "regular", "planned"};
-  TsRecord *r = ts_record_int (record (s, now_us, "cut"), "set", (gint64)set->number);
+  TsRecord *r = ts_record_int (ts_sender_record (s, now_us, "cut"), "set", (gint64)set->number);
   ts_record_text (r, "type", types[s->cut_kind]);
   ts_record_int (r, "instant_us", set->manifest.instant_us);
   ts_record_int (r, "log_bytes", (gint64)log_bytes);
@@ -437,7 +400,7 @@ set_stored (TsSender *s, gint64 now_us, guint64 number, TsActions *out)
     gint64 transfer_us = set->first_sent_us < 0 ? 0 : now_us - set->first_sent_us;
     ts_statistics_sent (&s->statistics, now_us, set->data_bytes, transfer_us);
     s->stored = set->number;
-    TsRecord *r = ts_record_int (record (s, now_us, "sent"), "set", (gint64)set->number);
+    TsRecord *r = ts_record_int (ts_sender_record (s, now_us, "sent"), "set", (gint64)set->number);
     ts_record_int (r, "data_bytes", (gint64)set->data_bytes);
     ts_actions_report (out, ts_record_int (r, "transfer_us", transfer_us));
     if (!set->counted) {
@@ -476,28 +439,12 @@ copy_ended (TsSender *s, gint64 now_us, TsActions *out)
     return;
   s->copy = COPY_DONE;
   s->copy_acked = s->copy_total;
-  report_copy (s, now_us, "done", out);
+  ts_sender_copy_report (s, now_us, "done", out);
   s->send_set = s->next_set;
   s->send_disk = 0;
   s->send_offset = 0;
   start_cycles (s, now_us);
   ask_cut (s, TS_SET_INITIAL, out);
-}
-
-/* How much of the copy lies before (disk, offset). */
-static guint64
-copy_bytes_until (const TsSender *s, guint disk, guint64 offset)
-{
-  guint64 bytes = 0;
-  for (guint d = 0; d < s->hello.disks && d <= disk; d++)
-    for (guint i = 0; s->map[d] && i < ts_extents_count (s->map[d]); i++) {
-      TsExtent e = ts_extents_get (s->map[d], i);
-      if (d < disk || e.offset_bytes + e.len_bytes <= offset)
-        bytes += e.len_bytes;
-      else if (e.offset_bytes < offset)
-        bytes += offset - e.offset_bytes;
-    }
-  return bytes;
 }
 
 static void
@@ -516,7 +463,7 @@ welcome (TsSender *s, const TsEvent *ev, TsActions *out)
     s->copy_offset = frame->offset_bytes;
     if (s->copy == COPY_ENDING)
       s->copy = COPY_SENDING;
-    s->copy_acked = copy_bytes_until (s, s->copy_disk, s->copy_offset);
+    s->copy_acked = ts_sender_copy_bytes_until (s, s->copy_disk, s->copy_offset);
   } else {
     if (s->copy == COPY_ENDING)
       copy_ended (s, ev->now_us, out);
@@ -548,14 +495,14 @@ acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
   guint64 amount = 0;
   switch ((TsAckKind)frame->value) {
   case TS_ACK_COPY: {
-    guint64 until = copy_bytes_until (s, frame->disk, frame->offset_bytes);
+    guint64 until = ts_sender_copy_bytes_until (s, frame->disk, frame->offset_bytes);
     if (until > s->copy_acked) {
       amount = until - s->copy_acked;
       s->copy_acked = until;
       s->attempt = 0;
     }
     if (s->copy_acked - s->copy_reported >= 8 * TS_MIB)
-      report_copy (s, ev->now_us, "progress", out);
+      ts_sender_copy_report (s, ev->now_us, "progress", out);
     break;
   }
   case TS_ACK_COPY_END:
@@ -610,7 +557,7 @@ peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
   hang_up (s, out);
   s->refused = TRUE;
   s->due_us = TS_NEVER;
-  TsRecord *r = ts_record_int (record (s, ev->now_us, "failure"), "event", 32086);
+  TsRecord *r = ts_record_int (ts_sender_record (s, ev->now_us, "failure"), "event", 32086);
   ts_actions_report (out, ts_record_text (r, "reason", reason));
   if (ts_state_may_follow (s->state, TS_STATE_ERROR))
     change_state (s, ev->now_us, TS_STATE_ERROR, out);
@@ -728,30 +675,12 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
     for (guint i = 0; i < s->hello.disks; i++)
       ts_actions_add (out, TS_ACTION_MAP)->disk = i;
     return;
-  case TS_ACTION_MAP: {
-    if (s->copy != COPY_MAP || ev->done.disk >= s->hello.disks)
-      return;
-    guint d = ev->done.disk;
-    g_clear_pointer (&s->map[d], ts_extents_free);
-    if (ev->done.ok)
-      s->map[d] = ts_extents_copy (ev->done.map);
-    else { /* unknown: copy all of it */
-      s->map[d] = ts_extents_new ();
-      ts_extents_add (s->map[d], 0, s->hello.disk[d].size_bytes);
+  case TS_ACTION_MAP:
+    if (s->copy == COPY_MAP && ts_sender_copy_mapped (s, ev, out)) {
+      connect_peer (s, ev->now_us, out);
+      pump (s, ev->now_us, out);
     }
-    if (++s->maps < s->hello.disks)
-      return;
-    s->copy_total = 0;
-    for (guint i = 0; i < s->hello.disks; i++)
-      s->copy_total += ts_extents_bytes (s->map[i]);
-    s->copy = COPY_SENDING;
-    s->copy_disk = 0;
-    s->copy_offset = 0;
-    report_copy (s, ev->now_us, "begun", out);
-    connect_peer (s, ev->now_us, out);
-    pump (s, ev->now_us, out);
     return;
-  }
   case TS_ACTION_CUT:
     cut_done (s, ev, out);
     /* a regular cut was under way when the planned one was asked for; one that failed waits */
@@ -803,7 +732,7 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
     if (s->link == LINK_CONNECTING) {
       s->link = LINK_GREETING;
       expect_answer (s, ev->now_us);
-      TsAction *a = send_frame (out, TS_FRAME_HELLO);
+      TsAction *a = ts_sender_frame (out, TS_FRAME_HELLO);
       a->source = TS_SOURCE_PAYLOAD;
       a->frame.payload = ts_hello_pack (&s->hello);
     }

@@ -1,0 +1,83 @@
+/* core/relation/sender-copy.c -- the initial copy, as it goes out: the ranges of each disk that
+ * hold anything, in order of disk and offset, a piece at a time; where it goes on after a break is
+ * the replica's to say. */
+#include "core/relation/sender-internal.h"
+#include "core/base/units.h"
+
+void
+ts_sender_copy_report (TsSender *s, gint64 now_us, const char *phase, TsActions *out)
+{
+  TsRecord *r = ts_sender_record (s, now_us, "copy");
+  ts_record_text (r, "phase", phase);
+  ts_record_int (r, "bytes", (gint64)s->copy_acked);
+  ts_actions_report (out, ts_record_int (r, "total_bytes", (gint64)s->copy_total));
+  s->copy_reported = s->copy_acked;
+}
+
+gboolean
+ts_sender_copy_mapped (TsSender *s, const TsEvent *ev, TsActions *out)
+{
+  guint d = ev->done.disk;
+  if (d >= s->hello.disks)
+    return FALSE;
+  g_clear_pointer (&s->map[d], ts_extents_free);
+  if (ev->done.ok)
+    s->map[d] = ts_extents_copy (ev->done.map);
+  else { /* unknown: copy all of it */
+    s->map[d] = ts_extents_new ();
+    ts_extents_add (s->map[d], 0, s->hello.disk[d].size_bytes);
+  }
+  if (++s->maps < s->hello.disks)
+    return FALSE;
+  s->copy_total = 0;
+  for (guint i = 0; i < s->hello.disks; i++)
+    s->copy_total += ts_extents_bytes (s->map[i]);
+  s->copy = COPY_SENDING;
+  s->copy_disk = 0;
+  s->copy_offset = 0;
+  ts_sender_copy_report (s, ev->now_us, "begun", out);
+  return TRUE;
+}
+
+/* The next piece of the copy.  FALSE: nothing more to take. */
+gboolean
+ts_sender_copy_send (TsSender *s, TsActions *out)
+{
+  while (s->copy_disk < s->hello.disks) {
+    TsExtent next;
+    if (ts_extents_next (s->map[s->copy_disk], s->copy_offset, TS_SENDER_CHUNK_BYTES, &next)) {
+      TsAction *a = ts_sender_frame (out, TS_FRAME_COPY);
+      a->source = TS_SOURCE_DISK;
+      a->frame.disk = (guint16)s->copy_disk;
+      a->frame.offset_bytes = next.offset_bytes;
+      a->len_bytes = (guint32)next.len_bytes;
+      a->compress = s->policy.compression;
+      s->copy_offset = next.offset_bytes + next.len_bytes;
+      s->in_flight += next.len_bytes;
+      return TRUE;
+    }
+    s->copy_disk++;
+    s->copy_offset = 0;
+  }
+  if (s->copy != COPY_SENDING)
+    return FALSE;
+  s->copy = COPY_ENDING;
+  ts_sender_frame (out, TS_FRAME_COPY_END);
+  return TRUE;
+}
+
+/* How much of the copy lies before (disk, offset). */
+guint64
+ts_sender_copy_bytes_until (const TsSender *s, guint disk, guint64 offset)
+{
+  guint64 bytes = 0;
+  for (guint d = 0; d < s->hello.disks && d <= disk; d++)
+    for (guint i = 0; s->map[d] && i < ts_extents_count (s->map[d]); i++) {
+      TsExtent e = ts_extents_get (s->map[d], i);
+      if (d < disk || e.offset_bytes + e.len_bytes <= offset)
+        bytes += e.len_bytes;
+      else if (e.offset_bytes < offset)
+        bytes += offset - e.offset_bytes;
+    }
+  return bytes;
+}
