@@ -56,19 +56,27 @@ wake_up (gpointer user)
 {
 }
 
+/* Until then, or until something happens.  The alarm is set anew each time: one that went off for
+ * an earlier wait, or was put off by it, must not let this one sleep on. */
+static void
+sleep_until (TsWorld *world, gint64 t_us)
+{
+  ts_lab_timer_set (world->wake, t_us);
+  g_main_context_iteration (NULL, TRUE);
+}
+
 gboolean
 ts_lab_world_wait (TsWorld *world, gboolean (*done) (TsWorld *world), gint64 timeout_us,
                    const char *what, GError **error)
 {
   gint64 deadline_us = ts_lab_world_now_us (world) + timeout_us;
-  ts_lab_timer_set (world->wake, deadline_us);
   while (!done (world)) {
     if (throw_broken (world, error))
       return FALSE;
     if (ts_lab_world_now_us (world) >= deadline_us)
       return ts_throw (error, TS_ERROR_LOST, "%s took longer than %d s", what,
                        (int)(timeout_us / TS_S));
-    g_main_context_iteration (NULL, TRUE);
+    sleep_until (world, deadline_us);
   }
   return TRUE;
 }
@@ -117,16 +125,13 @@ static gboolean
 lab_run_until (TsWorld *world, gint64 t_us, GError **error)
 {
   gint64 limit_us = world->options.limit_us > 0 ? world->options.limit_us : TS_NEVER;
-  ts_lab_timer_set (world->wake, MIN (t_us, limit_us));
   while (!world->observer->stop && !throw_broken (world, error)) {
     gint64 now_us = ts_lab_world_now_us (world);
     if (now_us >= limit_us)
       ts_lab_operations_fail (world, "the time limit of the run is over");
     if (now_us >= t_us)
       break;
-    if (now_us >= limit_us)
-      ts_lab_timer_set (world->wake, t_us);
-    g_main_context_iteration (NULL, TRUE);
+    sleep_until (world, now_us >= limit_us ? t_us : MIN (t_us, limit_us));
   }
   world->observer->stop = FALSE;
   return !world->broken;
