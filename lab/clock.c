@@ -22,11 +22,6 @@ ts_lab_clock_now_us (const TsLabClock *clock)
 static gboolean
 timer_dispatch (GSource *source, GSourceFunc func, gpointer user)
 {
-  /* GLib remembers that a source was ready although its time has been changed since: that time is
-   * still to come, and must not be forgotten here. */
-  gint64 ready_us = g_source_get_ready_time (source);
-  if (ready_us < 0 || ready_us > g_source_get_time (source))
-    return G_SOURCE_CONTINUE;
   g_source_set_ready_time (source, -1);
   if (func)
     func (user);
