@@ -303,8 +303,14 @@ boot (TsWorld *world, GError **error)
   return TRUE;
 }
 
+char *
+ts_lab_world_cache (void)
+{
+  return g_build_filename (g_get_user_cache_dir (), "twinsite", NULL);
+}
+
 gboolean
-ts_lab_world_build (TsWorld *world, GError **error)
+ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error)
 {
   world->sites = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_site_free);
   world->wans = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_wan_free);
@@ -320,12 +326,7 @@ ts_lab_world_build (TsWorld *world, GError **error)
   if (!world->options.folder)
     return ts_throw (error, TS_ERROR_ARGUMENT, "the lab needs a folder for the run");
 
-  ts_lab_tidy_down (FALSE, NULL); /* what a killed run has left */
-  g_autofree char *cache = g_build_filename (g_get_user_cache_dir (), "twinsite", NULL);
-  g_autoptr (GPtrArray) findings = ts_lab_doctor (cache);
-  if (!ts_lab_doctor_pass (findings, error))
-    return FALSE;
-  world->clock.origin_us = g_get_monotonic_time (); /* finding out may have taken a while */
+  g_autofree char *cache = ts_lab_world_cache ();
   return make_folders (world, error) && start_sites (world, error) &&
          start_hosts (world, cache, ts_lab_doctor_accel (findings), error) && boot (world, error);
 }

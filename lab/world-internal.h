@@ -94,8 +94,10 @@ gboolean ts_lab_world_wait (TsWorld *world, gboolean (*done) (TsWorld *world), g
 
 /* --- world-build.c ---------------------------------------------------------------------------- */
 char *ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders);
+/* Where what was found out about this machine is kept. */
+char *ts_lab_world_cache (void);
 /* Makes folders, certificates, sites, links and host processes; boots; starts workloads. */
-gboolean ts_lab_world_build (TsWorld *world, GError **error);
+gboolean ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error);
 /* Takes all of it down again, in whatever state it is. */
 void ts_lab_world_demolish (TsWorld *world);
 

@@ -2,6 +2,7 @@
 #include "lab/world.h"
 #include "core/base/error.h"
 #include "core/base/units.h"
+#include "lab/doctor.h"
 #include "lab/world-internal.h"
 
 #define SETTLE_US (300 * TS_MS) /* for what the guests have just written to be heard */
@@ -57,7 +58,7 @@ wake_up (gpointer user)
 }
 
 /* Until then, or until something happens.  The alarm is set anew each time: one that went off for
- * an earlier wait, or was put off by it, must not let this one sleep on. */
+ * an earlier wait must not let this one sleep on. */
 static void
 sleep_until (TsWorld *world, gint64 t_us)
 {
@@ -100,14 +101,20 @@ static TsWorld *
 lab_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver *observer,
            GError **error)
 {
+  ts_lab_tidy_down (FALSE, NULL); /* what a killed run has left */
+  g_autofree char *cache = ts_lab_world_cache ();
+  g_autoptr (GPtrArray) findings = ts_lab_doctor (cache);
+  if (!ts_lab_doctor_pass (findings, error))
+    return NULL;
   TsWorld *world = g_new0 (TsWorld, 1);
   world->topology = topology;
   world->options = *options;
   world->observer = observer;
+  /* Only now, and never again: finding out may take a while, and timers are set on this clock. */
   world->clock.origin_us = g_get_monotonic_time ();
   world->hearing = ts_lab_hearing_new (&world->clock, observer);
   world->wake = ts_lab_timer_new (&world->clock, wake_up, NULL);
-  if (!ts_lab_world_build (world, error)) {
+  if (!ts_lab_world_build (world, findings, error)) {
     ts_lab_hearing_flush (world->hearing); /* what there was to tell says more than an error */
     lab_free (world);
     return NULL;
