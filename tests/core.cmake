@@ -20,6 +20,7 @@ ts_fuzz(fuzz-frame ts_core PkgConfig::XXHASH)
 ts_test(test-shaper LIBS ts_core)
 # the relation: states, health, both machines; operations and probe
 ts_test(test-state LIBS ts_core)
+ts_test(test-verbs LIBS ts_core)
 ts_test(test-health LIBS ts_core)
 ts_test(test-sender LIBS ts_core)
 ts_test(test-receiver LIBS ts_core)
