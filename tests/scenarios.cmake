@@ -2,6 +2,12 @@
 ts_test(test-scenario-reader LIBS ts_engine)
 ts_test(test-timeline LIBS ts_engine)
 ts_fuzz(fuzz-scenario ts_engine)
+# what is told of the command
+ts_test(test-manual LIBS ts_engine ARGS $<TARGET_FILE:twinsite>)
+if(TS_LAB AND NOT TS_SANITIZE) # what users install has no sanitizers
+  add_test(NAME package COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/check-package ${CMAKE_CPACK_COMMAND} ${PROJECT_BINARY_DIR})
+  set_tests_properties(package PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+endif()
 
 foreach(name first-disaster planned-failover cancel-failover test-failover steady wan-outage must-fail-rpo)
   add_test(NAME scenario-sim-${name}

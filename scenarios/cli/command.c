@@ -2,6 +2,25 @@
 #include <stdio.h>
 #include "core/base/error.h"
 
+static const TsExitRow exit_rows[] = {
+    {TS_EXIT_PASSED, "passed, or skipped with the reason told"},
+    {TS_EXIT_FAILED, "an expectation, an invariant or a step failed"},
+    {TS_EXIT_INCONCLUSIVE,
+     "inconclusive: a fault left no evidence that it bit, the run does not tell "
+     "what was asked, or it was interrupted"},
+    {TS_EXIT_NOT_DETERMINISTIC, "not deterministic: the same run twice was not the same"},
+    {TS_EXIT_USAGE, "the command was called wrongly"},
+    {TS_EXIT_BAD_SCENARIO, "a bad scenario file, or what was given is not a run"},
+    {TS_EXIT_UNAVAILABLE, "this machine lacks something: the lab, gnuplot"},
+    {TS_EXIT_INTERNAL, "an error of twinsite itself"},
+};
+
+const TsExitRow *
+ts_exit_get (guint index)
+{
+  return index < G_N_ELEMENTS (exit_rows) ? &exit_rows[index] : NULL;
+}
+
 int
 ts_exit_worse (int a, int b)
 {
@@ -15,10 +34,37 @@ ts_exit_worse (int a, int b)
   return TS_EXIT_PASSED;
 }
 
+/* ---- a subcommand that tells of itself instead of running ---- */
+
+static struct {
+  TsCommandHearer hearer; /* NULL: subcommands run */
+  gpointer data;
+  const TsCommand *command;
+} describing;
+
+void
+ts_command_describe (TsCommandHearer hearer, gpointer data)
+{
+  for (guint i = 0; ts_command_get (i) != NULL; i++) {
+    const TsCommand *command = ts_command_get (i);
+    char *name = (char *)command->name, *argv[] = {name, NULL};
+    describing.hearer = hearer;
+    describing.data = data;
+    describing.command = command;
+    command->run (1, argv);
+  }
+  describing.hearer = NULL;
+}
+
 gboolean
 ts_command_options (const GOptionEntry *entries, const char *arguments, const char *summary,
                     int *argc, char ***argv, int *status)
 {
+  if (describing.hearer != NULL) {
+    describing.hearer (describing.command, entries, arguments, summary, describing.data);
+    *status = TS_EXIT_PASSED;
+    return FALSE;
+  }
   g_autofree char *name = g_strdup_printf ("twinsite %s", (*argv)[0]);
   g_autofree char *usage = g_strdup (arguments);
   g_autoptr (GOptionContext) context = g_option_context_new (usage);

@@ -18,10 +18,33 @@ typedef enum {
   TS_EXIT_INTERNAL = 70,
 } TsExit;
 
+/* What an exit code means, for people; NULL past the end. */
+typedef struct {
+  TsExit code;
+  const char *help;
+} TsExitRow;
+const TsExitRow *ts_exit_get (guint index);
+
 /* The worse of two: what the whole command exits with. */
 int ts_exit_worse (int a, int b);
 
-/* Reads the options of a subcommand.  FALSE: *status is what to exit with (help was shown, or they
+/* A row of the table of subcommands (main.c).  arguments begins with what is no option: "FILE...",
+ * "RUN RUN", or the words of a choice joined by '|'. */
+typedef struct {
+  const char *name, *arguments, *help;
+  int (*run) (int argc, char **argv); /* argv[0] is the subcommand's own name */
+} TsCommand;
+const TsCommand *ts_command_get (guint index); /* NULL past the end */
+
+/* What a subcommand says of itself to ts_command_options: manual pages and completions are made of
+ * it, so that they cannot say anything else. */
+typedef void (*TsCommandHearer) (const TsCommand *command, const GOptionEntry *entries,
+                                 const char *arguments, const char *summary, gpointer data);
+/* Has each subcommand tell itself to the hearer, in the table's order, and do nothing. */
+void ts_command_describe (TsCommandHearer hearer, gpointer data);
+
+/* Reads the options of a subcommand.  An option whose argument is described as words joined by '|'
+ * is completed to these.  FALSE: *status is what to exit with (help was shown, or they
  * are wrong and it was said).  argv keeps what is no option, argv[0] first. */
 gboolean ts_command_options (const GOptionEntry *entries, const char *arguments,
                              const char *summary, int *argc, char ***argv, int *status);
@@ -43,3 +66,4 @@ int ts_command_plot (int argc, char **argv);
 int ts_command_compare (int argc, char **argv);
 int ts_command_hrl (int argc, char **argv);
 int ts_command_lab (int argc, char **argv);
+int ts_command_manual (int argc, char **argv);

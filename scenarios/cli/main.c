@@ -5,13 +5,9 @@
 #ifdef TS_HAVE_LAB
 #include "lab/helper.h"
 #include "lab/host.h"
-#include "lab/host.h"
 #endif
 
-static const struct {
-  const char *name, *arguments, *help;
-  int (*run) (int argc, char **argv);
-} commands[] = {
+static const TsCommand commands[] = {
     {"run", "FILE... [--on sim|lab|both] [--seed N] [--twice]",
      "run scenarios, judge and store them", ts_command_run},
     {"check", "FILE...", "tell all that is wrong with scenario files", ts_command_check},
@@ -23,7 +19,15 @@ static const struct {
      ts_command_compare},
     {"hrl", "FILE...", "show what is in a replication log", ts_command_hrl},
     {"lab", "doctor|down|ps", "what real machines need; what is left of runs", ts_command_lab},
+    {"manual", "twinsite.1|twinsite-scenario.5|bash|zsh",
+     "print the manual's pages, and what completes commands in a shell", ts_command_manual},
 };
+
+const TsCommand *
+ts_command_get (guint index)
+{
+  return index < G_N_ELEMENTS (commands) ? &commands[index] : NULL;
+}
 
 static void
 print_help (FILE *out)

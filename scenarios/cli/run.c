@@ -243,7 +243,7 @@ ts_command_run (int argc, char **argv)
       {"on", 0, 0, G_OPTION_ARG_STRING, &on,
        "sim (unless said), lab, or both: then the two stand side "
        "by side",
-       "ENGINE"},
+       "sim|lab|both"},
       {"seed", 0, 0, G_OPTION_ARG_STRING, &seed, "instead of the scenario's", "N"},
       {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &assignments,
        "change a value, such as links.wan.rate=10Mbit/s; may be repeated", "PATH=VALUE"},

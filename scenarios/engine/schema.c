@@ -298,8 +298,8 @@ ts_value_type_help (TsValueType type)
   return type_help[type];
 }
 
-static char *
-row_type_text (const TsSchemaRow *row)
+char *
+ts_schema_type_text (const TsSchemaRow *row)
 {
   if (row->type == TS_VALUE_CHOICE && row->of == NULL)
     return g_strdup ("one of the actions below");
@@ -310,9 +310,8 @@ row_type_text (const TsSchemaRow *row)
   return g_strdup_printf ("%s %s", type_help[row->type], of);
 }
 
-/* "protect, failover": for which verbs or waits a row is. */
-static char *
-row_when_text (const TsSchemaRow *row)
+char *
+ts_schema_when_text (const TsSchemaRow *row)
 {
   if (row->when == 0)
     return g_strdup ("");
@@ -334,6 +333,16 @@ row_when_text (const TsSchemaRow *row)
   return g_strdup_printf (" (%s %s%s)", step ? "do:" : "with", all_but ? "all but " : "", list);
 }
 
+char *
+ts_schema_need_text (const TsSchemaRow *row)
+{
+  if (row->required)
+    return g_strdup ("required");
+  return row->fallback != NULL && row->fallback[0] != '\0'
+             ? g_strdup_printf ("default %s", row->fallback)
+             : g_strdup ("optional");
+}
+
 static void
 format_section (GString *out, const char *section, gboolean markdown)
 {
@@ -344,12 +353,9 @@ format_section (GString *out, const char *section, gboolean markdown)
     const TsSchemaRow *row = &rows[i];
     if (!g_str_equal (row->section, section))
       continue;
-    g_autofree char *type = row_type_text (row);
-    g_autofree char *when = row_when_text (row);
-    g_autofree char *fallback = row->required ? g_strdup ("required")
-                                : row->fallback != NULL && row->fallback[0] != '\0'
-                                    ? g_strdup_printf ("default %s", row->fallback)
-                                    : g_strdup ("optional");
+    g_autofree char *type = ts_schema_type_text (row);
+    g_autofree char *when = ts_schema_when_text (row);
+    g_autofree char *fallback = ts_schema_need_text (row);
     if (markdown)
       g_string_append_printf (out, "| `%s` | %s; %s%s | %s |\n", row->key, type, fallback, when,
                               row->help);

@@ -55,6 +55,12 @@ const char **ts_schema_words (const char *section, guint64 when);
 char **ts_schema_choices (const TsSchemaRow *row);
 /* "a duration, such as 30s" */
 const char *ts_value_type_help (TsValueType type);
+/* "one of append, random, hot": what the value of a row is.  Caller frees. */
+char *ts_schema_type_text (const TsSchemaRow *row);
+/* "required", "default 30s", "optional".  Caller frees. */
+char *ts_schema_need_text (const TsSchemaRow *row);
+/* " (do: protect, failover)": for which verbs or waits a row is; "" for all.  Caller frees. */
+char *ts_schema_when_text (const TsSchemaRow *row);
 /* The whole table for people.  markdown: as scenarios/README.md shows it.  Caller frees. */
 char *ts_schema_format (gboolean markdown);
 
