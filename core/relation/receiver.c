@@ -477,12 +477,14 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
   else if (r->starting && ask == TS_ASK_CANCEL_FAILOVER)
     why = g_strdup ("the virtual machine is being started");
   if (why) {
-    TsRecord *rec = ts_record_text (record (r, now_us, "refused"), "verb", ts_ask_name (ask));
+    TsRecord *rec = record (r, now_us, "refused");
+    ts_state_verb_record (rec, r->state, TS_ROLE_REPLICA, ask);
     ts_record_int (rec, "code", TS_CODE_INVALID_STATE);
-    ts_record_text (rec, "state", ts_state_name (r->state));
     ts_actions_report (out, ts_record_text (rec, "reason", why));
     return;
   }
+  ts_actions_report (
+      out, ts_state_verb_record (record (r, now_us, "verb"), r->state, TS_ROLE_REPLICA, ask));
   switch (ask) {
   case TS_ASK_FAILOVER: {
     if (r->connected)

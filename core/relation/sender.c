@@ -85,9 +85,8 @@ static void
 refuse (TsSender *s, gint64 now_us, TsAsk ask, const char *why, TsActions *out)
 {
   TsRecord *r = ts_sender_record (s, now_us, "refused");
-  ts_record_text (r, "verb", ts_ask_name (ask));
+  ts_state_verb_record (r, s->state, TS_ROLE_PRIMARY, ask);
   ts_record_int (r, "code", TS_CODE_INVALID_STATE);
-  ts_record_text (r, "state", ts_state_name (s->state));
   ts_actions_report (out, ts_record_text (r, "reason", why));
 }
 
@@ -607,6 +606,8 @@ asked (TsSender *s, const TsEvent *ev, TsActions *out)
     refuse (s, now_us, ev->ask.ask, why, out);
     return;
   }
+  ts_actions_report (out, ts_state_verb_record (ts_sender_record (s, now_us, "verb"), s->state,
+                                                TS_ROLE_PRIMARY, ev->ask.ask));
   switch (ev->ask.ask) {
   case TS_ASK_ENABLE:
     change_state (s, now_us, TS_STATE_READY, out);

@@ -126,6 +126,23 @@ ts_role_name (TsRole role)
 }
 
 gint
+ts_ask_find (const char *name)
+{
+  for (guint i = 0; i < TS_ASK_COUNT; i++)
+    if (g_strcmp0 (ask_names[i], name) == 0)
+      return (gint)i;
+  return -1;
+}
+
+TsRecord *
+ts_state_verb_record (TsRecord *record, TsState state, TsRole role, TsAsk ask)
+{
+  ts_record_text (record, "role", ts_role_name (role));
+  ts_record_text (record, "verb", ts_ask_name (ask));
+  return ts_record_text (record, "state", ts_state_name (state));
+}
+
+gint
 ts_state_find (const char *name)
 {
   for (guint i = 0; i < TS_STATE_COUNT; i++)

@@ -4,7 +4,7 @@
  * third order, of collections).  Trap 1: never mix them.  The verbs that a state allows and the
  * states that may follow come from 3.5; code, documents and coverage are made from this table. */
 #pragma once
-#include <glib.h>
+#include "core/base/record.h"
 
 typedef enum {
   TS_STATE_DISABLED = 0,
@@ -70,6 +70,11 @@ gboolean ts_state_allows (TsState state, TsRole role, TsAsk ask);
 gboolean ts_state_may_follow (TsState from, TsState to);
 const char *ts_ask_name (TsAsk ask);
 const char *ts_role_name (TsRole role);
+/* -1 when there is none of that name. */
+gint ts_ask_find (const char *name);
+/* Adds that this was asked of that side in that state: to "verb" (it was begun) and "refused", from
+ * which the cells of the table that runs have reached are counted.  Returns record. */
+TsRecord *ts_state_verb_record (TsRecord *record, TsState state, TsRole role, TsAsk ask);
 /* -1 when there is none. */
 gint ts_state_find (const char *name);
 

@@ -17,6 +17,8 @@ static const TsCommand commands[] = {
     {"plot", "RUN... [--png]", "plot stored runs again", ts_command_plot},
     {"compare", "RUN RUN [--threshold PERCENT]", "compare two runs, metric by metric",
      ts_command_compare},
+    {"states", "[RUN...] [--markdown]", "states and verbs of a relation; what runs have reached",
+     ts_command_states},
     {"hrl", "FILE...", "show what is in a replication log", ts_command_hrl},
     {"lab", "doctor|down|ps", "what real machines need; what is left of runs", ts_command_lab},
     {"manual", "twinsite.1|twinsite-scenario.5|bash|zsh",
@@ -48,9 +50,7 @@ main (int argc, char **argv)
   /* processes of the lab, not the user's commands: started by the lab itself, not shown */
   if (ts_lab_helper_main (argc, argv, &status))
     return status;
-  if (argc > 1 && g_str_equal (argv[1], "host"))
-    return ts_lab_host_main (argc, argv);
-  if (argc == 3 && g_str_equal (argv[1], "host")) /* likewise: a host of a site */
+  if (argc > 1 && g_str_equal (argv[1], "host")) /* likewise: a host of a site */
     return ts_lab_host_main (argc, argv);
 #endif
   setlocale (LC_ALL, "");
