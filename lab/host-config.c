@@ -3,10 +3,11 @@
 #include <string.h>
 #include "core/base/error.h"
 
-/* version, name, index, run, sockets, cache, certificates, kernel, initrd, origin, seed, accel,
- * port, peers (name, address, port), VMs (name, home, id, memory, disks (name, size, fill)) */
-#define CONFIG_TYPE "(usussssssxtuqa(ssq)a(ssayta(stt)))"
-#define CONFIG_VERSION 1
+/* version, name, index, run, sockets, cache, certificates, realm, kernel, initrd, origin, seed,
+ * accel, two ports, peers (name, address, two ports), VMs (name, home, id, memory, disks (name,
+ * size, fill)) */
+#define CONFIG_TYPE "(ususssssssxtuqqa(ssqq)a(ssayta(stt)))"
+#define CONFIG_VERSION 2
 
 static void
 peer_free (gpointer data)
@@ -47,6 +48,7 @@ ts_lab_host_config_free (TsLabHostConfig *config)
   g_free (config->sockets);
   g_free (config->cache);
   g_free (config->certificates);
+  g_free (config->realm);
   g_free (config->kernel);
   g_free (config->initrd);
   g_ptr_array_unref (config->peers);
@@ -57,10 +59,10 @@ ts_lab_host_config_free (TsLabHostConfig *config)
 
 TsLabPeer *
 ts_lab_host_config_add_peer (TsLabHostConfig *config, const char *name, const char *address,
-                             guint16 port)
+                             guint16 port, guint16 kerberos_port)
 {
   TsLabPeer *peer = g_new0 (TsLabPeer, 1);
-  *peer = (TsLabPeer){g_strdup (name), g_strdup (address), port};
+  *peer = (TsLabPeer){g_strdup (name), g_strdup (address), port, kerberos_port};
   g_ptr_array_add (config->peers, peer);
   return peer;
 }
@@ -107,10 +109,11 @@ gboolean
 ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError **error)
 {
   GVariantBuilder peers, vms;
-  g_variant_builder_init (&peers, G_VARIANT_TYPE ("a(ssq)"));
+  g_variant_builder_init (&peers, G_VARIANT_TYPE ("a(ssqq)"));
   for (guint i = 0; i < config->peers->len; i++) {
     const TsLabPeer *peer = config->peers->pdata[i];
-    g_variant_builder_add (&peers, "(ssq)", peer->name, peer->address, peer->port);
+    g_variant_builder_add (&peers, "(ssqq)", peer->name, peer->address, peer->port,
+                           peer->kerberos_port);
   }
   g_variant_builder_init (&vms, G_VARIANT_TYPE ("a(ssayta(stt))"));
   for (guint i = 0; i < config->vms->len; i++) {
@@ -126,8 +129,9 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
   }
   g_autoptr (GVariant) all = g_variant_ref_sink (g_variant_new (
       CONFIG_TYPE, CONFIG_VERSION, config->name, config->index, config->run, config->sockets,
-      config->cache, config->certificates, config->kernel, config->initrd, config->origin_us,
-      config->seed, (guint32)config->accel, config->port, &peers, &vms));
+      config->cache, config->certificates, config->realm ? config->realm : "", config->kernel,
+      config->initrd, config->origin_us, config->seed, (guint32)config->accel, config->port,
+      config->kerberos_port, &peers, &vms));
   g_autoptr (GError) reason = NULL;
   if (!g_file_set_contents (path, g_variant_get_data (all), (gssize)g_variant_get_size (all),
                             &reason)) {
@@ -180,15 +184,15 @@ ts_lab_host_config_load (const char *path, GError **error)
   g_autoptr (GVariantIter) peers = NULL;
   g_autoptr (GVariantIter) vms = NULL;
   g_variant_get (all, CONFIG_TYPE, &version, &config->name, &config->index, &config->run,
-                 &config->sockets, &config->cache, &config->certificates, &config->kernel,
-                 &config->initrd, &config->origin_us, &config->seed, &accel, &config->port, &peers,
-                 &vms);
+                 &config->sockets, &config->cache, &config->certificates, &config->realm,
+                 &config->kernel, &config->initrd, &config->origin_us, &config->seed, &accel,
+                 &config->port, &config->kerberos_port, &peers, &vms);
   config->accel = (TsLabAccel)accel;
   const char *name, *address;
-  guint16 port;
+  guint16 port, kerberos_port;
   config->authorization = ts_authorization_new ();
-  while (g_variant_iter_next (peers, "(&s&sq)", &name, &address, &port)) {
-    ts_lab_host_config_add_peer (config, name, address, port);
+  while (g_variant_iter_next (peers, "(&s&sqq)", &name, &address, &port, &kerberos_port)) {
+    ts_lab_host_config_add_peer (config, name, address, port, kerberos_port);
     /* One place for all: the layout of a run knows where a host keeps its replicas. */
     if (!ts_authorization_add (config->authorization, name, "replica", TS_TRUST_GROUP_DEFAULT,
                                error))

@@ -11,7 +11,7 @@
 
 typedef struct {        /* another host that may replicate to this one, and to which it may */
   char *name, *address; /* address "": there is no link to its site */
-  guint16 port;
+  guint16 port, kerberos_port;
 } TsLabPeer;
 
 typedef struct {
@@ -31,11 +31,13 @@ typedef struct {
   char *run, *sockets; /* of the layout */
   char *cache;         /* for what QEMU can do */
   char *certificates;  /* folder: ca.pem, NAME.pem, NAME.key */
+  char *realm;         /* folder (realm.h); "": there is no Kerberos in this run */
   char *kernel, *initrd;
   gint64 origin_us;
   guint64 seed;
   TsLabAccel accel;
-  guint16 port;     /* to listen on */
+  guint16 port; /* to listen on */
+  guint16 kerberos_port;
   GPtrArray *peers; /* TsLabPeer */
   /* Who may replicate to this host; made by load: an entry for each peer, all of the trust group
    * DEFAULT. */
@@ -48,7 +50,7 @@ void ts_lab_host_config_free (TsLabHostConfig *config); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsLabHostConfig, ts_lab_host_config_free)
 
 TsLabPeer *ts_lab_host_config_add_peer (TsLabHostConfig *config, const char *name,
-                                        const char *address, guint16 port);
+                                        const char *address, guint16 port, guint16 kerberos_port);
 TsLabVmConfig *ts_lab_host_config_add_vm (TsLabHostConfig *config, const char *name,
                                           const char *home);
 void ts_lab_vm_config_add_disk (TsLabVmConfig *vm, const char *name, guint64 size_bytes,

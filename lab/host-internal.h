@@ -24,8 +24,8 @@ struct _TsLabHost {
   TsLabLayout layout;
   TsLabClock clock;
   TsLabHypervisor *hypervisor;
-  TsLabCredentials credentials;
-  TsLabListener *listener;
+  TsLabCredentials credentials, kerberos; /* kerberos.principal NULL: there is no realm */
+  TsLabListener *listener, *kerberos_listener;
   TsLabControl *control;
   GPtrArray *vms;       /* TsLabVm, as in the config */
   GPtrArray *relations; /* TsLabRelation */

@@ -2,6 +2,7 @@
 #include "lab/host.h"
 #include "core/base/units.h"
 #include "lab/host-internal.h"
+#include "lab/realm.h"
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
@@ -239,10 +240,9 @@ order_relate (TsLabHost *host, GVariant *body)
   TsLabRelation *relation = NULL;
   if (!peer || !*peer->address)
     ts_throw (&error, TS_ERROR_ARGUMENT, "there is no link to host '%s'", peer_name);
-  else if (policy.authentication != TS_AUTH_CERTIFICATE)
+  else if (policy.authentication == TS_AUTH_KERBEROS && !host->kerberos.principal)
     /* never over another protection than the one that was asked for */
-    ts_throw (&error, TS_ERROR_UNAVAILABLE,
-              "authentication: the lab's hosts prove who they are with certificates only");
+    ts_throw (&error, TS_ERROR_UNAVAILABLE, "authentication: there is no Kerberos realm here");
   else if (ts_policy_check (&policy, &error))
     relation = ts_lab_relation_new_sender (vm, peer, &policy, &error);
   if (relation)
@@ -356,11 +356,36 @@ restore_relations (TsLabHost *host, GError **error)
   return TRUE;
 }
 
+/* Listens on a port for each protection that there is (AllowedAuthenticationType 3: both). */
+static gboolean
+open_listeners (TsLabHost *host, GError **error)
+{
+  static const TsLabListenerEvents events = {accepted, turned_away};
+  const TsLabHostConfig *config = host->config;
+  host->credentials.ca = g_build_filename (config->certificates, "ca.pem", NULL);
+  host->credentials.certificate = g_strdup_printf ("%s/%s.pem", config->certificates, config->name);
+  host->credentials.key = g_strdup_printf ("%s/%s.key", config->certificates, config->name);
+  g_autofree char *crl = g_build_filename (config->certificates, "ca.crl", NULL);
+  if (g_file_test (crl, G_FILE_TEST_EXISTS)) /* made when something is revoked */
+    host->credentials.crl = g_steal_pointer (&crl);
+  host->listener = ts_lab_listener_new ("0.0.0.0", config->port, &host->credentials, HANDSHAKE_US,
+                                        &events, host, error);
+  if (!host->listener || !*config->realm)
+    return host->listener != NULL;
+  g_autofree char *settings = ts_lab_realm_config (config->realm);
+  g_setenv ("KRB5_CONFIG", settings, TRUE); /* before the library is asked for the first time */
+  host->kerberos.principal = g_strdup_printf ("hvr/%s@" TS_LAB_REALM, config->name);
+  host->kerberos.keytab = ts_lab_realm_keytab (config->realm, config->name);
+  host->kerberos_listener =
+      ts_lab_listener_new ("0.0.0.0", config->kerberos_port, &host->kerberos, HANDSHAKE_US, &events,
+                           host, error);
+  return host->kerberos_listener != NULL;
+}
+
 static gboolean
 start (TsLabHost *host, const char *folder, GError **error)
 {
   static const TsLabControlEvents control_events = {ordered, runner_gone};
-  static const TsLabListenerEvents listener_events = {accepted, turned_away};
   g_autofree char *path = g_build_filename (folder, "config", NULL);
   host->config = ts_lab_host_config_load (path, error);
   if (!host->config)
@@ -384,18 +409,7 @@ start (TsLabHost *host, const char *folder, GError **error)
     return FALSE;
   for (guint i = 0; i < config->vms->len; i++)
     g_ptr_array_add (host->vms, ts_lab_vm_new (host, i));
-  if (!restore_relations (host, error))
-    return FALSE;
-
-  host->credentials.ca = g_build_filename (config->certificates, "ca.pem", NULL);
-  host->credentials.certificate = g_strdup_printf ("%s/%s.pem", config->certificates, config->name);
-  host->credentials.key = g_strdup_printf ("%s/%s.key", config->certificates, config->name);
-  g_autofree char *crl = g_build_filename (config->certificates, "ca.crl", NULL);
-  if (g_file_test (crl, G_FILE_TEST_EXISTS)) /* made when something is revoked */
-    host->credentials.crl = g_steal_pointer (&crl);
-  host->listener = ts_lab_listener_new ("0.0.0.0", config->port, &host->credentials, HANDSHAKE_US,
-                                        &listener_events, host, error);
-  return host->listener &&
+  return restore_relations (host, error) && open_listeners (host, error) &&
          ts_lab_control_send (host->control, "ready", g_variant_new ("(s)", config->name), error);
 }
 
@@ -403,6 +417,7 @@ static void
 stop (TsLabHost *host)
 {
   ts_lab_listener_free (host->listener);
+  ts_lab_listener_free (host->kerberos_listener);
   while (host->callers)
     caller_free (host->callers->data);
   g_ptr_array_unref (host->relations);
@@ -413,6 +428,8 @@ stop (TsLabHost *host)
   g_free (host->credentials.certificate);
   g_free (host->credentials.key);
   g_free (host->credentials.crl);
+  g_free (host->kerberos.principal);
+  g_free (host->kerberos.keytab);
   ts_lab_host_config_free (host->config);
   g_main_loop_unref (host->loop);
 }

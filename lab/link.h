@@ -24,6 +24,7 @@
 #include "core/format/frame.h"
 
 #define TS_LAB_PORT 8084
+#define TS_LAB_KERBEROS_PORT 8083
 
 typedef struct _TsLabLink TsLabLink;
 typedef struct _TsLabListener TsLabListener;

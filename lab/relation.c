@@ -80,9 +80,12 @@ connect_peer (TsLabRelation *relation)
 {
   const TsLabPeer *peer = relation->peer;
   TsLabHost *host = relation->host;
+  gboolean kerberos = relation->policy.authentication == TS_AUTH_KERBEROS;
   drop_link (relation);
-  relation->link = ts_lab_link_connect (peer->address, peer->port, peer->name, &host->credentials,
-                                        CONNECT_US, &link_events, relation);
+  relation->link =
+      ts_lab_link_connect (peer->address, kerberos ? peer->kerberos_port : peer->port, peer->name,
+                           kerberos ? &host->kerberos : &host->credentials, CONNECT_US,
+                           &link_events, relation);
 }
 
 void

@@ -6,6 +6,7 @@
 #include "lab/certificate.h"
 #include "lab/doctor.h"
 #include "lab/link.h"
+#include "lab/realm.h"
 
 /* CHOICE: what a small machine without hardware acceleration can carry at all. */
 #define VMS_MAX 8
@@ -53,6 +54,25 @@ refuse_links (const TsTopology *topology)
   return NULL;
 }
 
+static const TsPolicySpec *
+kerberos_policy (const TsTopology *topology)
+{
+  for (guint i = 0; i < topology->policies->len; i++) {
+    const TsPolicySpec *policy = ts_topology_policy (topology, i);
+    if (policy->policy.authentication == TS_AUTH_KERBEROS)
+      return policy;
+  }
+  return NULL;
+}
+
+static char *
+refuse_kerberos (const TsTopology *topology)
+{
+  const TsPolicySpec *policy = kerberos_policy (topology);
+  g_autofree char *why = policy ? ts_lab_realm_refusal () : NULL;
+  return why ? g_strdup_printf ("policy %s asks for Kerberos: %s", policy->name, why) : NULL;
+}
+
 char *
 ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
 {
@@ -65,18 +85,12 @@ ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
   char *refusal = refuse_names (topology);
   if (!refusal)
     refusal = refuse_links (topology);
+  if (!refusal)
+    refusal = refuse_kerberos (topology);
   for (guint i = 0; !refusal && orders && i < orders->len; i++) {
     const TsOrder *order = orders->pdata[i];
     if (order->verb != TS_DO_PROTECT)
       continue;
-    const TsPolicySpec *policy =
-        order->policy < 0 ? NULL : ts_topology_policy (topology, (guint)order->policy);
-    if (policy && policy->policy.authentication != TS_AUTH_CERTIFICATE) {
-      refusal = g_strdup_printf ("step %s: policy %s asks for Kerberos; the lab's hosts prove who "
-                                 "they are with certificates only",
-                                 order->step, policy->name);
-      continue;
-    }
     guint home = ts_topology_vm (topology, (guint)order->vm)->host;
     guint from = ts_topology_host (topology, home)->site;
     guint to = ts_topology_host (topology, (guint)order->host)->site;
@@ -90,14 +104,16 @@ ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
 
 /* --- what a host is told ---------------------------------------------------------------------- */
 
-/* Hosts of one site share its address. */
+/* Hosts of one site share its address: the first has the product's ports, the next ones those
+ * above (certificates) and below (Kerberos). */
 static guint16
-port_of (const TsTopology *topology, guint host)
+port_of (const TsTopology *topology, guint host, TsAuthentication authentication)
 {
   guint before = 0;
   for (guint i = 0; i < host; i++)
     before += ts_topology_host (topology, i)->site == ts_topology_host (topology, host)->site;
-  return (guint16)(TS_LAB_PORT + before);
+  return (guint16)(authentication == TS_AUTH_KERBEROS ? TS_LAB_KERBEROS_PORT - before
+                                                      : TS_LAB_PORT + before);
 }
 
 static char *
@@ -136,15 +152,18 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
   config->sockets = g_strdup (world->layout.sockets);
   config->cache = g_build_filename (cache, "qemu", NULL);
   config->certificates = g_strdup (world->certificates);
+  config->realm = g_strdup (world->realm);
   config->origin_us = world->clock.origin_us;
   config->seed = topology->seed;
   config->accel = accel;
-  config->port = port_of (topology, index);
+  config->port = port_of (topology, index, TS_AUTH_CERTIFICATE);
+  config->kerberos_port = port_of (topology, index, TS_AUTH_KERBEROS);
   for (guint i = 0; i < topology->hosts->len; i++) {
     g_autofree char *address = address_for (topology, index, i);
     if (i != index)
       ts_lab_host_config_add_peer (config, ts_topology_host (topology, i)->name, address,
-                                   port_of (topology, i));
+                                   port_of (topology, i, TS_AUTH_CERTIFICATE),
+                                   port_of (topology, i, TS_AUTH_KERBEROS));
   }
   for (guint i = 0; i < topology->vms->len; i++) {
     const TsVmSpec *spec = ts_topology_vm (topology, i);
@@ -218,6 +237,31 @@ start_sites (TsWorld *world, GError **error)
     if (!wan)
       return FALSE;
     g_ptr_array_add (world->wans, wan);
+  }
+  return TRUE;
+}
+
+/* A domain for the hosts, with a controller at each site. */
+static gboolean
+make_realm (TsWorld *world, GError **error)
+{
+  const TsTopology *topology = world->topology;
+  if (!kerberos_policy (topology))
+    return TRUE;
+  g_autoptr (GPtrArray) hosts = g_ptr_array_new ();
+  for (guint i = 0; i < topology->hosts->len; i++)
+    g_ptr_array_add (hosts, ts_topology_host (topology, i)->name);
+  g_ptr_array_add (hosts, NULL);
+  world->realm = g_build_filename (world->certificates, "realm", NULL);
+  if (g_mkdir_with_parents (world->realm, 0700) < 0)
+    return ts_throw_errno (error, "make %s", world->realm);
+  if (!ts_lab_realm_create (world->realm, (const char *const *)hosts->pdata, error))
+    return FALSE;
+  for (guint i = 0; i < topology->sites->len; i++) {
+    const char *name = ts_topology_site (topology, i)->name;
+    g_autofree char *log = g_strdup_printf ("%s/%s.site/kdc.log", world->run, name);
+    if (!ts_lab_realm_serve (world->realm, world->sites->pdata[i], name, log, error))
+      return FALSE;
   }
   return TRUE;
 }
@@ -328,7 +372,7 @@ ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error)
 
   g_autofree char *cache = ts_lab_world_cache ();
   return make_folders (world, error) && start_sites (world, error) &&
-         start_hosts (world, cache, ts_lab_doctor_accel (findings), error) && boot (world, error);
+         make_realm (world, error) && start_hosts (world, cache, ts_lab_doctor_accel (findings), error) && boot (world, error);
 }
 
 /* --- and down again --------------------------------------------------------------------------- */
@@ -374,5 +418,6 @@ ts_lab_world_demolish (TsWorld *world)
   g_clear_pointer (&world->registration, ts_lab_registration_free);
   g_clear_pointer (&world->run, g_free);
   g_clear_pointer (&world->certificates, g_free);
+  g_clear_pointer (&world->realm, g_free);
   g_clear_pointer (&world->vms, g_free);
 }

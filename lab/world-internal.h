@@ -65,6 +65,7 @@ struct _TsWorld { /* the lab's */
   TsLabTimer *wake; /* so that waiting ends in time */
   TsLabRegistration *registration;
   char *run, *certificates;
+  char *realm; /* folder; NULL: no policy asks for Kerberos */
   TsLabLayout layout;
   GPtrArray *sites;      /* TsLabSite, as in the topology */
   GPtrArray *wans;       /* TsLabWan, as in the topology's links */

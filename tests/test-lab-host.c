@@ -134,7 +134,7 @@ setup (void **state)
   config->initrd = g_strdup ("/none");
   config->origin_us = g_get_monotonic_time ();
   config->port = host->port = (guint16)(20000 + getpid () % 20000);
-  ts_lab_host_config_add_peer (config, "hv-a", "127.0.0.1", 1);
+  ts_lab_host_config_add_peer (config, "hv-a", "127.0.0.1", 1, 2);
   TsLabVmConfig *vm = ts_lab_host_config_add_vm (config, "db", "hv-a");
   vm->id.bytes[0] = 9;
   vm->memory_bytes = 64 * TS_MIB;
