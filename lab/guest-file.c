@@ -44,6 +44,6 @@ ts_lab_guest_file (const char *name, GError **error)
   ts_throw (error, TS_ERROR_UNAVAILABLE,
             folders->len == 1 ? "the guest's %s is not in %s (TWINSITE_GUEST)"
                               : "the guest's %s has not been made (looked in %s and elsewhere)",
-            name, (const char *)folders->pdata[folders->len == 1 ? 0 : folders->len - 3]);
+            name, folders->len == 1 ? (const char *)folders->pdata[0] : TS_GUEST_BUILT);
   return NULL;
 }
