@@ -90,6 +90,21 @@ time_at_most (const GArray *all, gint64 v)
 }
 
 gint64
+ts_exposure_over (const TsFacts *facts, gint64 from_us, gint64 to_us, gint64 limit_us, gint64 *t_us)
+{
+  g_autoptr (GArray) all = pieces (facts, from_us, to_us);
+  gint64 sum = 0;
+  for (guint i = 0; i < all->len; i++) {
+    const Piece *piece = &g_array_index (all, Piece, i);
+    gint64 below_us = CLAMP (limit_us - piece->lo_us, 0, piece->len_us);
+    if (sum == 0 && below_us < piece->len_us)
+      *t_us = piece->begin_us + below_us;
+    sum += piece->len_us - below_us;
+  }
+  return sum;
+}
+
+gint64
 ts_exposure_percentile (const TsFacts *facts, gint64 from_us, gint64 to_us, guint percent)
 {
   if (from_us == to_us)

@@ -12,6 +12,10 @@ gboolean ts_exposure_clip (const TsFacts *facts, gint64 *from_us, gint64 *to_us,
 gint64 ts_exposure_at (const TsFacts *facts, gint64 t_us);
 /* The supremum: just before a point arrives the curve is at its top; *t_us is that moment. */
 gint64 ts_exposure_max (const TsFacts *facts, gint64 from_us, gint64 to_us, gint64 *t_us);
+/* For how long of the window exposure is above limit_us; *t_us is when it first rises above it (set
+ * only when it does). */
+gint64 ts_exposure_over (const TsFacts *facts, gint64 from_us, gint64 to_us, gint64 limit_us,
+                         gint64 *t_us);
 /* The least whole v such that exposure <= v during percent/100 of the window; of a window of no
  * length, the value there. */
 gint64 ts_exposure_percentile (const TsFacts *facts, gint64 from_us, gint64 to_us, guint percent);

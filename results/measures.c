@@ -89,10 +89,28 @@ ts_measure_exposure_max (TsAsk *ask)
 }
 
 void
-ts_measure_exposure_p95 (TsAsk *ask)
+ts_measure_exposure_percentile (TsAsk *ask)
 {
   if (clip (ask))
-    answer (ask, ts_exposure_percentile (ask->facts, ask->from_us, ask->to_us, 95));
+    answer (ask,
+            ts_exposure_percentile (ask->facts, ask->from_us, ask->to_us, (guint)ask->parameter));
+}
+
+void
+ts_measure_exposure_p95 (TsAsk *ask)
+{
+  ask->parameter = 95;
+  ts_measure_exposure_percentile (ask);
+}
+
+void
+ts_measure_exposure_over (TsAsk *ask)
+{
+  gint64 t_us = ask->to_us;
+  if (!clip (ask))
+    return;
+  gint64 over_us = ts_exposure_over (ask->facts, ask->from_us, ask->to_us, ask->parameter, &t_us);
+  answer_at (ask, over_us, over_us > 0 ? t_us : ask->to_us);
 }
 
 void
@@ -364,9 +382,16 @@ ts_measure_transfer_max (TsAsk *ask)
 }
 
 void
+ts_measure_transfer_percentile (TsAsk *ask)
+{
+  measure_transfer (ask, (guint)ask->parameter);
+}
+
+void
 ts_measure_transfer_p95 (TsAsk *ask)
 {
-  measure_transfer (ask, 95);
+  ask->parameter = 95;
+  ts_measure_transfer_percentile (ask);
 }
 
 void
@@ -388,6 +413,35 @@ ts_measure_pending_max (TsAsk *ask)
     answer_at (ask, max, t_us);
   else
     ts_answer_unknown (ask, "nothing was told of pending bytes");
+}
+
+/* Steps: what was told stands until the next word, at most until protection ended. */
+void
+ts_measure_pending_over (TsAsk *ask)
+{
+  gint64 to_us = MIN (ask->to_us, ts_facts_protected_until_us (ask->facts));
+  gint64 over_us = 0, first_us = -1, stands = -1, since_us = 0;
+  const TsRecord *record;
+  for (guint i = 0; (record = record_at (ask, i)) && record->t_us <= to_us; i++) {
+    if (!ts_record_is (record, "pending"))
+      continue;
+    gint64 begin_us = MAX (since_us, ask->from_us);
+    if (stands > ask->parameter && record->t_us > begin_us) {
+      over_us += record->t_us - begin_us;
+      first_us = first_us < 0 ? begin_us : first_us;
+    }
+    stands = ts_record_get_int (record, "bytes", 0);
+    since_us = record->t_us;
+  }
+  gint64 begin_us = MAX (since_us, ask->from_us);
+  if (stands > ask->parameter && to_us > begin_us) {
+    over_us += to_us - begin_us;
+    first_us = first_us < 0 ? begin_us : first_us;
+  }
+  if (stands < 0)
+    ts_answer_unknown (ask, "nothing was told of pending bytes");
+  else
+    answer_at (ask, over_us, first_us < 0 ? ask->to_us : first_us);
 }
 
 /* --- health and states ------------------------------------------------------------------------ */

@@ -11,7 +11,8 @@ typedef struct {
   const TsFacts *facts;
   const TsLossCount *loss;
   gint64 from_us, to_us;
-  TsMeasure *out; /* t_us is the window's end already; the rest is zero */
+  gint64 parameter; /* of a family's metric: a percentage, a time, a size */
+  TsMeasure *out;   /* t_us is the window's end already; the rest is zero */
 } TsAsk;
 
 void ts_answer_unknown (const TsAsk *ask, const char *why);
@@ -20,6 +21,8 @@ void ts_answer_unknown (const TsAsk *ask, const char *why);
 void ts_measure_exposure (TsAsk *ask);
 void ts_measure_exposure_max (TsAsk *ask);
 void ts_measure_exposure_p95 (TsAsk *ask);
+void ts_measure_exposure_percentile (TsAsk *ask);
+void ts_measure_exposure_over (TsAsk *ask);
 void ts_measure_exposure_at_disaster (TsAsk *ask);
 void ts_measure_rpo_achieved (TsAsk *ask);
 void ts_measure_rto (TsAsk *ask);
@@ -39,7 +42,9 @@ void ts_measure_bytes_wire (TsAsk *ask);
 void ts_measure_points (TsAsk *ask);
 void ts_measure_transfer_max (TsAsk *ask);
 void ts_measure_transfer_p95 (TsAsk *ask);
+void ts_measure_transfer_percentile (TsAsk *ask);
 void ts_measure_pending_max (TsAsk *ask);
+void ts_measure_pending_over (TsAsk *ask);
 void ts_measure_health_worst (TsAsk *ask);
 void ts_measure_health_end (TsAsk *ask);
 void ts_measure_states_primary (TsAsk *ask);

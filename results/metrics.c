@@ -21,6 +21,11 @@ typedef struct {
   void (*measure) (TsAsk *ask);
 } Row;
 
+typedef struct { /* of a family, what it asks filled in */
+  Row row;
+  gint64 parameter;
+} Made;
+
 #define US TS_UNIT_US
 #define BYTES TS_UNIT_BYTES
 #define COUNT TS_UNIT_COUNT
@@ -75,6 +80,21 @@ static const Row rows[] = {
     {{"loss.divergent", "loss_divergent_disks", COUNT, RUN, "disks that differ in their last comparison"}, ts_measure_loss_divergent},
     {{"held.records", "held_records", COUNT, RUN, "whole records on the copy"}, ts_measure_loss_held_records},
 };
+
+typedef enum { ASKS_PERCENT, ASKS_TIME, ASKS_SIZE } Asks;
+
+/* What is asked stands behind the last '.' or 'p' of the name shown; the key is made of the same. */
+static const struct {
+  TsMetric metric;
+  const char *prefix, *key_prefix;
+  Asks asks;
+  void (*measure) (TsAsk *ask);
+} families[] = {
+    {{"exposure.pN", "exposure_us_pN", US, CURVE, "exposure was at most this for N % of the time, 1 to 100"}, "exposure.p", "exposure_us_p", ASKS_PERCENT, ts_measure_exposure_percentile},
+    {{"exposure.over.TIME", "exposure_us_over_TIME", US, CURVE, "for how long exposure was above TIME, such as exposure.over.15m"}, "exposure.over.", "exposure_us_over_", ASKS_TIME, ts_measure_exposure_over},
+    {{"transfer.pN", "transfer_us_pN", US, TALLY, "time from sending a set to its acknowledgement, N-th percentile (nearest rank)"}, "transfer.p", "transfer_us_p", ASKS_PERCENT, ts_measure_transfer_percentile},
+    {{"pending.over.SIZE", "pending_us_over_SIZE", US, CURVE, "for how long more than SIZE waited, such as pending.over.10MiB"}, "pending.over.", "pending_us_over_", ASKS_SIZE, ts_measure_pending_over},
+};
 /* clang-format on */
 
 guint
@@ -91,11 +111,66 @@ ts_metric_get (guint index)
 }
 
 const TsMetric *
+ts_metric_family (guint index)
+{
+  return index < G_N_ELEMENTS (families) ? &families[index].metric : NULL;
+}
+
+static gboolean
+parse_parameter (Asks asks, const char *text, gint64 *parameter)
+{
+  guint64 number = 0;
+  switch (asks) {
+  case ASKS_PERCENT:
+    if (text[0] == '0' || !g_ascii_string_to_unsigned (text, 10, 1, 100, &number, NULL))
+      return FALSE;
+    break;
+  case ASKS_TIME:
+    return ts_parse_duration (text, parameter, NULL) && *parameter >= 0;
+  case ASKS_SIZE:
+    if (!ts_parse_size (text, &number, NULL) || number > G_MAXINT64)
+      return FALSE;
+    break;
+  }
+  *parameter = (gint64)number;
+  return TRUE;
+}
+
+/* A metric of a family, made when it is first asked for and kept: who holds one need not free it,
+ * as with those of the table.  A scenario names a few; they may be read in several threads. */
+static const TsMetric *
+find_in_family (guint family, const char *name, gint64 parameter)
+{
+  static GMutex mutex;
+  static GHashTable *all; /* name -> Made *; only asked, never walked */
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&mutex);
+  if (!all)
+    all = g_hash_table_new (g_str_hash, g_str_equal);
+  Made *made = g_hash_table_lookup (all, name);
+  if (made)
+    return &made->row.metric;
+  made = g_new0 (Made, 1);
+  made->row.metric = families[family].metric;
+  made->row.metric.name = g_strdup (name);
+  made->row.metric.key =
+      g_strconcat (families[family].key_prefix, name + strlen (families[family].prefix), NULL);
+  made->row.measure = families[family].measure;
+  made->parameter = parameter;
+  g_hash_table_insert (all, (gpointer)made->row.metric.name, made);
+  return &made->row.metric;
+}
+
+const TsMetric *
 ts_metric_find (const char *name)
 {
+  gint64 parameter;
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
     if (strcmp (rows[i].metric.name, name) == 0)
       return &rows[i].metric;
+  for (guint i = 0; i < G_N_ELEMENTS (families); i++)
+    if (g_str_has_prefix (name, families[i].prefix) &&
+        parse_parameter (families[i].asks, name + strlen (families[i].prefix), &parameter))
+      return find_in_family (i, name, parameter);
   return NULL;
 }
 
@@ -212,10 +287,13 @@ ts_metrics_measure (const TsMetrics *metrics, const TsMetric *metric, const char
                     gint64 from_us, gint64 to_us, TsMeasure *measure)
 {
   const Vm *vm = find_vm (metrics, name);
-  const Row *row = (const Row *)metric; /* every TsMetric there is, is the head of a row */
-  g_assert (row >= rows && row < rows + G_N_ELEMENTS (rows));
+  const Row *row = (const Row *)metric; /* every one but what only names a family heads a row */
+  gboolean in_table = row >= rows && row < rows + G_N_ELEMENTS (rows);
   *measure = (TsMeasure){.t_us = MIN (to_us, metrics->end_us)};
-  TsAsk ask = {.from_us = MAX (from_us, 0), .to_us = measure->t_us, .out = measure};
+  TsAsk ask = {.from_us = MAX (from_us, 0),
+               .to_us = measure->t_us,
+               .parameter = in_table ? 0 : ((const Made *)row)->parameter,
+               .out = measure};
   if (!vm) {
     ts_answer_unknown (&ask, "the journal does not name this VM");
     return;

@@ -26,9 +26,14 @@ typedef struct {
 } TsMetric;
 
 guint ts_metric_count (void);
-const TsMetric *ts_metric_get (guint index);       /* index < ts_metric_count () */
-const TsMetric *ts_metric_find (const char *name); /* NULL: no such metric */
-const char *ts_unit_name (TsUnit unit);            /* "us" "bytes" "count" "text" */
+const TsMetric *ts_metric_get (guint index); /* index < ts_metric_count () */
+/* By name: of the table, or of a family with what it asks filled in ("exposure.over.15m").  NULL:
+ * no such metric. */
+const TsMetric *ts_metric_find (const char *name);
+/* The families: their names end with what is to be filled in, "exposure.over.TIME".  Only for
+ * showing; NULL past the end. */
+const TsMetric *ts_metric_family (guint index);
+const char *ts_unit_name (TsUnit unit); /* "us" "bytes" "count" "text" */
 
 typedef enum {
   TS_MEASURE_VALUE,   /* number or text says it */

@@ -1,6 +1,7 @@
 # The scenario engine's tests, and the scenarios themselves.
 ts_test(test-scenario-reader LIBS ts_engine)
 ts_test(test-timeline LIBS ts_engine)
+ts_test(test-rejudge LIBS ts_engine ts_sim)
 ts_fuzz(fuzz-scenario ts_engine)
 # what is told of the command
 ts_test(test-manual LIBS ts_engine ARGS $<TARGET_FILE:twinsite>)

@@ -366,6 +366,55 @@ fill_is_counted_by_blocks (void **state)
   assert_int_equal (run_number (run, "held.records"), 10);
 }
 
+/* Twelve flushed writes; what is done to the copy, and the one class that it makes, by count. */
+static const struct alone {
+  const char *name;
+  int gone;              /* so many of the last writes are missing */
+  gboolean flushed;      /* all were flushed */
+  TsHeldState elsewhere; /* what is held where nobody wrote, in so many places */
+  int places;
+  int fill_bad;
+  const char *metric;
+} alones[] = {
+    {"lost: the flushed tail", 3, TRUE, TS_HELD_WHOLE, 0, 0, "loss.lost"},
+    {"unflushed: the same tail, never flushed", 3, FALSE, TS_HELD_WHOLE, 0, 0, "loss.unflushed"},
+    {"torn: where nothing was promised", 0, TRUE, TS_HELD_TORN, 3, 0, "loss.torn"},
+    {"corrupt: where nothing was promised", 0, TRUE, TS_HELD_CORRUPT, 3, 0, "loss.corrupt"},
+    {"phantom: records of nobody", 0, TRUE, TS_HELD_WHOLE, 3, 0, "loss.phantom"},
+    {"fill: blocks that went bad", 0, TRUE, TS_HELD_WHOLE, 0, 3, "loss.fill"},
+};
+
+static void
+exactly_one_class_occurs (void **state)
+{
+  const struct alone *alone = *state;
+  static const char *const classes[] = {
+      "loss.lost",    "loss.unflushed", "loss.torn",  "loss.corrupt", "loss.stale",
+      "loss.phantom", "loss.order",     "loss.point", "loss.instant", "loss.fill",
+  };
+  g_autoptr (Run) run = run_new ();
+  for (int i = 1; i <= 12; i++)
+    run_write (run, S (i), "system", (guint64)i, (guint64)i);
+  if (alone->flushed)
+    run_flush (run, S (12), "", 12);
+  run_power (run, DISASTER_US, "hv-a", FALSE, "power lost");
+  run_failover (run, S (20), "commanded", FALSE, 0);
+  run_failover (run, S (21), "promoted", FALSE, S (12 - alone->gone));
+  run_power (run, S (22), "hv-b", TRUE, "failover");
+  run_survey (run, S (26), "begun", 0, 0);
+  for (int i = 1; i <= 12 - alone->gone; i++)
+    run_held (run, S (27), "system", (guint64)i, (guint64)i, TS_HELD_WHOLE);
+  for (int i = 0; i < alone->places; i++)
+    run_held (run, S (27), "system", (guint64)(50 + i),
+              alone->elsewhere == TS_HELD_WHOLE ? (guint64)(70 + i) : 0, alone->elsewhere);
+  if (alone->fill_bad > 0)
+    run_held (run, S (27), "system", 100, (guint64)(20 - alone->fill_bad), TS_HELD_FILL);
+  run_survey (run, S (28), "done", alone->fill_bad > 0 ? 20 : 0, alone->fill_bad);
+  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
+    assert_int_equal (run_number (run, classes[i]),
+                      g_str_equal (classes[i], alone->metric) ? 3 : 0);
+}
+
 int
 main (void)
 {
@@ -380,10 +429,15 @@ main (void)
       cmocka_unit_test (stale_counts_places),
       cmocka_unit_test (fill_is_counted_by_blocks),
   };
-  struct CMUnitTest tests[G_N_ELEMENTS (cases) + G_N_ELEMENTS (others)];
+  struct CMUnitTest tests[G_N_ELEMENTS (cases) + G_N_ELEMENTS (others) + G_N_ELEMENTS (alones)];
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     tests[i] = (struct CMUnitTest){
         .name = cases[i].name, .test_func = count, .initial_state = (void *)&cases[i]};
   memcpy (tests + G_N_ELEMENTS (cases), others, sizeof others);
+  for (guint i = 0; i < G_N_ELEMENTS (alones); i++)
+    tests[G_N_ELEMENTS (cases) + G_N_ELEMENTS (others) + i] =
+        (struct CMUnitTest){.name = alones[i].name,
+                            .test_func = exactly_one_class_occurs,
+                            .initial_state = (void *)&alones[i]};
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -37,6 +37,17 @@ back_to_back_copies_break_the_objective (void **state)
   /* evenly between 10 and 20 min: 95 % of the time at most 19.5 */
   assert_int_equal (run_number (run, "exposure.p95"), MINUTES (39) / 2);
   assert_int_equal (run_number (run, "exposure.max"), MINUTES (20));
+  /* broken from 12:15 to 12:20, and so in each of the five copies' second halves */
+  assert_int_equal (run_number_in (run, "exposure.over.15m", MINUTES (10), MINUTES (15)), 0);
+  assert_int_equal (run_number_in (run, "exposure.over.15m", 0, MINUTES (20)), MINUTES (5));
+  assert_int_equal (run_when_in (run, "exposure.over.15m", 0, MINUTES (20)), MINUTES (15));
+  assert_int_equal (run_number_in (run, "exposure.over.15m", MINUTES (15), MINUTES (15) + 1), 1);
+  assert_int_equal (run_number_in (run, "exposure.over.15m", MINUTES (20), MINUTES (25)), 0);
+  assert_int_equal (run_number_in (run, "exposure.over.15m", MINUTES (17), MINUTES (27)),
+                    MINUTES (5));
+  assert_int_equal (run_number (run, "exposure.over.15m"), MINUTES (25));
+  assert_int_equal (run_number (run, "exposure.over.20m"), 0);
+  assert_int_equal (run_number (run, "exposure.over.0"), MINUTES (50));
 }
 
 /* Cuts every 30 s, stored 2 s later: between 2 and 32 s. */
@@ -65,6 +76,10 @@ percentile_weighs_by_time (void **state)
   run_point (run, S (10), S (10));
   run_end (run, S (40));
   assert_int_equal (run_number (run, "exposure.p95"), S (28));
+  assert_int_equal (run_number (run, "exposure.p50"),
+                    S (10)); /* 10 s of the one, 10 of the other */
+  assert_int_equal (run_number (run, "exposure.p100"), run_number (run, "exposure.max"));
+  assert_int_equal (run_number (run, "exposure.p1"), S (2) / 10); /* 0.4 s of 40, both cycles' */
   assert_int_equal (run_number_in (run, "exposure.p95", S (5), S (5)), S (5));
   /* 95 % of 1 us is not a whole microsecond: the next one up */
   assert_int_equal (run_number_in (run, "exposure.p95", 0, 1), 1);
@@ -277,6 +292,14 @@ bytes_cycles_and_transfers_keep_to_their_window (void **state)
   assert_int_equal (run_number_in (run, "cycles.missed", S (51), S (100)), 1);
   assert_int_equal (run_number (run, "transfer.max"), 20000);
   assert_int_equal (run_number (run, "transfer.p95"), 19000); /* the 19th of 20 */
+  assert_int_equal (run_number (run, "transfer.p50"), 10000);
+  assert_int_equal (run_number (run, "transfer.p51"), 11000);
+  assert_int_equal (run_number (run, "transfer.p1"), 1000);
+  /* above 100 bytes: from the 7th to the 8th word, and from the 11th on, to the end at 300 s */
+  assert_int_equal (run_number (run, "pending.over.100B"), S (10) + S (190));
+  assert_int_equal (run_when_in (run, "pending.over.100B", 0, TS_NEVER), S (70));
+  assert_int_equal (run_number_in (run, "pending.over.100B", S (75), S (112)), S (5) + S (2));
+  assert_int_equal (run_number (run, "pending.over.9000B"), 0);
   assert_int_equal (run_number (run, "pending.max"), 9000);
   assert_int_equal (run_when_in (run, "pending.max", 0, TS_NEVER), S (70));
   assert_int_equal (run_number_in (run, "pending.max", S (75), S (76)), 9000); /* still stands */
@@ -382,6 +405,30 @@ every_metric_has_a_name_a_key_and_a_value_for_a_bare_journal (void **state)
   }
 }
 
+/* What a family's name may be filled in with; what it is then is in its name and its key. */
+static void
+family_is_filled_in_or_is_no_metric (void **state)
+{
+  static const char *const none[] = {
+      "exposure.p",        "exposure.p0",      "exposure.p101",        "exposure.p050",
+      "exposure.p9.5",     "exposure.pN",      "exposure.over",        "exposure.over.",
+      "exposure.over.-5s", "exposure.over.15", "pending.over.5apples", "transfer.p 5",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (none); i++)
+    if (ts_metric_find (none[i]) != NULL)
+      fail_msg ("%s is a metric", none[i]);
+  const TsMetric *metric = ts_metric_find ("exposure.over.1m");
+  assert_string_equal (metric->name, "exposure.over.1m");
+  assert_string_equal (metric->key, "exposure_us_over_1m");
+  assert_int_equal (metric->unit, TS_UNIT_US);
+  assert_ptr_equal (ts_metric_find ("exposure.over.1m"), metric);
+  assert_ptr_not_equal (ts_metric_find ("exposure.over.60s"), metric);
+  assert_string_equal (ts_metric_find ("exposure.p95")->key, "exposure_us_p95"); /* the table's */
+  assert_string_equal (ts_metric_find ("exposure.p99")->key, "exposure_us_p99");
+  for (guint i = 0; ts_metric_family (i) != NULL; i++)
+    assert_null (ts_metric_find (ts_metric_family (i)->name));
+}
+
 int
 main (void)
 {
@@ -400,6 +447,7 @@ main (void)
       cmocka_unit_test (health_is_the_worse_side_and_stands_until_told),
       cmocka_unit_test (states_are_told_in_order),
       cmocka_unit_test (last_comparison_of_each_disk_counts),
+      cmocka_unit_test (family_is_filled_in_or_is_no_metric),
       cmocka_unit_test (every_metric_has_a_name_a_key_and_a_value_for_a_bare_journal),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -8,8 +8,10 @@ print_metrics (gboolean markdown)
 {
   fputs (markdown ? "\n### metrics\n\n| metric | unit | |\n|---|---|---|\n" : "\nmetrics\n",
          stdout);
-  for (guint i = 0; i < ts_metric_count (); i++) {
-    const TsMetric *metric = ts_metric_get (i);
+  guint count = ts_metric_count ();
+  const TsMetric *metric;
+  for (guint i = 0; (metric = i < count ? ts_metric_get (i) : ts_metric_family (i - count)) != NULL;
+       i++) {
     printf (markdown ? "| `%s` | %s | %s |\n" : "  %-22s %-6s %s\n", metric->name,
             ts_unit_name (metric->unit), metric->help);
   }

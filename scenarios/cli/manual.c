@@ -222,8 +222,10 @@ ts_manual_scenario_page (void)
   for (gint verb = 0; verb < TS_DO_COUNT; verb++)
     roff_term (out, ts_verb_name ((TsVerb)verb), "", ts_verb_help ((TsVerb)verb));
   roff_section (out, "metrics");
-  for (guint i = 0; i < ts_metric_count (); i++) {
-    const TsMetric *metric = ts_metric_get (i);
+  guint count = ts_metric_count ();
+  const TsMetric *metric;
+  for (guint i = 0; (metric = i < count ? ts_metric_get (i) : ts_metric_family (i - count)) != NULL;
+       i++) {
     g_autofree char *unit = g_strdup_printf ("(%s)", ts_unit_name (metric->unit));
     roff_term (out, metric->name, unit, metric->help);
   }

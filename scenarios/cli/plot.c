@@ -8,11 +8,10 @@
 static int
 plot_one (const char *folder, gboolean png)
 {
-  g_autofree char *scenario = g_build_filename (folder, "scenario.yaml", NULL);
   g_autofree char *path = g_build_filename (folder, "journal.jsonl", NULL);
-  g_autoptr (TsProblems) problems = ts_problems_new (scenario);
+  g_autoptr (TsProblems) problems = NULL;
   g_autoptr (GError) error = NULL;
-  g_autoptr (TsVerdict) verdict = ts_run_judge (folder, problems, &error);
+  g_autoptr (TsVerdict) verdict = ts_run_judge (folder, NULL, &problems, &error);
   if (verdict == NULL && error == NULL)
     return ts_command_problems (problems);
   if (verdict == NULL) {

@@ -14,6 +14,10 @@ gboolean ts_schema_check (TsYaml *root, TsProblems *problems);
  * only.  Every part but the last must be there.  TS_ERROR_ARGUMENT. */
 gboolean ts_yaml_assign (TsYaml *root, const char *assignment, GError **error);
 
+/* Before the check: root's expect, must_fail and allow become those of the file, which holds
+ * nothing else or is a scenario.  FALSE: told in problems, which are the file's. */
+gboolean ts_yaml_take_expectations (TsYaml *root, const char *path, TsProblems *problems);
+
 /* Text to value, for checked nodes: cannot fail any more (asserted). */
 gint64 ts_value_integer (const TsYaml *node);
 gint64 ts_value_duration (const TsYaml *node); /* -1: none */

@@ -164,13 +164,30 @@ stored_replay (const char *scenario_path)
   return g_strdup_printf ("twinsite run %s", scenario_path);
 }
 
+/* As stored, then, when that is fine, with the expectations of a file: what is wrong is told of the
+ * file that it is wrong in. */
+static TsScenario *
+load_stored (const char *path, const char *expect_path, TsProblems **problems)
+{
+  g_autoptr (TsProblems) told = ts_problems_new (path);
+  g_autoptr (TsScenario) scenario = ts_scenario_load (path, NULL, told);
+  if (scenario != NULL && expect_path != NULL) {
+    ts_problems_free (told);
+    ts_scenario_free (scenario);
+    told = ts_problems_new (expect_path);
+    scenario = ts_scenario_load (path, &(TsScenarioOptions){.expect_path = expect_path}, told);
+  }
+  *problems = scenario == NULL ? g_steal_pointer (&told) : NULL;
+  return g_steal_pointer (&scenario);
+}
+
 TsVerdict *
-ts_run_judge (const char *folder, TsProblems *problems, GError **error)
+ts_run_judge (const char *folder, const char *expect_path, TsProblems **problems, GError **error)
 {
   g_autofree char *path = g_build_filename (folder, "scenario.yaml", NULL);
   g_autofree char *journal_path = g_build_filename (folder, "journal.jsonl", NULL);
   g_autofree char *ledger_path = g_build_filename (folder, "ledger.tsv", NULL);
-  g_autoptr (TsScenario) scenario = ts_scenario_load (path, NULL, problems);
+  g_autoptr (TsScenario) scenario = load_stored (path, expect_path, problems);
   if (scenario == NULL)
     return NULL;
   g_autoptr (TsJournal) journal = ts_journal_read (journal_path, error);
@@ -189,6 +206,11 @@ ts_run_judge (const char *folder, TsProblems *problems, GError **error)
     return NULL;
   }
   g_autofree char *replay = stored_replay (path);
+  if (expect_path != NULL) { /* playing it again would judge by the old expectations */
+    g_autofree char *quoted = g_shell_quote (folder), *file = g_shell_quote (expect_path);
+    g_free (replay);
+    replay = g_strdup_printf ("twinsite judge %s --expect %s", quoted, file);
+  }
   const TsRecord *last = journal->records->pdata[journal->records->len - 1];
   const char *reason = g_str_equal (last->kind, "end") ? ts_record_get_text (last, "reason") : NULL;
   TsJudgeContext context = {

@@ -16,12 +16,14 @@ typedef struct {
 char *ts_run_name (const TsScenario *scenario, const TsWorldOps *ops);
 
 /* Makes the folder, plays, judges and writes; the world is gone when it returns.
- * NULL: there is no verdict.  TS_ERROR_UNAVAILABLE, FULL: this machine cannot (exit 69); others: the
- * harness itself failed (exit 70). */
+ * NULL: there is no verdict.  TS_ERROR_UNAVAILABLE, FULL: this machine cannot (exit 69); others:
+ * the harness itself failed (exit 70). */
 TsVerdict *ts_run (const TsScenario *scenario, const TsRunOptions *options,
                    GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Judges a stored run's folder again, from its scenario.yaml, journal and ledger, and writes the
- * verdict's files anew.  What is wrong with its scenario.yaml is told in problems. */
-TsVerdict *ts_run_judge (const char *folder, TsProblems *problems,
+ * verdict's files anew.  expect_path: NULL, or a file whose expectations count instead (see
+ * ts_yaml_take_expectations); the run's scenario.yaml stays.  NULL with *problems (the caller's):
+ * what is wrong with either file; else with error. */
+TsVerdict *ts_run_judge (const char *folder, const char *expect_path, TsProblems **problems,
                          GError **error) G_GNUC_WARN_UNUSED_RESULT;

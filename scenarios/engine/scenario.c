@@ -531,6 +531,9 @@ build_scenario (const char *path, TsYaml *root, const TsScenarioOptions *options
     g_autofree char *seed = g_strdup_printf ("%" G_GUINT64_FORMAT, options->seed);
     ts_yaml_set (root, "seed", ts_yaml_new_scalar (seed));
   }
+  if (options != NULL && options->expect_path != NULL &&
+      !ts_yaml_take_expectations (root, options->expect_path, problems))
+    return NULL;
   if (!ts_schema_check (root, problems))
     return NULL;
 

@@ -49,6 +49,7 @@ typedef struct {
   const char *const *assignments; /* "PATH=VALUE", NULL-terminated; NULL: none */
   gboolean seed_given;
   guint64 seed;
+  const char *expect_path; /* NULL, or the file whose expectations count; problems are then its */
 } TsScenarioOptions;
 
 /* NULL: told in problems.  options may be NULL. */
