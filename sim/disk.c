@@ -1,42 +1,34 @@
-/* sim/disk.c -- see disk.h. */
+/* sim/disk.c -- see disk.h.
+ *
+ * What a power loss would bring back is kept as a list of what was overwritten since the last
+ * flush, oldest first; a page may stand in it more than once, and its first entry counts. */
 #include "sim/disk.h"
 
+#define UNIQUE_FROM 4096 /* entries; below, duplicates are left until somebody has to know */
+
 typedef struct {
-  guint refs; /* one thread */
-  guint8 data[TS_SIM_PAGE_BYTES];
-} Page;
+  guint64 page;
+  TsSimWord word; /* owned; of this disk, not of its base: 0 may mean "read through" */
+} Old;
 
 struct _TsSimDisk {
   TsDisk disk;
-  guint64 pages;
-  Page **page;    /* the newest content; NULL: never written here */
-  Page **durable; /* what a power loss leaves; equal to page where it is clean */
-  GArray *dirty;  /* guint64 page numbers written since the last flush, in order, each once */
+  guint64 seed;
+  TsSimPages pages;
+  GArray *unflushed;  /* Old */
+  guint unique_until; /* so many of its first entries name each page once */
   TsSimDisk *base;
 };
 
-static Page *
-page_ref (Page *page)
-{
-  if (page)
-    page->refs++;
-  return page;
-}
-
-static void
-page_unref (Page *page)
-{
-  if (page && --page->refs == 0)
-    g_free (page);
-}
-
-static const Page *
+static TsSimWord
 look (const TsSimDisk *disk, guint64 number)
 {
-  for (; disk; disk = disk->base)
-    if (disk->page[number])
-      return disk->page[number];
-  return NULL;
+  for (; disk; disk = disk->base) {
+    TsSimWord word = ts_sim_pages_get (&disk->pages, number);
+    if (word)
+      return word;
+  }
+  return 0;
 }
 
 static gboolean
@@ -44,16 +36,12 @@ disk_read (TsDisk *ops, guint64 offset, void *data, gsize len, GError **error)
 {
   TsSimDisk *disk = (TsSimDisk *)ops;
   g_assert (offset <= ops->size_bytes && len <= ops->size_bytes - offset);
-  guint8 *to = data;
+  guint8 buffer[TS_SIM_PAGE_BYTES], *to = data;
   while (len > 0) {
     guint64 number = offset / TS_SIM_PAGE_BYTES;
     gsize in = (gsize)(offset % TS_SIM_PAGE_BYTES);
     gsize part = MIN (len, TS_SIM_PAGE_BYTES - in);
-    const Page *page = look (disk, number);
-    if (page)
-      memcpy (to, page->data + in, part);
-    else
-      memset (to, 0, part);
+    memcpy (to, ts_sim_word_look (look (disk, number), number, disk->seed, buffer) + in, part);
     to += part;
     offset += part;
     len -= part;
@@ -61,25 +49,34 @@ disk_read (TsDisk *ops, guint64 offset, void *data, gsize len, GError **error)
   return TRUE;
 }
 
-/* A page of the disk's own that may be written: not shared with a snapshot or the durable copy. */
-static Page *
-own_page (TsSimDisk *disk, guint64 number, gboolean whole)
+/* Leaves each page's first entry, in the order of the list. */
+static void
+make_unique (TsSimDisk *disk)
 {
-  Page *old = disk->page[number];
-  if (old == disk->durable[number]) /* clean so far */
-    g_array_append_val (disk->dirty, number);
-  if (old && old->refs == 1)
-    return old;
-  Page *page = g_new (Page, 1);
-  page->refs = 1;
-  const Page *from = whole ? NULL : look (disk, number);
-  if (from)
-    memcpy (page->data, from->data, TS_SIM_PAGE_BYTES);
-  else if (!whole)
-    memset (page->data, 0, TS_SIM_PAGE_BYTES);
-  page_unref (old);
-  disk->page[number] = page;
-  return page;
+  if (disk->unique_until == disk->unflushed->len)
+    return;
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_int64_hash, g_int64_equal);
+  GArray *kept = g_array_sized_new (FALSE, FALSE, sizeof (Old), disk->unflushed->len);
+  for (guint i = 0; i < disk->unflushed->len; i++) {
+    Old *old = &g_array_index (disk->unflushed, Old, i);
+    if (g_hash_table_add (seen, &old->page))
+      g_array_append_val (kept, *old);
+    else
+      ts_sim_word_unref (old->word);
+  }
+  g_hash_table_remove_all (seen); /* its keys are in the array that goes */
+  g_array_unref (disk->unflushed);
+  disk->unflushed = kept;
+  disk->unique_until = kept->len;
+}
+
+void
+ts_sim_disk_put_word (TsSimDisk *disk, guint64 page, TsSimWord word)
+{
+  Old old = {page, ts_sim_pages_put (&disk->pages, page, word)};
+  g_array_append_val (disk->unflushed, old);
+  if (disk->unflushed->len >= UNIQUE_FROM && disk->unflushed->len / 2 >= disk->unique_until)
+    make_unique (disk);
 }
 
 static gboolean
@@ -92,8 +89,12 @@ disk_write (TsDisk *ops, guint64 offset, const void *data, gsize len, GError **e
     guint64 number = offset / TS_SIM_PAGE_BYTES;
     gsize in = (gsize)(offset % TS_SIM_PAGE_BYTES);
     gsize part = MIN (len, TS_SIM_PAGE_BYTES - in);
-    Page *page = own_page (disk, number, part == TS_SIM_PAGE_BYTES);
-    memcpy (page->data + in, from, part);
+    guint8 buffer[TS_SIM_PAGE_BYTES], page[TS_SIM_PAGE_BYTES];
+    if (part < TS_SIM_PAGE_BYTES)
+      memcpy (page, ts_sim_word_look (look (disk, number), number, disk->seed, buffer),
+              TS_SIM_PAGE_BYTES);
+    memcpy (page + in, from, part);
+    ts_sim_disk_put_word (disk, number, ts_sim_word_bytes (page));
     from += part;
     offset += part;
     len -= part;
@@ -101,16 +102,19 @@ disk_write (TsDisk *ops, guint64 offset, const void *data, gsize len, GError **e
   return TRUE;
 }
 
+static void
+forget_unflushed (TsSimDisk *disk)
+{
+  for (guint i = 0; i < disk->unflushed->len; i++)
+    ts_sim_word_unref (g_array_index (disk->unflushed, Old, i).word);
+  g_array_set_size (disk->unflushed, 0);
+  disk->unique_until = 0;
+}
+
 static gboolean
 disk_flush (TsDisk *ops, GError **error)
 {
-  TsSimDisk *disk = (TsSimDisk *)ops;
-  for (guint i = 0; i < disk->dirty->len; i++) {
-    guint64 number = g_array_index (disk->dirty, guint64, i);
-    page_unref (disk->durable[number]);
-    disk->durable[number] = page_ref (disk->page[number]);
-  }
-  g_array_set_size (disk->dirty, 0);
+  forget_unflushed ((TsSimDisk *)ops);
   return TRUE;
 }
 
@@ -129,22 +133,21 @@ static const TsDiskOps memory_ops = {
 };
 
 TsSimDisk *
-ts_sim_disk_new (guint64 size_bytes)
+ts_sim_disk_new (guint64 size_bytes, guint64 seed)
 {
   TsSimDisk *disk = g_new0 (TsSimDisk, 1);
   disk->disk.ops = &memory_ops;
   disk->disk.size_bytes = size_bytes;
-  disk->pages = (size_bytes + TS_SIM_PAGE_BYTES - 1) / TS_SIM_PAGE_BYTES;
-  disk->page = g_new0 (Page *, disk->pages);
-  disk->durable = g_new0 (Page *, disk->pages);
-  disk->dirty = g_array_new (FALSE, FALSE, sizeof (guint64));
+  disk->seed = seed;
+  ts_sim_pages_init (&disk->pages, (size_bytes + TS_SIM_PAGE_BYTES - 1) / TS_SIM_PAGE_BYTES);
+  disk->unflushed = g_array_new (FALSE, FALSE, sizeof (Old));
   return disk;
 }
 
 TsSimDisk *
 ts_sim_disk_new_overlay (TsSimDisk *base)
 {
-  TsSimDisk *disk = ts_sim_disk_new (base->disk.size_bytes);
+  TsSimDisk *disk = ts_sim_disk_new (base->disk.size_bytes, base->seed);
   disk->base = base;
   return disk;
 }
@@ -152,12 +155,14 @@ ts_sim_disk_new_overlay (TsSimDisk *base)
 TsSimDisk *
 ts_sim_disk_snapshot (const TsSimDisk *disk)
 {
-  TsSimDisk *copy = ts_sim_disk_new (disk->disk.size_bytes);
-  for (guint64 i = 0; i < disk->pages; i++) {
-    Page *page = (Page *)look (disk, i);
-    copy->page[i] = page_ref (page);
-    copy->durable[i] = page_ref (page);
+  TsSimDisk *copy = ts_sim_disk_new (disk->disk.size_bytes, disk->seed);
+  if (!disk->base) {
+    ts_sim_pages_copy (&copy->pages, &disk->pages);
+    return copy;
   }
+  guint64 page = 0, count;
+  for (; ts_sim_disk_next_run (disk, &page, &count); page++)
+    ts_sim_pages_put (&copy->pages, page, ts_sim_word_ref (look (disk, page)));
   return copy;
 }
 
@@ -166,13 +171,9 @@ ts_sim_disk_free (TsSimDisk *disk)
 {
   if (!disk)
     return;
-  for (guint64 i = 0; i < disk->pages; i++) {
-    page_unref (disk->page[i]);
-    page_unref (disk->durable[i]);
-  }
-  g_array_unref (disk->dirty);
-  g_free (disk->page);
-  g_free (disk->durable);
+  forget_unflushed (disk);
+  g_array_unref (disk->unflushed);
+  ts_sim_pages_clear (&disk->pages);
   g_free (disk);
 }
 
@@ -182,84 +183,111 @@ ts_sim_disk_ops (TsSimDisk *disk)
   return &disk->disk;
 }
 
+guint64
+ts_sim_disk_seed (const TsSimDisk *disk)
+{
+  return disk->seed;
+}
+
+TsSimWord
+ts_sim_disk_word (const TsSimDisk *disk, guint64 page)
+{
+  return look (disk, page);
+}
+
+void
+ts_sim_disk_fill (TsSimDisk *disk, guint index, guint64 pages)
+{
+  ts_sim_pages_fill (&disk->pages, 0, pages, ts_sim_word_fill (index));
+}
+
+void
+ts_sim_disk_fold (TsSimDisk *disk, guint64 page)
+{
+  ts_sim_pages_fold (&disk->pages, page);
+}
+
+/* Through to a base: where both hold something, the shorter of the two runs. */
+gboolean
+ts_sim_disk_next_run (const TsSimDisk *disk, guint64 *page, guint64 *count)
+{
+  guint64 below = *page, below_count = 0;
+  gboolean mine = ts_sim_pages_next_run (&disk->pages, page, count);
+  if (!disk->base || !ts_sim_disk_next_run (disk->base, &below, &below_count))
+    return mine;
+  if (!mine || below < *page) {
+    *count = mine ? MIN (below_count, *page - below) : below_count;
+    *page = below;
+  }
+  return TRUE;
+}
+
 void
 ts_sim_disk_power_loss (TsSimDisk *disk, TsRandom *random)
 {
-  for (guint i = 0; i < disk->dirty->len; i++) {
-    guint64 number = g_array_index (disk->dirty, guint64, i);
-    Page *fresh = disk->page[number];
-    Page *old = disk->durable[number];
+  make_unique (disk);
+  for (guint i = 0; i < disk->unflushed->len; i++) {
+    Old *old = &g_array_index (disk->unflushed, Old, i);
     switch (ts_random_below (random, 3)) {
     case 0: /* lost */
-      page_unref (fresh);
-      disk->page[number] = page_ref (old);
+      ts_sim_word_unref (ts_sim_pages_put (&disk->pages, old->page, old->word));
       break;
     case 1: /* made it */
-      page_unref (old);
-      disk->durable[number] = page_ref (fresh);
+      ts_sim_word_unref (old->word);
       break;
     default: { /* torn between sectors */
-      Page *torn = g_new0 (Page, 1);
-      torn->refs = 2;
       gsize kept = (gsize)(1 + ts_random_below (random, TS_SIM_PAGE_BYTES / 512 - 1)) * 512;
-      if (old)
-        memcpy (torn->data, old->data, TS_SIM_PAGE_BYTES);
-      memcpy (torn->data, fresh->data, kept);
-      page_unref (fresh);
-      page_unref (old);
-      disk->page[number] = disk->durable[number] = torn;
+      guint8 torn[TS_SIM_PAGE_BYTES], buffer[TS_SIM_PAGE_BYTES];
+      TsSimWord fresh = ts_sim_pages_get (&disk->pages, old->page);
+      TsSimWord under = old->word || !disk->base ? old->word : look (disk->base, old->page);
+      memcpy (torn, ts_sim_word_look (under, old->page, disk->seed, buffer), sizeof torn);
+      memcpy (torn, ts_sim_word_look (fresh, old->page, disk->seed, buffer), kept);
+      ts_sim_word_unref (ts_sim_pages_put (&disk->pages, old->page, ts_sim_word_bytes (torn)));
+      ts_sim_word_unref (old->word);
       break;
     }
     }
   }
-  g_array_set_size (disk->dirty, 0);
+  g_array_set_size (disk->unflushed, 0);
+  disk->unique_until = 0;
 }
 
 void
 ts_sim_disk_merge (TsSimDisk *overlay)
 {
   TsSimDisk *base = overlay->base;
-  for (guint64 i = 0; i < overlay->pages; i++) {
-    Page *page = overlay->page[i];
-    if (!page)
-      continue;
-    own_page (base, i, TRUE);
-    page_unref (base->page[i]);
-    base->page[i] = page; /* moves */
-    overlay->page[i] = NULL;
-    page_unref (overlay->durable[i]);
-    overlay->durable[i] = NULL;
-  }
-  g_array_set_size (overlay->dirty, 0);
+  guint64 page = 0;
+  for (; ts_sim_pages_next (&overlay->pages, &page); page++)
+    ts_sim_disk_put_word (base, page, ts_sim_word_ref (ts_sim_pages_get (&overlay->pages, page)));
+  forget_unflushed (overlay);
+  ts_sim_pages_clear (&overlay->pages);
   disk_flush (&base->disk, NULL);
 }
 
 void
 ts_sim_disk_map (const TsSimDisk *disk, TsExtents *extents)
 {
-  for (guint64 i = 0; i < disk->pages; i++)
-    if (look (disk, i))
-      ts_extents_add (extents, i * TS_SIM_PAGE_BYTES,
-                      MIN (TS_SIM_PAGE_BYTES, disk->disk.size_bytes - i * TS_SIM_PAGE_BYTES));
+  guint64 page = 0, count;
+  for (; ts_sim_disk_next_run (disk, &page, &count); page += count) {
+    guint64 offset = page * TS_SIM_PAGE_BYTES;
+    ts_extents_add (extents, offset,
+                    MIN (count * TS_SIM_PAGE_BYTES, disk->disk.size_bytes - offset));
+  }
 }
 
 guint64
 ts_sim_disk_differing_bytes (const TsSimDisk *a, const TsSimDisk *b)
 {
-  static const guint8 zeros[TS_SIM_PAGE_BYTES];
-  guint64 bytes = 0;
-  g_assert (a->pages == b->pages);
-  for (guint64 i = 0; i < a->pages; i++) {
-    const Page *pa = look (a, i);
-    const Page *pb = look (b, i);
-    if (pa != pb && memcmp (pa ? pa->data : zeros, pb ? pb->data : zeros, TS_SIM_PAGE_BYTES) != 0)
-      bytes += TS_SIM_PAGE_BYTES;
-  }
-  return bytes;
+  g_assert (a->pages.pages == b->pages.pages);
+  g_autoptr (TsSimDisk) flat_a = a->base ? ts_sim_disk_snapshot (a) : NULL;
+  g_autoptr (TsSimDisk) flat_b = b->base ? ts_sim_disk_snapshot (b) : NULL;
+  return TS_SIM_PAGE_BYTES * ts_sim_pages_differing (flat_a ? &flat_a->pages : &a->pages,
+                                                     flat_b ? &flat_b->pages : &b->pages, a->seed);
 }
 
 guint64
 ts_sim_disk_dirty_bytes (const TsSimDisk *disk)
 {
-  return (guint64)disk->dirty->len * TS_SIM_PAGE_BYTES;
+  make_unique ((TsSimDisk *)disk); /* says the same, shorter */
+  return (guint64)disk->unflushed->len * TS_SIM_PAGE_BYTES;
 }

@@ -1,7 +1,9 @@
-/* sim/disk.h -- a disk of shared pages in memory, with a write-back cache that power loss empties.
+/* sim/disk.h -- a disk in memory, with a write-back cache that power loss empties.
  *
- * Twin of lab/disk.h.  Pages of 4 KiB are shared between a disk and its snapshots until written, so
- * a snapshot costs a pointer per page.  An overlay reads through to its base.
+ * Twin of lab/disk.h.  A page of 4 KiB is a word (sim/pages.h): what it holds, or its bytes.  Bytes
+ * may be read and written anywhere and at any time, whatever the pages are; who knows what a page
+ * holds says so (put_word), and then neither makes nor keeps its bytes.  Snapshots share, and cost
+ * nothing.  An overlay reads through to its base.
  *
  * Fault model: what was flushed stays.  Of each page written since, power loss keeps the new
  * content, the old one, or (torn) some leading sectors of the new, each a third of the time. */
@@ -9,17 +11,30 @@
 #include "core/base/random.h"
 #include "core/disk/disk.h"
 #include "core/disk/extents.h"
-
-#define TS_SIM_PAGE_BYTES 4096
+#include "sim/pages.h"
 
 typedef struct _TsSimDisk TsSimDisk; /* begins with a TsDisk */
 
-TsSimDisk *ts_sim_disk_new (guint64 size_bytes) G_GNUC_WARN_UNUSED_RESULT;
+/* seed: of the bytes behind stamped words; one in a world. */
+TsSimDisk *ts_sim_disk_new (guint64 size_bytes, guint64 seed) G_GNUC_WARN_UNUSED_RESULT;
 TsSimDisk *
 ts_sim_disk_new_overlay (TsSimDisk *base) G_GNUC_WARN_UNUSED_RESULT; /* base outlives it */
 TsSimDisk *ts_sim_disk_snapshot (const TsSimDisk *disk) G_GNUC_WARN_UNUSED_RESULT;
-void ts_sim_disk_free (TsSimDisk *disk);   /* NULL is fine */
+void ts_sim_disk_free (TsSimDisk *disk); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsSimDisk, ts_sim_disk_free)
 TsDisk *ts_sim_disk_ops (TsSimDisk *disk); /* borrowed */
+guint64 ts_sim_disk_seed (const TsSimDisk *disk);
+
+/* What a page holds; borrowed, valid until the next write. */
+TsSimWord ts_sim_disk_word (const TsSimDisk *disk, guint64 page);
+/* Writes a page; takes the reference. */
+void ts_sim_disk_put_word (TsSimDisk *disk, guint64 page, TsSimWord word);
+/* Lays the initial fill over the first pages of an empty disk, flushed. */
+void ts_sim_disk_fill (TsSimDisk *disk, guint index, guint64 pages);
+/* As ts_sim_pages_next_run, through to the base. */
+gboolean ts_sim_disk_next_run (const TsSimDisk *disk, guint64 *page, guint64 *count);
+/* Behind a run of put_word that was a bulk load: see ts_sim_pages_fold. */
+void ts_sim_disk_fold (TsSimDisk *disk, guint64 page);
 
 void ts_sim_disk_power_loss (TsSimDisk *disk, TsRandom *random);
 /* Folds an overlay into its base and empties it. */

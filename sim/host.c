@@ -3,6 +3,7 @@
  * Twin of lab/host.c. */
 #include "sim/internal.h"
 #include "core/relation/wire.h"
+#include "sim/parcel.h"
 
 TsSimHost *
 ts_sim_host_new (TsWorld *world, guint index)
@@ -52,14 +53,17 @@ static void
 first_message (TsSimConn *conn, GBytes *bytes, gpointer user)
 {
   TsSimHost *host = user;
-  g_autoptr (TsFrameReader) reader = ts_frame_reader_new ();
-  gsize len;
-  const void *data = g_bytes_get_data (bytes, &len);
-  ts_frame_reader_push (reader, data, len);
   TsFrame frame = {0};
+  if (!ts_sim_parcel_open_frame (bytes, &frame)) {
+    g_autoptr (TsFrameReader) reader = ts_frame_reader_new ();
+    gsize len;
+    const void *data = g_bytes_get_data (bytes, &len);
+    ts_frame_reader_push (reader, data, len);
+    ts_frame_reader_pop (reader, &frame, NULL);
+  }
   TsHello hello;
   TsSimVm *vm = NULL;
-  if (ts_frame_reader_pop (reader, &frame, NULL) && frame.kind == TS_FRAME_HELLO && frame.payload &&
+  if (frame.kind == TS_FRAME_HELLO && frame.payload &&
       ts_hello_unpack (frame.payload, &hello, NULL))
     vm = vm_by_id (host->world, &hello.vm);
   ts_frame_clear (&frame);

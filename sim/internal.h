@@ -31,6 +31,7 @@ struct _TsWorld { /* the simulator's */
   GArray *breached;  /* gboolean per checker */
   GPtrArray *faults; /* world.c's: begun, evidence not told yet */
   gboolean finished;
+  gboolean bytes; /* disks and logs hold bytes, and frames are encoded: see parcel.h */
 };
 
 struct _TsSimHost {
@@ -91,7 +92,7 @@ struct _TsSimRelation {
   GPtrArray *test_overlays; /* TsSimDisk, during a test failover */
   GBytes *persisted;
   TsSimConn *conn;
-  TsFrameReader *reader;
+  TsFrameReader *reader; /* when bytes travel */
   guint64 sent_frames;
   TsTraffic traffic;
   guint64 timer; /* the newest TICK call; older ones are void */

@@ -293,10 +293,10 @@ ts_sim_conn_set_events (TsSimConn *conn, const TsSimConnEvents *events, gpointer
 }
 
 void
-ts_sim_conn_send (TsSimConn *conn, GBytes *bytes)
+ts_sim_conn_send (TsSimConn *conn, GBytes *bytes, gsize wire_bytes)
 {
   if (conn->open)
-    say (conn->shared, conn->side, SAY_BYTES, g_bytes_get_size (bytes), bytes);
+    say (conn->shared, conn->side, SAY_BYTES, wire_bytes, bytes);
 }
 
 void

@@ -31,7 +31,8 @@ TsSimConn *ts_sim_link_connect (TsSimLink *link, guint from, const TsSimConnEven
                                 gpointer user, void (*welcome_far) (TsSimConn *far, gpointer user),
                                 gpointer far_user);
 void ts_sim_conn_set_events (TsSimConn *conn, const TsSimConnEvents *events, gpointer user);
-void ts_sim_conn_send (TsSimConn *conn, GBytes *bytes);
+/* wire_bytes: what it takes on the line. */
+void ts_sim_conn_send (TsSimConn *conn, GBytes *bytes, gsize wire_bytes);
 /* Hangs up: the peer hears it, if the packet gets through.  The handle is gone. */
 void ts_sim_conn_close (TsSimConn *conn);
 /* The end's host has lost power: nothing is said to anyone any more. */

@@ -36,8 +36,12 @@ ts_sim_machine_new (TsSimVm *vm, TsSimHost *host, GPtrArray *disks)
   machine->disks = g_ptr_array_ref (machine->owned);
   for (guint i = 0; i < vm->spec->disks->len; i++) {
     const TsDiskSpec *spec = ts_vm_spec_disk (vm->spec, i);
-    TsSimDisk *disk = ts_sim_disk_new (spec->size_bytes);
-    fill_disk (disk, i, spec->fill_bytes, vm->world->topology->seed);
+    guint64 seed = vm->world->topology->seed;
+    TsSimDisk *disk = ts_sim_disk_new (spec->size_bytes, seed);
+    if (vm->world->bytes)
+      fill_disk (disk, i, spec->fill_bytes, seed);
+    else
+      ts_sim_disk_fill (disk, i, spec->fill_bytes / TS_SIM_PAGE_BYTES);
     g_ptr_array_add (machine->owned, disk);
   }
   return machine;

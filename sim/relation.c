@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/disk/apply.h"
 #include "sim/internal.h"
+#include "sim/parcel.h"
 #include "sim/profile.h"
 
 static void step (TsSimRelation *rel, TsEvent *event);
@@ -85,13 +86,20 @@ create_disks (TsSimRelation *rel)
   g_clear_pointer (&rel->disks, g_ptr_array_unref);
   rel->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
   for (guint i = 0; i < hello->disks; i++)
-    g_ptr_array_add (rel->disks, ts_sim_disk_new (hello->disk[i].size_bytes));
+    g_ptr_array_add (rel->disks,
+                     ts_sim_disk_new (hello->disk[i].size_bytes, world_of (rel)->topology->seed));
 }
 
 static gboolean
 apply_set (TsSimRelation *rel, guint64 set, GError **error)
 {
   for (guint i = 0; i < rel->disks->len; i++) {
+    const TsSimLog *said = ts_sim_spool_log (rel->spool, set, i);
+    if (said) {
+      if (!ts_sim_log_apply (said, g_ptr_array_index (rel->disks, i), error))
+        return FALSE;
+      continue;
+    }
     g_autoptr (GBytes) bytes = ts_sim_spool_get (rel->spool, set, i);
     if (!bytes)
       return ts_throw (error, TS_ERROR_IO, "the log of disk %u is gone", i);
@@ -152,27 +160,21 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
   case TS_ACTION_CREATE:
     create_disks (rel);
     break;
-  case TS_ACTION_WRITE: {
-    gsize len;
-    const void *data = g_bytes_get_data (work->payload, &len);
-    TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (rel->disks, work->disk));
-    event->done.ok = disk->ops->write (disk, work->offset_bytes, data, len, error);
-    event->done.offset_bytes = work->offset_bytes + len;
+  case TS_ACTION_WRITE:
+    event->done.ok = ts_sim_parcel_write (g_ptr_array_index (rel->disks, work->disk),
+                                          work->offset_bytes, work->payload, error);
+    event->done.offset_bytes = work->offset_bytes + g_bytes_get_size (work->payload);
     break;
-  }
   case TS_ACTION_FLUSH:
     for (guint i = 0; i < rel->disks->len; i++) {
       TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (rel->disks, i));
       disk->ops->flush (disk, NULL);
     }
     break;
-  case TS_ACTION_STORE: {
-    gsize len;
-    const void *data = g_bytes_get_data (work->payload, &len);
-    ts_sim_spool_put (rel->spool, work->set, work->disk, work->offset_bytes, data, len);
-    event->done.offset_bytes = work->offset_bytes + len;
+  case TS_ACTION_STORE:
+    ts_sim_spool_store (rel->spool, work->set, work->disk, work->offset_bytes, work->payload);
+    event->done.offset_bytes = work->offset_bytes + g_bytes_get_size (work->payload);
     break;
-  }
   case TS_ACTION_SEAL:
     event->done.ok = ts_sim_spool_seal (rel->spool, work->set, rel->disks->len, manifest, error);
     event->done.sealed = manifest;
@@ -257,24 +259,36 @@ conn_lost (TsSimConn *conn, const char *reason, gpointer user)
 }
 
 static void
+hear_frame (TsSimRelation *rel, TsFrame *frame)
+{
+  TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_FRAME, .frame = {frame}};
+  step (rel, &event);
+  ts_frame_clear (frame);
+}
+
+static void
 conn_message (TsSimConn *conn, GBytes *bytes, gpointer user)
 {
   TsSimRelation *rel = user;
+  TsFrame frame = {0};
+  if (ts_sim_parcel_open_frame (bytes, &frame)) {
+    hear_frame (rel, &frame);
+    return;
+  }
   gsize len;
   const void *data = g_bytes_get_data (bytes, &len);
+  if (!rel->reader)
+    rel->reader = ts_frame_reader_new ();
   ts_frame_reader_push (rel->reader, data, len);
   while (rel->conn == conn) {
     g_autoptr (GError) error = NULL;
-    TsFrame frame = {0};
     if (!ts_frame_reader_pop (rel->reader, &frame, &error)) {
       conn_lost (conn, error->message, rel);
       return;
     }
     if (frame.kind == 0)
       return;
-    TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_FRAME, .frame = {&frame}};
-    step (rel, &event);
-    ts_frame_clear (&frame);
+    hear_frame (rel, &frame);
   }
 }
 
@@ -295,7 +309,6 @@ take_conn (TsSimRelation *rel, TsSimConn *conn)
 {
   hang_up (rel);
   rel->conn = conn;
-  rel->reader = ts_frame_reader_new ();
   rel->sent_frames = 0;
 }
 
@@ -320,6 +333,33 @@ ts_sim_relation_adopt (TsSimRelation *rel, TsSimConn *conn, GBytes *first)
   conn_message (conn, first, rel);
 }
 
+/* What a frame that the codec has made takes on the wire: the initial copy and logs as the model
+ * says, so that it is the same whether bytes travel or parcels; everything else as it is. */
+static gsize
+wire_of (const TsAction *action, GBytes *encoded, guint64 modelled)
+{
+  gboolean is_modelled = action->source == TS_SOURCE_LOG ||
+                         (action->source == TS_SOURCE_DISK && action->frame.kind == TS_FRAME_COPY);
+  if (is_modelled)
+    return TS_FRAME_HEADER_BYTES + (action->compress ? modelled : action->len_bytes);
+  return g_bytes_get_size (encoded);
+}
+
+static GBytes *
+disk_piece (TsSimRelation *rel, const TsAction *action)
+{
+  TsSimDisk *disk = g_ptr_array_index (rel->disks, action->frame.disk);
+  GBytes *parcel = NULL;
+  if (!world_of (rel)->bytes && action->frame.kind == TS_FRAME_COPY)
+    parcel = ts_sim_parcel_pages (disk, action->frame.offset_bytes, action->len_bytes);
+  if (parcel)
+    return parcel;
+  TsDisk *ops = ts_sim_disk_ops (disk);
+  guint8 *data = g_malloc (action->len_bytes);
+  ops->ops->read (ops, action->frame.offset_bytes, data, action->len_bytes, NULL);
+  return g_bytes_new_take (data, action->len_bytes);
+}
+
 static void
 send_frame (TsSimRelation *rel, TsAction *action)
 {
@@ -327,19 +367,26 @@ send_frame (TsSimRelation *rel, TsAction *action)
     return;
   TsFrame *frame = &action->frame;
   frame->sequence = ++rel->sent_frames;
+  guint64 modelled = 0;
   if (action->source == TS_SOURCE_LOG)
     frame->payload = ts_sim_spool_slice (rel->spool, frame->set, frame->disk, frame->offset_bytes,
-                                         action->len_bytes);
+                                         action->len_bytes, &modelled);
   else if (action->source == TS_SOURCE_DISK) {
-    TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (rel->disks, frame->disk));
-    guint8 *data = g_malloc (action->len_bytes);
-    disk->ops->read (disk, frame->offset_bytes, data, action->len_bytes, NULL);
-    frame->payload = g_bytes_new_take (data, action->len_bytes);
+    frame->payload = disk_piece (rel, action);
+    modelled = MIN (TS_SIM_WIRE_FIXED_BYTES + ts_sim_wire_data_bytes (action->len_bytes),
+                    action->len_bytes);
   }
-  g_autoptr (GBytes) bytes = ts_frame_encode (frame, action->compress);
+  gboolean is_parcel = frame->payload && ts_sim_parcel_is (frame->payload);
+  g_autoptr (GBytes) encoded = is_parcel ? NULL : ts_frame_encode (frame, action->compress);
+  gsize wire_bytes = wire_of (action, encoded, modelled);
   if (rel->sender)
-    ts_traffic_count (&rel->traffic, frame->set, g_bytes_get_size (bytes));
-  ts_sim_conn_send (rel->conn, bytes);
+    ts_traffic_count (&rel->traffic, frame->set, wire_bytes);
+  if (world_of (rel)->bytes) {
+    ts_sim_conn_send (rel->conn, encoded, wire_bytes);
+    return;
+  }
+  g_autoptr (GBytes) parcel = ts_sim_parcel_frame (frame, wire_bytes);
+  ts_sim_conn_send (rel->conn, parcel, wire_bytes);
 }
 
 /* --- actions ---------------------------------------------------------------------------------- */
@@ -530,7 +577,7 @@ relation_new (TsSimHost *host, TsSimVm *vm)
   TsSimRelation *rel = g_new0 (TsSimRelation, 1);
   rel->host = host;
   rel->vm = vm;
-  rel->spool = ts_sim_spool_new ();
+  rel->spool = ts_sim_spool_new (host->world->bytes);
   rel->armed_us = TS_NEVER;
   ts_traffic_init (&rel->traffic);
   g_ptr_array_add (host->relations, rel);

@@ -2,15 +2,19 @@
 #include "sim/spool.h"
 #include "core/base/error.h"
 #include "core/format/hrl.h"
+#include "sim/parcel.h"
 
 typedef struct {
   guint64 set;
   guint disk;
   gboolean durable;
-  GByteArray *bytes;
+  GByteArray *bytes; /* the file; NULL: what log says, up to got_bytes */
+  TsSimLog *log;     /* beside bytes: of our own logs, for what they take on the wire */
+  guint64 got_bytes;
 } Log;
 
 struct _TsSimSpool {
+  gboolean bytes;
   GPtrArray *logs; /* Log */
 };
 
@@ -18,14 +22,16 @@ static void
 log_free (gpointer data)
 {
   Log *log = data;
-  g_byte_array_unref (log->bytes);
+  g_clear_pointer (&log->bytes, g_byte_array_unref);
+  ts_sim_log_unref (log->log);
   g_free (log);
 }
 
 TsSimSpool *
-ts_sim_spool_new (void)
+ts_sim_spool_new (gboolean bytes)
 {
   TsSimSpool *spool = g_new0 (TsSimSpool, 1);
+  spool->bytes = bytes;
   spool->logs = g_ptr_array_new_with_free_func (log_free);
   return spool;
 }
@@ -50,18 +56,57 @@ find (const TsSimSpool *spool, guint64 set, guint disk)
   return NULL;
 }
 
+static Log *
+find_or_add (TsSimSpool *spool, guint64 set, guint disk)
+{
+  Log *log = find (spool, set, disk);
+  if (log)
+    return log;
+  log = g_new0 (Log, 1);
+  log->set = set;
+  log->disk = disk;
+  g_ptr_array_add (spool->logs, log);
+  return log;
+}
+
+/* Its bytes, as far as they are there. */
+static GBytes *
+bytes_of (const Log *log)
+{
+  if (log->bytes)
+    return g_bytes_new (log->bytes->data, log->bytes->len);
+  g_autoptr (GBytes) whole = ts_sim_log_bytes (log->log, NULL);
+  g_assert (whole); /* it was written onto a disk of its size */
+  return g_bytes_new_from_bytes (whole, 0, log->got_bytes);
+}
+
+gboolean
+ts_sim_spool_add (TsSimSpool *spool, guint64 set, guint disk, TsSimLog *log, GError **error)
+{
+  Log *mine = find_or_add (spool, set, disk);
+  ts_sim_log_unref (mine->log);
+  mine->log = ts_sim_log_ref (log);
+  mine->got_bytes = ts_sim_log_length_bytes (log);
+  g_clear_pointer (&mine->bytes, g_byte_array_unref);
+  if (!spool->bytes)
+    return TRUE;
+  GBytes *bytes = ts_sim_log_bytes (log, error);
+  if (!bytes)
+    return FALSE;
+  g_assert (g_bytes_get_size (bytes) == mine->got_bytes);
+  mine->bytes = g_bytes_unref_to_array (bytes);
+  return TRUE;
+}
+
 void
 ts_sim_spool_put (TsSimSpool *spool, guint64 set, guint disk, guint64 offset, const void *data,
                   gsize len)
 {
-  Log *log = find (spool, set, disk);
-  if (!log) {
-    log = g_new0 (Log, 1);
-    log->set = set;
-    log->disk = disk;
+  Log *log = find_or_add (spool, set, disk);
+  if (!log->bytes && log->log)
+    log->bytes = g_bytes_unref_to_array (bytes_of (log));
+  else if (!log->bytes)
     log->bytes = g_byte_array_new ();
-    g_ptr_array_add (spool->logs, log);
-  }
   if (log->bytes->len < offset + len) {
     guint old = log->bytes->len;
     g_byte_array_set_size (log->bytes, (guint)(offset + len));
@@ -71,19 +116,58 @@ ts_sim_spool_put (TsSimSpool *spool, guint64 set, guint disk, guint64 offset, co
   memcpy (log->bytes->data + offset, data, len);
 }
 
+void
+ts_sim_spool_store (TsSimSpool *spool, guint64 set, guint disk, guint64 offset, GBytes *payload)
+{
+  gsize len = g_bytes_get_size (payload);
+  guint64 from;
+  TsSimLog *said = ts_sim_parcel_open_log (payload, &from);
+  if (!said) {
+    ts_sim_spool_put (spool, set, disk, offset, g_bytes_get_data (payload, NULL), len);
+    return;
+  }
+  Log *log = find_or_add (spool, set, disk);
+  if (log->log == said && !log->bytes && from == offset && offset <= log->got_bytes) {
+    log->got_bytes = MAX (log->got_bytes, offset + len);
+    return;
+  }
+  if (offset == 0 && from == 0) { /* from its start: whatever was there is replaced */
+    ts_sim_log_unref (log->log);
+    log->log = ts_sim_log_ref (said);
+    log->got_bytes = len;
+    g_clear_pointer (&log->bytes, g_byte_array_unref);
+    return;
+  }
+  /* a piece of one log in another: only bytes can say that */
+  g_autoptr (GBytes) whole = ts_sim_log_bytes (said, NULL);
+  const guint8 *data = g_bytes_get_data (whole, NULL);
+  ts_sim_spool_put (spool, set, disk, offset, data + from, len);
+}
+
 GBytes *
 ts_sim_spool_get (const TsSimSpool *spool, guint64 set, guint disk)
 {
   Log *log = find (spool, set, disk);
-  return log ? g_bytes_new (log->bytes->data, log->bytes->len) : NULL;
+  return log ? bytes_of (log) : NULL;
+}
+
+const TsSimLog *
+ts_sim_spool_log (const TsSimSpool *spool, guint64 set, guint disk)
+{
+  Log *log = find (spool, set, disk);
+  return log && !log->bytes && log->got_bytes == ts_sim_log_length_bytes (log->log) ? log->log
+                                                                                    : NULL;
 }
 
 GBytes *
-ts_sim_spool_slice (const TsSimSpool *spool, guint64 set, guint disk, guint64 offset, gsize len)
+ts_sim_spool_slice (const TsSimSpool *spool, guint64 set, guint disk, guint64 offset, gsize len,
+                    guint64 *wire_bytes)
 {
   Log *log = find (spool, set, disk);
-  g_assert (log && offset + len <= log->bytes->len);
-  return g_bytes_new (log->bytes->data + offset, len);
+  g_assert (log && log->log && offset + len <= log->got_bytes);
+  *wire_bytes = ts_sim_log_wire_bytes (log->log, offset, len);
+  return log->bytes ? g_bytes_new (log->bytes->data + offset, len)
+                    : ts_sim_parcel_log (log->log, offset, len);
 }
 
 guint64
@@ -93,7 +177,7 @@ ts_sim_spool_set_bytes (const TsSimSpool *spool, guint64 set)
   for (guint i = 0; i < spool->logs->len; i++) {
     Log *log = g_ptr_array_index (spool->logs, i);
     if (log->set == set)
-      bytes += log->bytes->len;
+      bytes += log->bytes ? log->bytes->len : log->got_bytes;
   }
   return bytes;
 }
@@ -104,6 +188,14 @@ ts_sim_spool_seal (TsSimSpool *spool, guint64 set, guint disks, TsManifest *mani
 {
   *manifest = (TsManifest){.disks = disks};
   for (guint i = 0; i < disks; i++) {
+    const TsSimLog *said = ts_sim_spool_log (spool, set, i);
+    if (said) { /* whole: as a file it would be too */
+      manifest->disk[i].log_bytes = ts_sim_log_length_bytes (said);
+      manifest->disk[i].data_bytes = ts_sim_log_data_bytes (said);
+      manifest->disk[i].unique = ts_sim_log_info (said)->unique;
+      manifest->disk[i].previous = ts_sim_log_info (said)->previous;
+      continue;
+    }
     g_autoptr (GBytes) bytes = ts_sim_spool_get (spool, set, i);
     if (!bytes)
       return ts_throw (error, TS_ERROR_FORMAT, "the log of disk %u is missing", i);

@@ -1,20 +1,33 @@
-/* sim/spool.h -- logs in memory, with what power loss takes.  Twin of lab/spool.h. */
+/* sim/spool.h -- logs in memory, with what power loss takes.  Twin of lab/spool.h.
+ *
+ * A log is kept as what it says (sim/log.h) or as the bytes of its file.  Whoever asks for bytes
+ * gets them, however it is kept. */
 #pragma once
 #include "core/relation/wire.h"
+#include "sim/log.h"
 
 typedef struct _TsSimSpool TsSimSpool;
 
-TsSimSpool *ts_sim_spool_new (void);
+/* bytes: logs are kept as their files. */
+TsSimSpool *ts_sim_spool_new (gboolean bytes);
 void ts_sim_spool_free (TsSimSpool *spool);
 
+/* A whole log of our own; references it. */
+gboolean ts_sim_spool_add (TsSimSpool *spool, guint64 set, guint disk, TsSimLog *log,
+                           GError **error);
+/* A piece of a log that has come from a peer, bytes or parcel; not durable yet. */
+void ts_sim_spool_store (TsSimSpool *spool, guint64 set, guint disk, guint64 offset_bytes,
+                         GBytes *payload);
 /* Puts bytes at an offset of the log of (set, disk), which grows; not durable yet. */
 void ts_sim_spool_put (TsSimSpool *spool, guint64 set, guint disk, guint64 offset_bytes,
                        const void *data, gsize len_bytes);
-/* The log, or NULL. */
+/* The log's bytes, as far as they are there, or NULL. */
 GBytes *ts_sim_spool_get (const TsSimSpool *spool, guint64 set, guint disk);
-/* Part of a log. */
+/* The log, borrowed, when it is kept as what it says and is there to its end; else NULL. */
+const TsSimLog *ts_sim_spool_log (const TsSimSpool *spool, guint64 set, guint disk);
+/* Part of one of our own logs, bytes or parcel, and what it takes on the wire when compressed. */
 GBytes *ts_sim_spool_slice (const TsSimSpool *spool, guint64 set, guint disk, guint64 offset_bytes,
-                            gsize len_bytes);
+                            gsize len_bytes, guint64 *wire_bytes);
 guint64 ts_sim_spool_set_bytes (const TsSimSpool *spool, guint64 set);
 /* Makes a set durable and tells what its logs say of themselves. */
 gboolean ts_sim_spool_seal (TsSimSpool *spool, guint64 set, guint disks, TsManifest *manifest,

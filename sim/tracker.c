@@ -1,14 +1,13 @@
 /* sim/tracker.c -- see tracker.h. */
 #include "sim/tracker.h"
 #include "core/base/units.h"
-#include "core/format/hrl.h"
+#include "sim/dirty.h"
 
-#define BLOCK_BYTES 4096
-#define ENTRY_BYTES_MAX (256 * TS_KIB)
+#define ENTRY_PAGES_MAX (256 * TS_KIB / TS_SIM_PAGE_BYTES)
 
 struct _TsSimTracker {
   GPtrArray *disks; /* TsSimDisk */
-  GPtrArray *dirty; /* TsExtents, one per disk */
+  GPtrArray *dirty; /* TsSimDirty, one per disk */
   TsGuid previous[TS_WIRE_DISKS_MAX];
   TsGuid disk_write[TS_WIRE_DISKS_MAX];
   TsRandom random;
@@ -20,10 +19,11 @@ ts_sim_tracker_new (GPtrArray *disks, guint64 seed, const char *name)
 {
   TsSimTracker *tracker = g_new0 (TsSimTracker, 1);
   tracker->disks = g_ptr_array_ref (disks);
-  tracker->dirty = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_extents_free);
+  tracker->dirty = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_dirty_free);
   ts_random_init (&tracker->random, seed, name);
   for (guint i = 0; i < disks->len; i++) {
-    g_ptr_array_add (tracker->dirty, ts_extents_new ());
+    TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (disks, i));
+    g_ptr_array_add (tracker->dirty, ts_sim_dirty_new (disk->size_bytes / TS_SIM_PAGE_BYTES));
     tracker->disk_write[i] = ts_guid_draw (&tracker->random);
   }
   return tracker;
@@ -51,61 +51,34 @@ ts_sim_tracker_stop (TsSimTracker *tracker)
 {
   tracker->on = FALSE;
   for (guint i = 0; i < tracker->dirty->len; i++)
-    ts_extents_clear (g_ptr_array_index (tracker->dirty, i));
+    ts_sim_dirty_clear (g_ptr_array_index (tracker->dirty, i));
 }
 
 void
 ts_sim_tracker_mark (TsSimTracker *tracker, guint disk, guint64 offset, guint64 len)
 {
-  if (tracker->on)
-    ts_extents_add (g_ptr_array_index (tracker->dirty, disk), offset, len);
+  if (!tracker->on || len == 0)
+    return;
+  guint64 first = offset / TS_SIM_PAGE_BYTES, last = (offset + len - 1) / TS_SIM_PAGE_BYTES;
+  ts_sim_dirty_mark (g_ptr_array_index (tracker->dirty, disk), first, last - first + 1);
 }
 
-typedef struct {
-  TsSimSpool *spool;
-  guint64 set;
-  guint disk;
-} Place;
-
-static gboolean
-put (void *user, guint64 offset, const void *data, gsize len, GError **error)
+static TsSimLog *
+cut_disk (TsSimTracker *tracker, guint d, guint32 time_s)
 {
-  Place *place = user;
-  ts_sim_spool_put (place->spool, place->set, place->disk, offset, data, len);
-  return TRUE;
-}
-
-static gboolean
-cut_disk (TsSimTracker *tracker, Place *place, guint32 time_s, TsCutLog *cut, GError **error)
-{
-  guint d = place->disk;
-  TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (tracker->disks, d));
-  TsExtents *dirty = g_ptr_array_index (tracker->dirty, d);
+  TsSimDisk *disk = g_ptr_array_index (tracker->disks, d);
   TsHrlInfo info = {.time_s = time_s,
-                    .disk_bytes = disk->size_bytes,
+                    .disk_bytes = ts_sim_disk_ops (disk)->size_bytes,
                     .unique = ts_guid_draw (&tracker->random),
                     .previous = tracker->previous[d],
                     .disk_write = tracker->disk_write[d]};
-  g_autoptr (TsHrlWriter) writer = ts_hrl_writer_new (&info, put, place, error);
-  if (!writer)
-    return FALSE;
-  ts_extents_align (dirty, BLOCK_BYTES, disk->size_bytes);
-  g_autofree guint8 *buffer = g_malloc (ENTRY_BYTES_MAX);
-  *cut = (TsCutLog){.unique = info.unique};
-  guint64 offset = 0;
-  TsExtent next;
-  while (ts_extents_next (dirty, offset, ENTRY_BYTES_MAX, &next)) {
-    if (!disk->ops->read (disk, next.offset_bytes, buffer, next.len_bytes, error) ||
-        !ts_hrl_writer_add (writer, next.offset_bytes, buffer, next.len_bytes, time_s, error))
-      return FALSE;
-    cut->data_bytes += next.len_bytes;
-    cut->entries++;
-    offset = next.offset_bytes + next.len_bytes;
-  }
-  if (!ts_hrl_writer_close (writer, time_s, 0, error))
-    return FALSE;
-  cut->log_bytes = ts_hrl_writer_bytes (writer);
-  return TRUE;
+  TsSimLog *log = ts_sim_log_new (&info, ts_sim_disk_seed (disk));
+  guint64 page = 0, count;
+  for (; ts_sim_dirty_next (g_ptr_array_index (tracker->dirty, d), ENTRY_PAGES_MAX, &page, &count);
+       page += count)
+    ts_sim_log_add (log, disk, page, count, time_s);
+  ts_sim_log_close (log, time_s);
+  return log;
 }
 
 gboolean
@@ -113,14 +86,18 @@ ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 time_s, TsSimSpo
                     TsCutLog *logs, GError **error)
 {
   for (guint i = 0; i < tracker->disks->len; i++) {
-    Place place = {spool, set, i};
-    if (!cut_disk (tracker, &place, time_s, &logs[i], error)) {
+    g_autoptr (TsSimLog) log = cut_disk (tracker, i, time_s);
+    if (!ts_sim_spool_add (spool, set, i, log, error)) {
       ts_sim_spool_delete (spool, set); /* what changed stays marked */
       return FALSE;
     }
+    logs[i] = (TsCutLog){.log_bytes = ts_sim_log_length_bytes (log),
+                         .data_bytes = ts_sim_log_data_bytes (log),
+                         .entries = ts_sim_log_entries (log),
+                         .unique = ts_sim_log_info (log)->unique};
   }
   for (guint i = 0; i < tracker->disks->len; i++) {
-    ts_extents_clear (g_ptr_array_index (tracker->dirty, i));
+    ts_sim_dirty_clear (g_ptr_array_index (tracker->dirty, i));
     tracker->previous[i] = logs[i].unique;
   }
   return TRUE;

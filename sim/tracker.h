@@ -8,7 +8,7 @@
 
 typedef struct _TsSimTracker TsSimTracker;
 
-/* disks: TsSimDisk *, borrowed. seed, name: of the log ids' random stream. */
+/* disks: TsSimDisk *, referenced.  seed, name: of the log ids' random stream. */
 TsSimTracker *ts_sim_tracker_new (GPtrArray *disks, guint64 seed, const char *name);
 void ts_sim_tracker_free (TsSimTracker *tracker);
 void ts_sim_tracker_start (TsSimTracker *tracker);

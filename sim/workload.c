@@ -96,6 +96,30 @@ acknowledged (gpointer user, gpointer data)
 }
 
 static void
+write_record (TsSimMachine *machine, const Call *call, guint32 record_bytes)
+{
+  TsWorld *world = machine->vm->world;
+  TsSimDisk *disk = g_ptr_array_index (machine->disks, call->disk);
+  if (!world->bytes) {
+    guint64 first = call->offset_bytes / TS_SIM_PAGE_BYTES;
+    guint count = record_bytes / TS_SIM_PAGE_BYTES;
+    for (guint i = 0; i < count; i++)
+      ts_sim_disk_put_word (disk, first + i,
+                            ts_sim_word_record (call->disk, call->sequence, i, count));
+    return;
+  }
+  g_autofree guint8 *record = g_malloc (record_bytes);
+  TsStamp stamp = {.disk = (guint16)call->disk,
+                   .kind = TS_STAMP_RECORD,
+                   .sequence = call->sequence,
+                   .offset = call->offset_bytes,
+                   .length = record_bytes};
+  ts_stamp_lay (record, &stamp, world->topology->seed);
+  TsDisk *ops = ts_sim_disk_ops (disk);
+  ops->ops->write (ops, call->offset_bytes, record, record_bytes, NULL);
+}
+
+static void
 issue (gpointer user, gpointer data)
 {
   TsSimMachine *machine = user;
@@ -118,15 +142,7 @@ issue (gpointer user, gpointer data)
   call->sequence = machine->next_write + 1;
   call->record_bytes = spec->record_bytes;
   machine->next_write++;
-  g_autofree guint8 *record = g_malloc (spec->record_bytes);
-  TsStamp stamp = {.disk = (guint16)call->disk,
-                   .kind = TS_STAMP_RECORD,
-                   .sequence = call->sequence,
-                   .offset = call->offset_bytes,
-                   .length = spec->record_bytes};
-  ts_stamp_lay (record, &stamp, world->topology->seed);
-  TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (machine->disks, call->disk));
-  disk->ops->write (disk, call->offset_bytes, record, spec->record_bytes, NULL);
+  write_record (machine, call, spec->record_bytes);
   if (machine->tracker)
     ts_sim_tracker_mark (machine->tracker, call->disk, call->offset_bytes, spec->record_bytes);
   ts_sim_clock_at (world->clock, ts_sim_now_us (world) + TS_SIM_WRITE_US, acknowledged, machine,

@@ -462,6 +462,7 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
   TsWorld *world = g_new0 (TsWorld, 1);
   world->topology = topology;
   world->observer = observer;
+  world->bytes = options->bytes;
   world->clock = ts_sim_clock_new ();
   world->links = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_link_free);
   world->hosts = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_host_free);

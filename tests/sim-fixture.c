@@ -103,7 +103,7 @@ fixture_new (void)
 void
 fixture_begin (Fixture *f)
 {
-  TsWorldOptions options = {.limit_us = TS_HOUR};
+  TsWorldOptions options = {.limit_us = TS_HOUR, .bytes = !f->stamped};
   GError *error = NULL;
   f->world = f->ops->start (f->topology, &options, &f->observer, &error);
   assert_null (error);

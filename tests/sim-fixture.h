@@ -12,6 +12,7 @@ typedef struct {
   TsTopology *topology;
   const TsWorldOps *ops;
   TsWorld *world;
+  gboolean stamped;    /* set it before fixture_begin: no bytes on disks, in logs and on the wire */
   GPtrArray *records;  /* TsRecord, all of them */
   GArray *ledger;      /* TsLedgerEntry; texts are the topology's or interned */
   /* what fixture_wait looks for */

@@ -73,22 +73,22 @@ cancel_turns_the_copy_off_and_replication_goes_on (void **state)
   fixture_expect_trace (
       f, from_us, "power probe state failover point step",
       "[ 34.126] app@hv-lyon state role=replica from=replicating to=recovered wmi=5 ps=6\n"
-      "[ 34.126] app@hv-lyon failover planned=false phase=promoted set=2 instant_us=33768525\n"
+      "[ 34.126] app@hv-lyon failover planned=false phase=promoted set=2 instant_us=33768743\n"
       "[ 34.426] hv-lyon power on=true why=failover\n"
-      "[ 34.426] app@hv-lyon failover planned=false phase=started set=2 instant_us=33768525\n"
+      "[ 34.426] app@hv-lyon failover planned=false phase=started set=2 instant_us=33768743\n"
       "[ 34.426] sim step id=test verb=failover phase=done reason=\n"
       "[ 37.706] sim step id=test verb=workload_start phase=done reason=\n"
       "[ 38.002] probe probe up=true\n"
-      "[ 38.002] app@hv-lyon failover phase=serving set=2 instant_us=33768525\n"
-      "[ 40.206] app@hv-paris state role=primary from=replicating to=error wmi=8 ps=9\n"
-      "[ 45.266] hv-lyon power on=false why=failover cancelled\n"
-      "[ 45.266] probe probe up=false\n"
-      "[ 45.266] app@hv-lyon state role=replica from=recovered to=replicating wmi=3 ps=4\n"
-      "[ 45.266] app@hv-lyon failover planned=false phase=cancelled set=2 instant_us=33768525\n"
-      "[ 45.266] sim step id=test verb=cancel_failover phase=done reason=\n"
-      "[ 45.266] app@hv-paris state role=primary from=error to=replicating wmi=3 ps=4\n"
-      "[ 45.266] sim step id=test verb=resume phase=done reason=\n"
-      "[ 45.485] app@hv-lyon point set=3 instant_us=45266944 type=standard\n");
+      "[ 38.002] app@hv-lyon failover phase=serving set=2 instant_us=33768743\n"
+      "[ 40.207] app@hv-paris state role=primary from=replicating to=error wmi=8 ps=9\n"
+      "[ 45.267] hv-lyon power on=false why=failover cancelled\n"
+      "[ 45.267] probe probe up=false\n"
+      "[ 45.267] app@hv-lyon state role=replica from=recovered to=replicating wmi=3 ps=4\n"
+      "[ 45.267] app@hv-lyon failover planned=false phase=cancelled set=2 instant_us=33768743\n"
+      "[ 45.267] sim step id=test verb=cancel_failover phase=done reason=\n"
+      "[ 45.267] app@hv-paris state role=primary from=error to=replicating wmi=3 ps=4\n"
+      "[ 45.267] sim step id=test verb=resume phase=done reason=\n"
+      "[ 45.486] app@hv-lyon point set=3 instant_us=45267398 type=standard\n");
   fixture_run (f, 40 * TS_S);
   expect_identical (f);
   fixture_expect_clean (f);
@@ -182,17 +182,17 @@ test_failover_while_replication_goes_on (void **state)
   fixture_expect_trace (
       f, from_us, "power guest probe survey state test_failover cycle applied",
       "[ 34.426] app@hv-lyon test_failover test=app - Test phase=started set=2 "
-      "instant_us=33768525\n"
+      "instant_us=33768743\n"
       "[ 37.626] app@hv-lyon test_failover test=app - Test phase=serving set=2 "
-      "instant_us=33768525\n"
+      "instant_us=33768743\n"
       "[ 37.706] app@hv-lyon test_failover test=app - Test phase=surveyed set=2 "
-      "instant_us=33768525 records=289 torn=0 corrupt=0 fill_blocks=1024 fill_bad=0\n"
-      "[ 64.061] app@hv-paris cycle set=3 outcome=success success=3 missed=0\n"
+      "instant_us=33768743 records=289 torn=0 corrupt=0 fill_blocks=1024 fill_bad=0\n"
+      "[ 64.062] app@hv-paris cycle set=3 outcome=success success=3 missed=0\n"
       "[ 94.061] app@hv-paris cycle set=4 outcome=success success=4 missed=0\n"
       "[ 94.101] app@hv-lyon test_failover test=app - Test phase=stopped set=2 "
-      "instant_us=33768525\n"
-      "[ 94.116] app@hv-lyon applied set=3 instant_us=63768525\n"
-      "[ 94.132] app@hv-lyon applied set=4 instant_us=93768525\n");
+      "instant_us=33768743\n"
+      "[ 94.117] app@hv-lyon applied set=3 instant_us=63768743\n"
+      "[ 94.132] app@hv-lyon applied set=4 instant_us=93768743\n");
   expect_identical (f);
   fixture_expect_clean (f);
 }

@@ -92,7 +92,7 @@ send (Bench *b, guint count, gsize size)
     guint8 *data = g_malloc0 (size);
     data[0] = (guint8)i;
     g_autoptr (GBytes) bytes = g_bytes_new_take (data, size);
-    ts_sim_conn_send (b->near, bytes);
+    ts_sim_conn_send (b->near, bytes, g_bytes_get_size (bytes));
   }
 }
 

@@ -72,12 +72,14 @@ ts_stamp_mix (uint64_t x) /* splitmix64 */
   return x ^ (x >> 31);
 }
 
-/* Lays a record of stamp->length bytes into data; magic and check are filled in here. */
+/* Lays sectors first .. first + sectors - 1 of a record into data; magic and check are filled in
+ * here. */
 static inline void
-ts_stamp_lay (uint8_t *data, const TsStamp *stamp, uint64_t seed)
+ts_stamp_lay_part (uint8_t *data, const TsStamp *stamp, uint64_t seed, uint32_t first,
+                   uint32_t sectors)
 {
-  for (uint32_t s = 0; s < stamp->length / TS_STAMP_SECTOR; s++) {
-    uint8_t *sector = data + s * TS_STAMP_SECTOR;
+  for (uint32_t s = first; s < first + sectors; s++) {
+    uint8_t *sector = data + (s - first) * TS_STAMP_SECTOR;
     uint64_t state = ts_stamp_mix (seed ^ ts_stamp_mix (stamp->sequence * 4096 + s)
                                    ^ ((uint64_t) stamp->disk << 56) ^ ((uint64_t) stamp->kind << 48));
     uint64_t word = ts_stamp_mix (stamp->sequence);
@@ -94,6 +96,13 @@ ts_stamp_lay (uint8_t *data, const TsStamp *stamp, uint64_t seed)
     }
     ts_stamp_put (sector + 28, ts_stamp_check (sector), 4);
   }
+}
+
+/* Lays a whole record of stamp->length bytes. */
+static inline void
+ts_stamp_lay (uint8_t *data, const TsStamp *stamp, uint64_t seed)
+{
+  ts_stamp_lay_part (data, stamp, seed, 0, stamp->length / TS_STAMP_SECTOR);
 }
 
 /* 1: the sector is whole, *stamp is what it names; 0: it is all zero (never written); -1: corrupt. */

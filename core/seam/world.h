@@ -16,6 +16,8 @@ typedef struct _TsWorld TsWorld; /* each engine's own */
 typedef struct {
   const char *folder; /* the run's folder, exists, for what an engine keeps; may be NULL in sim */
   gint64 limit_us;    /* the whole run: an engine gives up work of its own accord after that */
+  gboolean bytes;     /* sim: disks, logs and frames hold real bytes, not what they stand for; slower,
+                         and the same journal and ledger */
 } TsWorldOptions;
 
 typedef struct {

@@ -18,7 +18,7 @@ typedef struct {
   char *junit;
   char **assignments;
   gint64 time_scale; /* -1: not given */
-  gboolean seed_given, twice, quiet, no_plots;
+  gboolean seed_given, twice, quiet, no_plots, bytes;
   guint64 seed;
   /* what came of it */
   GPtrArray *verdicts; /* TsVerdict *, of all files */
@@ -65,6 +65,8 @@ replay_command (const Run *run, const TsScenario *scenario, const TsWorldOps *op
                           scenario->topology->seed);
   if (scenario->time_scale != 1 || g_str_equal (ops->name, "lab"))
     g_string_append_printf (command, " --time-scale %u", scenario->time_scale);
+  if (run->bytes)
+    g_string_append (command, " --bytes");
   for (guint i = 0; run->assignments != NULL && run->assignments[i] != NULL; i++) {
     g_string_append (command, " --set ");
     append_quoted (command, run->assignments[i]);
@@ -81,6 +83,7 @@ run_into (const Run *run, const TsScenario *scenario, const TsWorldOps *ops, con
   TsRunOptions options = {.ops = ops,
                           .folder = folder,
                           .replay = replay,
+                          .bytes = run->bytes,
                           .progress = progress,
                           .interrupted = &interrupted};
   TsVerdict *verdict = ts_run (scenario, &options, error);
@@ -251,6 +254,8 @@ ts_command_run (int argc, char **argv)
        "DIR"},
       {"twice", 0, 0, G_OPTION_ARG_NONE, &run.twice,
        "simulate twice and compare to the byte; exit code 3 when they differ", NULL},
+      {"bytes", 0, 0, G_OPTION_ARG_NONE, &run.bytes,
+       "sim: let disks, logs and frames hold their bytes; slower, with the same outcome", NULL},
       {"time-scale", 0, 0, G_OPTION_ARG_INT64, &run.time_scale,
        "divide policy intervals and waiting times (1 on sim, else lab.time_scale)", "N"},
       {"junit", 0, 0, G_OPTION_ARG_FILENAME, &junit, "write all verdicts to this file too", "FILE"},

@@ -74,7 +74,9 @@ perform (const TsScenario *scenario, const TsRunOptions *options, TsRecorder *re
          GError **error)
 {
   const TsWorldOps *ops = options->ops;
-  TsWorldOptions world_options = {.folder = options->folder, .limit_us = scenario->run_limit_us};
+  TsWorldOptions world_options = {.folder = options->folder,
+                                  .limit_us = scenario->run_limit_us,
+                                  .bytes = options->bytes};
   progress (options, TS_PHASE_BEGUN, "start", "hosts and machines start", 0);
   TsWorld *world =
       ops->start (scenario->topology, &world_options, ts_recorder_observer (recorder), error);

@@ -8,6 +8,7 @@ typedef struct {
   const TsWorldOps *ops;
   const char *folder; /* the run's: made anew */
   const char *replay; /* one command that does this run again */
+  gboolean bytes;     /* as in TsWorldOptions */
   TsProgress *progress;
   const volatile sig_atomic_t *interrupted;
 } TsRunOptions;
