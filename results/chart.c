@@ -176,7 +176,7 @@ round_step (gint64 range, guint count, TsUnit unit)
   static const gint64 times[] = {15,   30,   60,   120,   300,   600,   900,
                                  1800, 3600, 7200, 10800, 21600, 43200, 86400};
   gint64 wanted = MAX (range / count, 1), step = 1;
-  if (unit == TS_UNIT_BYTES) {
+  if (unit == TS_UNIT_BYTES || unit == TS_UNIT_RATE) {
     while (step < wanted)
       step *= 2;
     return step;
@@ -218,8 +218,10 @@ value_text (gint64 value, gint64 step, TsUnit unit)
     return g_strdup ("0");
   if (unit == TS_UNIT_US)
     return clock_text (value, step);
-  return unit == TS_UNIT_BYTES ? ts_format_size ((guint64)value)
-                               : g_strdup_printf ("%" G_GINT64_FORMAT, value);
+  if (unit != TS_UNIT_BYTES && unit != TS_UNIT_RATE)
+    return g_strdup_printf ("%" G_GINT64_FORMAT, value);
+  g_autofree char *size = ts_format_size ((guint64)value);
+  return g_strconcat (size, unit == TS_UNIT_RATE ? "/s" : "", NULL);
 }
 
 /* --- drawing ---------------------------------------------------------------------------------- */

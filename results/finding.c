@@ -238,7 +238,10 @@ exact (gint64 number, TsUnit unit)
 {
   if (unit == TS_UNIT_US)
     return exact_time (number);
-  return g_strdup_printf ("%" G_GINT64_FORMAT "%s", number, unit == TS_UNIT_BYTES ? " B" : "");
+  return g_strdup_printf ("%" G_GINT64_FORMAT "%s", number,
+                          unit == TS_UNIT_BYTES  ? " B"
+                          : unit == TS_UNIT_RATE ? " B/s"
+                                                 : "");
 }
 
 /* "max 5 s (interval + transfer.max)" */

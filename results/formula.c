@@ -68,6 +68,11 @@ parse_quantity (const char *word, TsUnit unit, gint64 *value, GError **error)
       return ts_throw (error, TS_ERROR_ARGUMENT, "\"%s\" is past 64 bits", word);
     *value = (gint64)size;
     return TRUE;
+  case TS_UNIT_RATE:
+    if (!ts_parse_rate (word, &size, error))
+      return FALSE;
+    *value = (gint64)(size / 8); /* written in bits, as links are */
+    return TRUE;
   case TS_UNIT_COUNT:
     if (g_ascii_string_to_signed (word, 10, 0, G_MAXINT64, value, NULL))
       return TRUE;

@@ -1,5 +1,6 @@
 #include "results/measures.h"
 #include "results/exposure.h"
+#include "results/series.h"
 #include <string.h>
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -332,6 +333,27 @@ void
 ts_measure_points (TsAsk *ask)
 {
   answer (ask, count_records (ask, "point", NULL, NULL));
+}
+
+void
+ts_measure_throughput_max (TsAsk *ask)
+{
+  g_autoptr (GArray) curve = ts_curve_rate (ask->facts);
+  gint64 max = -1, t_us = ask->to_us;
+  for (guint i = 0; i < curve->len; i++) {
+    const TsVertex *vertex = &g_array_index (curve, TsVertex, i);
+    if (vertex->t_us > ask->to_us)
+      break;
+    /* what stands when the window opens is in it */
+    if (vertex->t_us <= ask->from_us || vertex->value > max) {
+      max = vertex->value;
+      t_us = MAX (vertex->t_us, ask->from_us);
+    }
+  }
+  if (max >= 0)
+    answer_at (ask, max, t_us);
+  else
+    ts_answer_unknown (ask, "nothing was sent");
 }
 
 static gint

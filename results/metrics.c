@@ -29,6 +29,7 @@ typedef struct { /* of a family, what it asks filled in */
 #define US TS_UNIT_US
 #define BYTES TS_UNIT_BYTES
 #define COUNT TS_UNIT_COUNT
+#define RATE TS_UNIT_RATE
 #define TEXT TS_UNIT_TEXT
 #define CURVE TS_SCOPE_CURVE
 #define TALLY TS_SCOPE_TALLY
@@ -56,6 +57,7 @@ static const Row rows[] = {
     {{"bytes.copy", "bytes_copy", BYTES, TALLY, "disk content that initial replication covered"}, ts_measure_bytes_copy},
     {{"bytes.data", "bytes_data", BYTES, TALLY, "changed data in acknowledged sets"}, ts_measure_bytes_data},
     {{"bytes.wire", "bytes_wire", BYTES, TALLY, "bytes on the wire, for sets and initial replication"}, ts_measure_bytes_wire},
+    {{"throughput.max", "throughput_bytes_per_s_max", RATE, CURVE, "most bytes a second on the wire, each set's and each piece of a copy's spread over its time"}, ts_measure_throughput_max},
     {{"transfer.max", "transfer_us_max", US, TALLY, "longest time from sending a set to its acknowledgement"}, ts_measure_transfer_max},
     {{"transfer.p95", "transfer_us_p95", US, TALLY, "same, 95th percentile (nearest rank)"}, ts_measure_transfer_p95},
     {{"pending.max", "pending_bytes_max", BYTES, CURVE, "most bytes tracked and not yet acknowledged"}, ts_measure_pending_max},
@@ -177,7 +179,7 @@ ts_metric_find (const char *name)
 const char *
 ts_unit_name (TsUnit unit)
 {
-  static const char *const names[] = {"us", "bytes", "count", "text"};
+  static const char *const names[] = {"us", "bytes", "count", "bytes/s", "text"};
   g_assert ((guint)unit < G_N_ELEMENTS (names));
   return names[unit];
 }
@@ -201,6 +203,10 @@ ts_measure_format (const TsMeasure *measure, TsUnit unit)
     return ts_format_duration (measure->number);
   case TS_UNIT_BYTES:
     return ts_format_size ((guint64)measure->number);
+  case TS_UNIT_RATE: {
+    g_autofree char *size = ts_format_size ((guint64)measure->number);
+    return g_strconcat (size, "/s", NULL);
+  }
   case TS_UNIT_TEXT:
     return g_strdup (measure->text);
   case TS_UNIT_COUNT:

@@ -7,7 +7,7 @@
 #include "results/journal.h"
 #include "results/ledger.h"
 
-typedef enum { TS_UNIT_US, TS_UNIT_BYTES, TS_UNIT_COUNT, TS_UNIT_TEXT } TsUnit;
+typedef enum { TS_UNIT_US, TS_UNIT_BYTES, TS_UNIT_COUNT, TS_UNIT_RATE, TS_UNIT_TEXT } TsUnit;
 
 /* What a window [from, to] means to a metric. */
 typedef enum {
@@ -33,7 +33,7 @@ const TsMetric *ts_metric_find (const char *name);
 /* The families: their names end with what is to be filled in, "exposure.over.TIME".  Only for
  * showing; NULL past the end. */
 const TsMetric *ts_metric_family (guint index);
-const char *ts_unit_name (TsUnit unit); /* "us" "bytes" "count" "text" */
+const char *ts_unit_name (TsUnit unit); /* "us" "bytes" "count" "bytes/s" "text" */
 
 typedef enum {
   TS_MEASURE_VALUE,   /* number or text says it */

@@ -54,6 +54,12 @@ ts_plot_pending_tsv (const TsJournal *journal)
 }
 
 char *
+ts_plot_bandwidth_tsv (const TsJournal *journal)
+{
+  return curve_tsv (journal, "vm\tt_us\twire_bytes_per_s\n", ts_curve_rate);
+}
+
+char *
 ts_plot_throughput_tsv (const TsJournal *journal)
 {
   g_autoptr (GString) tsv =
@@ -211,6 +217,10 @@ static const struct {
     {"pending", ts_plot_pending_tsv,
      HEAD ("pending") "set ylabel 'pending [MiB]'\n" EACH "'pending.tsv' skip 1 using " OF_VM
                       ":(column(3)/1048576.0) with steps linetype i title vm[i]\n"},
+    {"bandwidth", ts_plot_bandwidth_tsv,
+     HEAD ("bandwidth") "set ylabel 'on the wire [MiB/s]'\n" EACH
+                        "'bandwidth.tsv' skip 1 using " OF_VM
+                        ":(column(3)/1048576.0) with steps linetype i title vm[i]\n"},
     {"throughput", ts_plot_throughput_tsv,
      HEAD ("throughput") "set ylabel 'wire bytes of a set [MiB]'\n" EACH
                          "'throughput.tsv' skip 1 using " OF_VM

@@ -2,7 +2,8 @@
  *
  * FOLDER/plots holds NAME.tsv (header row with units), NAME.gp, the shared preamble.gp and run.gp
  * (title, fault periods), so that a user can draw again by hand: (cd plots && gnuplot NAME.gp).
- * NAME is exposure, pending, throughput or lanes.  Nothing of this can change a verdict. */
+ * NAME is exposure, pending, bandwidth, throughput or lanes.  Nothing of this can change a verdict.
+ */
 #pragma once
 #include "results/judge.h"
 
@@ -18,6 +19,7 @@ gboolean ts_plot_draw (const char *folder, gboolean png, GError **error);
 /* The texts of the data files, and of run.gp; caller frees. */
 char *ts_plot_exposure_tsv (const TsJournal *journal);   /* vm t_us exposure_us */
 char *ts_plot_pending_tsv (const TsJournal *journal);    /* vm t_us pending_bytes */
+char *ts_plot_bandwidth_tsv (const TsJournal *journal);  /* vm t_us wire_bytes_per_s */
 char *ts_plot_throughput_tsv (const TsJournal *journal); /* vm t_us set data_bytes wire_bytes
                                                             transfer_us wire_bytes_per_s */
 char *ts_plot_lanes_tsv (const TsJournal *journal);      /* lane vm role what value from_us to_us */

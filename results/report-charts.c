@@ -95,6 +95,10 @@ ts_report_throughput (TsReport *report)
                           "it.");
   put_curves (report, "Bytes on the wire per set", wire_bytes, TS_UNIT_BYTES, FALSE, TRUE,
               "No set of changes was acknowledged.");
+  ts_report_note (report, "Bytes a second: each set's spread over its transfer, an initial copy's "
+                          "over the time between its reports.");
+  put_curves (report, "Bytes a second on the wire", ts_curve_rate, TS_UNIT_RATE, TRUE, FALSE,
+              "Nothing was sent.");
   ts_report_end (report);
 }
 

@@ -163,6 +163,53 @@ ts_curve_pending (const TsFacts *facts)
   return curve;
 }
 
+/* From from_us to to_us so many bytes: the rate goes up, and down again. */
+static void
+add_stretch (GArray *changes, gint64 from_us, gint64 to_us, gint64 bytes)
+{
+  if (to_us <= from_us || bytes <= 0)
+    return; /* what took no time has no rate */
+  gint64 rate = (gint64)MIN ((__int128)bytes * TS_S / (to_us - from_us), (__int128)TS_GIB * 1024);
+  add_vertex (changes, from_us, rate);
+  add_vertex (changes, to_us, -rate);
+}
+
+static gint
+compare_time (gconstpointer a, gconstpointer b)
+{
+  gint64 x = ((const TsVertex *)a)->t_us, y = ((const TsVertex *)b)->t_us;
+  return x < y ? -1 : x > y;
+}
+
+GArray *
+ts_curve_rate (const TsFacts *facts)
+{
+  g_autoptr (GArray) changes = g_array_new (FALSE, FALSE, sizeof (TsVertex));
+  GArray *curve = g_array_new (FALSE, FALSE, sizeof (TsVertex));
+  gint64 copied = 0, copied_us = 0, rate = 0;
+  for (guint i = 0; i < facts->records->len; i++) {
+    const TsRecord *record = facts->records->pdata[i];
+    gint64 bytes = MAX (ts_record_get_int (record, "wire_bytes", 0), 0);
+    if (ts_record_is (record, "sent")) {
+      gint64 took_us = CLAMP (ts_record_get_int (record, "transfer_us", 0), 0, record->t_us);
+      add_stretch (changes, record->t_us - took_us, record->t_us, bytes);
+    } else if (ts_record_is (record, "copy")) {
+      if (!ts_record_says (record, "phase", "begun")) /* running sums, anew from each begin */
+        add_stretch (changes, copied_us, record->t_us, bytes - MIN (copied, bytes));
+      copied = bytes;
+      copied_us = record->t_us;
+    }
+  }
+  g_array_sort (changes, compare_time);
+  for (guint i = 0; i < changes->len; i++) {
+    const TsVertex *change = &g_array_index (changes, TsVertex, i);
+    rate += change->value;
+    if (i + 1 == changes->len || change[1].t_us > change->t_us)
+      add_vertex (curve, change->t_us, rate);
+  }
+  return curve;
+}
+
 GArray *
 ts_curve_sent (const TsFacts *facts)
 {

@@ -39,6 +39,11 @@ GArray *ts_curve_exposure (const TsFacts *facts) G_GNUC_WARN_UNUSED_RESULT;
 /* TsVertex: pending bytes as they were told; each holds until the next. */
 GArray *ts_curve_pending (const TsFacts *facts) G_GNUC_WARN_UNUSED_RESULT;
 
+/* TsVertex: bytes a second on the wire; each holds until the next.  A set's bytes are spread evenly
+ * over its transfer, a copy's over the time between what it told of its progress; what overlaps is
+ * added.  Begins with the first byte and ends at 0; empty when nothing was sent. */
+GArray *ts_curve_rate (const TsFacts *facts) G_GNUC_WARN_UNUSED_RESULT;
+
 /* An acknowledged set. */
 typedef struct {
   gint64 t_us, set, data_bytes, wire_bytes, transfer_us;

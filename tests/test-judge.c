@@ -583,9 +583,9 @@ junit_is_escaped_and_counts (void **state)
   g_autoptr (TsVerdict) verdict = ugly_verdict ();
   const TsVerdict *both[] = {verdict, verdict};
   g_autofree char *xml = ts_verdicts_to_junit (both, 2);
-  assert_holds (
-      xml, "<testsuites name=\"twinsite\" tests=\"10\" failures=\"6\" errors=\"2\" skipped=\"0\">");
-  assert_holds (xml, "<testsuite name=\"made-up.sim\" tests=\"5\" failures=\"3\" errors=\"1\"");
+  assert_holds (xml, "<testsuite id=\"0\" package=\"twinsite\" name=\"made-up.sim\"");
+  assert_holds (xml, "<testsuite id=\"1\" package=\"twinsite\" name=\"made-up.sim\"");
+  assert_holds (xml, "tests=\"5\" failures=\"3\" errors=\"1\" skipped=\"0\"");
   assert_holds (xml, "&lt;two&gt; &amp; &quot;more&quot;?");
   assert_holds (xml, "<testcase classname=\"made-up.sim\" name=\"expect health\"");
   assert_null (strchr (xml, '\x01'));
@@ -598,11 +598,61 @@ junit_is_escaped_and_counts (void **state)
   g_markup_parse_context_free (parser);
 }
 
+/* What xmllint says of the verdicts' junit.xml; NULL: it is valid. */
+static char *
+schema_complains (const char *xmllint, const TsVerdict *const *verdicts, guint count)
+{
+  g_autofree char *folder = g_dir_make_tmp ("test-judge-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "junit.xml", NULL);
+  g_autofree char *xml = ts_verdicts_to_junit (verdicts, count);
+  g_autofree char *said = NULL;
+  assert_true (g_file_set_contents (path, xml, -1, NULL));
+  char *argv[] = {(char *)xmllint,
+                  (char *)"--nonet",
+                  (char *)"--noout",
+                  (char *)"--schema",
+                  (char *)"tests/data/junit.xsd",
+                  path,
+                  NULL};
+  int status;
+  assert_true (g_spawn_sync (NULL, argv, NULL, 0, NULL, NULL, NULL, &said, &status, NULL));
+  assert_int_equal (g_unlink (path), 0);
+  assert_int_equal (g_rmdir (folder), 0);
+  return g_spawn_check_wait_status (status, NULL) ? NULL : g_steal_pointer (&said);
+}
+
+static void
+junit_is_valid_by_the_common_schemas (void **state)
+{
+  g_autofree char *xmllint = g_find_program_in_path ("xmllint");
+  if (!xmllint) {
+    print_message ("skipped: there is no xmllint (package libxml2-utils)\n");
+    skip ();
+  }
+  g_autoptr (TsVerdict) ugly = ugly_verdict ();
+  const TsVerdict *several[] = {ugly, ugly, ugly};
+  static const TsVerdictKind kinds[] = {TS_VERDICT_PASSED, TS_VERDICT_FAILED,
+                                        TS_VERDICT_INCONCLUSIVE, TS_VERDICT_SKIPPED};
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++) {
+    ugly->kind = kinds[i];
+    g_autofree char *said = schema_complains (xmllint, several, 3);
+    if (said)
+      fail_msg ("%s", said);
+  }
+  g_free (ugly->scenario);
+  ugly->scenario = g_strdup ("two\nlines"); /* and the schema is one that finds something */
+  ugly->kind = TS_VERDICT_FAILED;
+  ugly->end_us = -1;
+  g_autofree char *said = schema_complains (xmllint, several, 1);
+  assert_non_null (said);
+}
+
 static void
 files_are_written_whole_and_judged_again_alike (void **state)
 {
-  static const char *const names[] = {"journal.jsonl", "ledger.tsv", "verdict.json", "metrics.json",
-                                      "junit.xml",     "metrics.csv", "tap.txt"};
+  static const char *const names[] = {"journal.jsonl", "ledger.tsv", "verdict.json",
+                                      "metrics.json",  "junit.xml",  "metrics.csv",
+                                      "tap.txt"};
   g_autofree char *folder = g_dir_make_tmp ("test-judge-XXXXXX", NULL);
   g_autoptr (Run) run = good_run ();
   g_autoptr (TsExpectations) all = ts_expectations_new ();
@@ -668,6 +718,7 @@ main (void)
       cmocka_unit_test (worst_vm_decides),
       cmocka_unit_test (verdict_json),
       cmocka_unit_test (junit_is_escaped_and_counts),
+      cmocka_unit_test (junit_is_valid_by_the_common_schemas),
       cmocka_unit_test (files_are_written_whole_and_judged_again_alike),
       cmocka_unit_test (unwritable_folder_is_told),
   };

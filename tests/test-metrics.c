@@ -307,6 +307,37 @@ bytes_cycles_and_transfers_keep_to_their_window (void **state)
   assert_int_equal (run_number (run, "interval"), S (30));
 }
 
+/* A copy of 1000 bytes in 2 s, then 3000 in 1 s; a set of 500 in its last half second, one of 90 in
+ * no time. */
+static void
+throughput_adds_what_overlaps (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  static const struct {
+    int s, bytes;
+    const char *phase;
+  } copies[] = {{1, 0, "begun"}, {3, 1000, "progress"}, {4, 4000, "done"}};
+  for (guint i = 0; i < G_N_ELEMENTS (copies); i++)
+    run_tell (run, S (copies[i].s),
+              "\"kind\":\"copy\",\"vm\":\"app\",\"phase\":\"%s\",\"bytes\":0,\"total_bytes\":9,"
+              "\"wire_bytes\":%d",
+              copies[i].phase, copies[i].bytes);
+  run_tell (run, S (4),
+            "\"kind\":\"sent\",\"vm\":\"app\",\"data_bytes\":1,\"wire_bytes\":500,"
+            "\"transfer_us\":500000");
+  run_tell (run, S (5),
+            "\"kind\":\"sent\",\"vm\":\"app\",\"data_bytes\":1,\"wire_bytes\":90,"
+            "\"transfer_us\":0");
+  run_end (run, S (9));
+  assert_int_equal (run_number (run, "throughput.max"), 4000);
+  assert_int_equal (run_when_in (run, "throughput.max", 0, TS_NEVER), S (7) / 2);
+  assert_int_equal (run_number_in (run, "throughput.max", 0, S (2)), 500);
+  assert_int_equal (run_number_in (run, "throughput.max", S (3), S (7) / 2 - 1), 3000);
+  assert_int_equal (run_number_in (run, "throughput.max", S (4), S (9)), 0);
+  g_autoptr (Run) idle = run_new ();
+  assert_int_equal (run_kind_in (idle, "throughput.max", 0, TS_NEVER), TS_MEASURE_UNKNOWN);
+}
+
 static void
 health (Run *run, gint64 t_us, const char *role, const char *what)
 {
@@ -444,6 +475,7 @@ main (void)
       cmocka_unit_test (planned_failover_begins_with_its_command),
       cmocka_unit_test (service_that_never_comes_is_never),
       cmocka_unit_test (bytes_cycles_and_transfers_keep_to_their_window),
+      cmocka_unit_test (throughput_adds_what_overlaps),
       cmocka_unit_test (health_is_the_worse_side_and_stands_until_told),
       cmocka_unit_test (states_are_told_in_order),
       cmocka_unit_test (last_comparison_of_each_disk_counts),

@@ -74,6 +74,10 @@ static const struct row {
      "vm\tt_us\tpending_bytes\n"
      "app\t38000000\t4096\n"
      "app\t40000000\t0\n"},
+    {"bandwidth: from the first byte to the acknowledgement", ts_plot_bandwidth_tsv,
+     "vm\tt_us\twire_bytes_per_s\n"
+     "app\t38000000\t1500\n"
+     "app\t40000000\t0\n"},
     {"throughput: bytes a second, rounded down", ts_plot_throughput_tsv,
      "vm\tt_us\tset\tdata_bytes\twire_bytes\ttransfer_us\twire_bytes_per_s\n"
      "app\t40000000\t2\t4096\t3001\t2000000\t1500\n"},
@@ -181,10 +185,10 @@ missing_gnuplot_is_told_and_data_is_there (void **state)
   assert_true (g_error_matches (error, TS_ERROR, TS_ERROR_UNAVAILABLE));
   assert_non_null (strstr (error->message, "gnuplot-nox"));
   assert_int_equal (verdict->kind, before);
-  static const char *const names[] = {"exposure.tsv", "exposure.gp",    "pending.tsv",
-                                      "pending.gp",   "throughput.tsv", "throughput.gp",
-                                      "lanes.tsv",    "lanes.gp",       "faults.tsv",
-                                      "preamble.gp",  "run.gp"};
+  static const char *const names[] = {
+      "exposure.tsv", "exposure.gp",    "pending.tsv",   "pending.gp", "bandwidth.tsv",
+      "bandwidth.gp", "throughput.tsv", "throughput.gp", "lanes.tsv",  "lanes.gp",
+      "faults.tsv",   "preamble.gp",    "run.gp"};
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     assert_true (exists (folder, names[i]));
   assert_false (exists (folder, "exposure.svg"));
@@ -225,7 +229,7 @@ gnuplot_draws_and_runs_no_command (void **state)
   assert_true (ts_plot_write (verdict, run->journal, folder, &error));
   if (!ts_plot_draw (folder, TRUE, &error))
     fail_msg ("%s", error->message);
-  static const char *const names[] = {"exposure", "pending", "throughput", "lanes"};
+  static const char *const names[] = {"exposure", "pending", "bandwidth", "throughput", "lanes"};
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
     g_autofree char *svg = g_strconcat (names[i], ".svg", NULL);
     g_autofree char *png = g_strconcat (names[i], ".png", NULL);

@@ -41,6 +41,9 @@ disaster_run (const char *step)
   run_tell (run, S (94),
             "\"kind\":\"state\",\"vm\":\"app\",\"host\":\"hv-a\",\"role\":\"primary\","
             "\"from\":\"initial\",\"to\":\"replicating\"");
+  run_tell (run, S (95),
+            "\"kind\":\"sent\",\"vm\":\"app\",\"host\":\"hv-a\",\"set\":2,"
+            "\"data_bytes\":4096,\"transfer_us\":2000000,\"wire_bytes\":3001");
   run_power (run, S (100), "hv-a", FALSE, "power lost");
   run_probe (run, S (103), "hv-a", FALSE);
   run_failover (run, S (110), "commanded", FALSE, -1);
@@ -128,6 +131,7 @@ page_is_whole_and_stands_alone (void **state)
   assert_has (html, "prefers-color-scheme: dark");
   assert_has (html, "@media print");
   assert_has (html, "<h1>A dark day</h1>");
+  assert_has (html, "Bytes a second on the wire");
 }
 
 static void
@@ -296,7 +300,7 @@ csv_has_every_metric (void **state)
   assert_int_equal (g_strv_length (lines), 1 + ts_metric_count () + 1); /* header, rows, the end */
   assert_string_equal (lines[0], "vm,metric,unit,value,t_us,told,reason");
   assert_has (csv, "\r\napp,rto,us,31000000,131000000,value,\r\n");
-  assert_has (csv, "\r\napp,transfer.max,us,,135000000,unknown,");
+  assert_has (csv, "\r\napp,pending.max,bytes,,135000000,unknown,");
 }
 
 static void
