@@ -1,5 +1,6 @@
 /* lab/disk.c -- see disk.h.  Raw files are read and written here; images by qemu-img. */
 #include "lab/disk.h"
+#include <glib/gstdio.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -177,6 +178,50 @@ ts_lab_disk_create_tracked (const char *path, const char *data_path, guint64 siz
   g_prefix_error (error, "create disk %s: ", path);
   unlink (path);
   unlink (data_path);
+  return FALSE;
+}
+
+/* qemu-img empties the file of the data: they step aside meanwhile. */
+gboolean
+ts_lab_disk_unwrap (const char *data_path, GError **error)
+{
+  g_autofree char *aside = g_strconcat (data_path, ".aside", NULL);
+  if (g_rename (aside, data_path) < 0 && errno != ENOENT)
+    return ts_throw_errno (error, "put %s back", data_path);
+  return TRUE;
+}
+
+gboolean
+ts_lab_disk_wrap (const char *path, const char *data_path, guint64 size_bytes, GError **error)
+{
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+  g_autofree char *aside = g_strconcat (data_path, ".aside", NULL);
+  if (!ts_lab_disk_unwrap (data_path, error))
+    return FALSE;
+  if ((unlink (path) < 0 && errno != ENOENT) || g_rename (data_path, aside) < 0)
+    return ts_throw_errno (error, "wrap disk %s", data_path);
+  gboolean fine = ts_lab_disk_create_tracked (path, data_path, size_bytes, error);
+  return ts_lab_disk_unwrap (data_path, fine ? error : NULL) && fine;
+}
+
+gboolean
+ts_lab_disk_create_branch (const char *path, const char *base_path, guint64 size_bytes,
+                           GError **error)
+{
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+  if (g_file_test (path, G_FILE_TEST_EXISTS)) { /* qemu-img would empty it */
+    errno = EEXIST;
+    return ts_throw_errno (error, "create overlay %s", path);
+  }
+  g_autofree char *full = g_canonicalize_filename (base_path, NULL);
+  g_autofree char *options =
+      g_strdup_printf ("cluster_size=%uk,compat=1.1", grain_kib (size_bytes));
+  const char *argv[] = {"qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2",
+                        "-o",       options,  "-b", full, path,    NULL};
+  if (ts_lab_command (argv, "qemu-utils", IMG_TIMEOUT_US, NULL, error))
+    return TRUE;
+  g_prefix_error (error, "create overlay %s: ", path);
+  unlink (path);
   return FALSE;
 }
 

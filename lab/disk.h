@@ -18,6 +18,18 @@ gboolean ts_lab_disk_create (const char *path, guint64 size_bytes, GError **erro
 gboolean ts_lab_disk_create_tracked (const char *path, const char *data_path, guint64 size_bytes,
                                      GError **error);
 
+/* Such a qcow2 around data that lie at data_path already, which stay as they are.  What stands at
+ * path (of an earlier time: its bitmaps mean nothing any more) is replaced. */
+gboolean ts_lab_disk_wrap (const char *path, const char *data_path, guint64 size_bytes,
+                           GError **error);
+/* Puts right what a crash in the middle of ts_lab_disk_wrap left of the data.  Fine when it left
+ * nothing. */
+gboolean ts_lab_disk_unwrap (const char *data_path, GError **error);
+
+/* A new qcow2 overlay on such a qcow2, with the same grain of change tracking. */
+gboolean ts_lab_disk_create_branch (const char *path, const char *base_path, guint64 size_bytes,
+                                    GError **error);
+
 /* A new qcow2 overlay on a raw file (qemu-img create -b). */
 gboolean ts_lab_disk_create_overlay (const char *path, const char *base_path, GError **error);
 

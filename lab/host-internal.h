@@ -40,7 +40,10 @@ struct _TsLabVm { /* the machine of one VM on this host, at home or as a copy */
   const TsLabVmConfig *config;
   TsLabMachine *machine; /* NULL: not defined; set on the worker, before it is used elsewhere */
   TsLabMachine *test;    /* of a test failover; only the worker */
-  TsLabTracker *tracker; /* at home, once it is to be tracked; only the relation's storage worker */
+  /* Once it is to be tracked; only the relation's storage worker, and before the relation is a
+   * sender the machine's. */
+  TsLabTracker *tracker;
+  gboolean branched; /* its overlays are empty; only the worker */
   TsLabWorker *worker;
   TsLabTimer *watch;
   gboolean on, looking;   /* looking: a look is on the worker */
@@ -55,8 +58,9 @@ struct _TsLabRelation {
   TsLabVm *vm;
   TsSender *sender; /* one of the two */
   TsReceiver *receiver;
-  const TsLabPeer *peer; /* sender's */
-  TsPolicy policy;       /* sender's */
+  /* Sender's; receiver's: with whom and how it is to go on when it becomes the primary. */
+  const TsLabPeer *peer;
+  TsPolicy policy;
   char *state_path;
   TsLabSpool *spool;
   TsLabTimer *timer;
@@ -90,15 +94,25 @@ gboolean ts_lab_host_own_run (const char *const *folders, GError **error);
 /* --- vm.c ------------------------------------------------------------------------------------- */
 TsLabVm *ts_lab_vm_new (TsLabHost *host, guint index);
 void ts_lab_vm_free (TsLabVm *vm);
-char *ts_lab_vm_data_path (const TsLabVm *vm, guint disk);    /* at home: plain data */
-char *ts_lab_vm_replica_path (const TsLabVm *vm, guint disk); /* as a copy: below the overlay */
+/* Plain data, on this host, whichever part it has now. */
+char *ts_lab_vm_data_path (const TsLabVm *vm, guint disk);
+/* The qcow2 around them, which holds what tracks them, while the VM has run here. */
+char *ts_lab_vm_wrap_path (const TsLabVm *vm, guint disk);
 char *ts_lab_vm_overlay_path (const TsLabVm *vm, guint disk);
 /* Makes its disks if they are not there, and starts it at home; reports "power". */
 void ts_lab_vm_boot (TsLabVm *vm);
 /* The guest was told to power off: reports "power" when it is, "failure" when it takes too long. */
 void ts_lab_vm_expect_off (TsLabVm *vm);
-/* Blocks; on vm's worker.  Starts it on its overlays. */
-gboolean ts_lab_vm_start_copy (TsLabVm *vm, GError **error);
+/* Both block; on vm's worker.  Puts overlays over its disks; starts it on them, or on what they were
+ * merged into.  track: its writes are tracked from the first one on. */
+gboolean ts_lab_vm_branch (TsLabVm *vm, GError **error);
+gboolean ts_lab_vm_start_copy (TsLabVm *vm, gboolean track, GError **error);
+/* Blocks; on vm's worker.  Merges the overlays; what tracks it goes on. */
+gboolean ts_lab_vm_merge_copy (TsLabVm *vm, GError **error);
+/* Blocks; it is off, and its home is another host now: only its plain data stay. */
+gboolean ts_lab_vm_leave (TsLabVm *vm, GError **error);
+/* Blocks; its machine is defined.  Makes its tracker, if it has none. */
+gboolean ts_lab_vm_make_tracker (TsLabVm *vm, GError **error);
 /* Blocks; on vm's worker.  Pulls its plug, if it runs, and deletes the overlays.  Fine twice. */
 gboolean ts_lab_vm_discard_copy (TsLabVm *vm, GError **error);
 /* Both block; on vm's worker.  A second machine, "VM - Test", on overlays of its own. */
@@ -114,6 +128,8 @@ void ts_lab_vm_is_off (TsLabVm *vm, const char *why);
 TsLabRelation *ts_lab_relation_new_sender (TsLabVm *vm, const TsLabPeer *peer,
                                            const TsPolicy *policy, GError **error);
 TsLabRelation *ts_lab_relation_new_receiver (TsLabVm *vm, GError **error);
+/* What the relation's sender is told. */
+TsSenderOptions ts_lab_relation_options (const TsLabRelation *relation);
 /* What this host's last life persisted of a VM's relation; NULL without error: nothing. */
 TsLabRelation *ts_lab_relation_restore (TsLabVm *vm, GError **error);
 void ts_lab_relation_free (TsLabRelation *relation);
@@ -124,10 +140,16 @@ void ts_lab_relation_adopt (TsLabRelation *relation, TsLabLink *link, TsFrame *h
 TsState ts_lab_relation_state (const TsLabRelation *relation);
 TsRole ts_lab_relation_role (const TsLabRelation *relation);
 
+/* What came out of the core beside a step is performed. */
+void ts_lab_relation_perform (TsLabRelation *relation, TsActions *actions);
 /* One event in, the actions performed. */
 void ts_lab_relation_step (TsLabRelation *relation, const TsEvent *event);
 /* The connection is gone or worth nothing: closes it and steps. */
 void ts_lab_relation_lose (TsLabRelation *relation, const GError *reason);
+
+/* --- turn.c ----------------------------------------------------------------------------------- */
+/* TURN: the relation takes the other part (core/relation/turn.h). */
+void ts_lab_turn (TsLabRelation *relation);
 
 /* --- job.c: an action on a worker ------------------------------------------------------------- */
 struct _TsLabJob {

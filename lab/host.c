@@ -235,9 +235,16 @@ order_relate (TsLabHost *host, GVariant *body)
   policy.authentication = (TsAuthentication)authentication;
   TsLabVm *vm = vm_by_name (host, vm_name);
   const TsLabPeer *peer = ts_lab_host_config_peer (host->config, peer_name);
-  if (!vm || ts_lab_host_relation (host, vm))
-    return; /* it has one: the verb that follows is judged by its state */
-  TsLabRelation *relation = NULL;
+  if (!vm)
+    return;
+  TsLabRelation *relation = ts_lab_host_relation (host, vm);
+  if (relation) { /* the verb that follows is judged by its state */
+    if (relation->receiver && peer && *peer->address && ts_policy_check (&policy, NULL)) {
+      relation->peer = peer; /* of a reversal */
+      relation->policy = policy;
+    }
+    return;
+  }
   if (!peer || !*peer->address)
     ts_throw (&error, TS_ERROR_ARGUMENT, "there is no link to host '%s'", peer_name);
   else if (policy.authentication == TS_AUTH_KERBEROS && !host->kerberos.principal)
@@ -262,7 +269,8 @@ order_ask (TsLabHost *host, GVariant *body)
   if (!vm || ask >= TS_ASK_COUNT)
     return;
   TsLabRelation *relation = ts_lab_host_relation (host, vm);
-  if (!relation || (guint32)ts_lab_relation_role (relation) != role) {
+  /* Reversing is asked of both sides, and again of one that has done its part. */
+  if (!relation || ((guint32)ts_lab_relation_role (relation) != role && ask != TS_ASK_REVERSE)) {
     refuse_ask (host, vm, (TsAsk)ask, TS_STATE_DISABLED,
                 "replication is not enabled for this virtual machine here");
     return;

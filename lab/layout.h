@@ -1,10 +1,10 @@
 /* lab/layout.h -- where the things of a run lie: known to the runner and to its hosts.
  *
  *   RUN/HOST/                 config, host.log, VM.console
- *   RUN/HOST/disks/           VM.DISK.qcow2 and its plain data, VM.DISK.raw: what the VM runs on at
- *                             home
- *   RUN/HOST/replica/         VM.DISK.raw; while failed over VM.DISK.overlay.qcow2; during a test
- *                             failover VM.DISK.test.qcow2
+ *   RUN/HOST/disks/           VM.DISK.qcow2, what the VM runs on while it has its home here; on the
+ *                             host on which it ran first its plain data too, VM.DISK.raw
+ *   RUN/HOST/replica/         VM.DISK.raw, plain data on other hosts; while failed over
+ *                             VM.DISK.overlay.qcow2; during a test failover VM.DISK.test.qcow2
  *   RUN/HOST/spool/VM/        log sets
  *   RUN/HOST/state/           what relations persist
  *   SOCKETS/                  short: sockets have room for 107 bytes of path

@@ -42,7 +42,7 @@ gboolean
 ts_lab_image_look (const char *path, TsLabImage *image, GError **error)
 {
   *image = (TsLabImage){NULL, g_ptr_array_new_with_free_func (g_free),
-                        g_ptr_array_new_with_free_func (g_free)};
+                        g_ptr_array_new_with_free_func (g_free), FALSE};
   /* -U: also while a running QEMU holds the image's lock; what names its base does not change. */
   const char *argv[] = {"qemu-img", "info", "-U", "--output=json", path, NULL};
   g_autofree char *text = NULL;
@@ -56,6 +56,9 @@ ts_lab_image_look (const char *path, TsLabImage *image, GError **error)
   JsonObject *info = json_node_get_object (root);
   image->base_path =
       g_strdup (json_object_get_string_member_with_default (info, "full-backing-filename", NULL));
+  image->base_raw = g_strcmp0 (json_object_get_string_member_with_default (
+                                   info, "backing-filename-format", "raw"),
+                               "raw") == 0;
   read_bitmaps (info, image);
   return TRUE;
 }
@@ -65,6 +68,19 @@ ts_lab_image_bitmap (const char *path, const char *action, const char *bitmap, G
 {
   const char *argv[] = {"qemu-img", "bitmap", action, "-f", "qcow2", path, bitmap, NULL};
   return ts_lab_command (argv, "qemu-utils", IMG_TIMEOUT_US, NULL, error);
+}
+
+gboolean
+ts_lab_image_hand_down (const char *path, const TsLabImage *image, GError **error)
+{
+  for (guint i = 0; !image->base_raw && i < image->whole->len; i++) {
+    const char *name = image->whole->pdata[i];
+    const char *argv[] = {"qemu-img", "bitmap", "--add",          "--merge", name, "-b", path,
+                          "-F",       "qcow2",  image->base_path, name,      NULL};
+    if (!ts_lab_command (argv, "qemu-utils", IMG_TIMEOUT_US, NULL, error))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 static gboolean
@@ -113,7 +129,7 @@ remove_bitmaps (const char *path, const GPtrArray *names, const GPtrArray *but, 
 gboolean
 ts_lab_machine_settle_bitmaps (TsLabMachine *machine, GError **error)
 {
-  TsLabImage image[TS_LAB_MACHINE_DISKS] = {{NULL, NULL, NULL}};
+  TsLabImage image[TS_LAB_MACHINE_DISKS] = {{NULL, NULL, NULL, FALSE}};
   g_autoptr (GPtrArray) kept = g_ptr_array_new_with_free_func (g_free);
   gboolean fine = TRUE;
   for (guint d = 0; fine && d < machine->disks; d++)

@@ -44,6 +44,7 @@ typedef struct {
   char *base_path;  /* NULL: it is no overlay */
   GPtrArray *whole; /* char *: names of its consistent bitmaps, in the image's order */
   GPtrArray *torn;  /* char *: of those left in use by a QEMU that was killed */
+  gboolean base_raw;
 } TsLabImage;
 gboolean ts_lab_image_look (const char *path, TsLabImage *image, GError **error);
 void ts_lab_image_clear (TsLabImage *image);
@@ -51,6 +52,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TsLabImage, ts_lab_image_clear)
 /* action: "--remove" or "--clear". */
 gboolean ts_lab_image_bitmap (const char *path, const char *action, const char *bitmap,
                               GError **error);
+
+/* Gives an overlay's bitmaps, under the same names, to its base, which has none of them. */
+gboolean ts_lab_image_hand_down (const char *path, const TsLabImage *image, GError **error);
 
 /* Machine is off: makes images and libvirt's checkpoints agree.  Bitmaps that are torn or that no
  * checkpoint names are removed, checkpoints that have not a whole bitmap in every image likewise.

@@ -119,8 +119,8 @@ ts_lab_machine_running (TsLabMachine *machine)
          state != VIR_DOMAIN_CRASHED && state != VIR_DOMAIN_NOSTATE;
 }
 
-gboolean
-ts_lab_machine_start (TsLabMachine *machine, GError **error)
+static gboolean
+start (TsLabMachine *machine, guint flags, GError **error)
 {
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
   g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
@@ -131,8 +131,29 @@ ts_lab_machine_start (TsLabMachine *machine, GError **error)
     return FALSE;
   }
   unlink (machine->channel_path); /* of a QEMU that was killed */
-  if (virDomainCreate (machine->domain) < 0)
+  if (virDomainCreateWithFlags (machine->domain, flags) < 0)
     return ts_lab_throw_virt (error, "start machine %s", machine->name);
+  return TRUE;
+}
+
+gboolean
+ts_lab_machine_start (TsLabMachine *machine, GError **error)
+{
+  return start (machine, 0, error);
+}
+
+gboolean
+ts_lab_machine_start_paused (TsLabMachine *machine, GError **error)
+{
+  return start (machine, VIR_DOMAIN_START_PAUSED, error);
+}
+
+gboolean
+ts_lab_machine_go_on (TsLabMachine *machine, GError **error)
+{
+  g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
+  if (virDomainResume (machine->domain) < 0)
+    return ts_lab_throw_virt (error, "let machine %s run", machine->name);
   return TRUE;
 }
 
@@ -204,7 +225,7 @@ ts_lab_machine_commit_overlays (TsLabMachine *machine, GError **error)
   gboolean running = ts_lab_machine_running (machine);
   for (guint d = 0; d < machine->disks; d++) {
     TsLabMachineDisk *disk = &machine->disk[d];
-    g_auto (TsLabImage) image = {NULL, NULL, NULL};
+    g_auto (TsLabImage) image = {NULL, NULL, NULL, FALSE};
     if (disk->raw)
       continue;
     if (!ts_lab_image_look (disk->path, &image, error))
@@ -213,13 +234,14 @@ ts_lab_machine_commit_overlays (TsLabMachine *machine, GError **error)
       continue;
     const char *argv[] = {"qemu-img", "commit", "-q", "-f", "qcow2", disk->path, NULL};
     if (running ? !pivot (machine, disk, error)
-                : !ts_lab_command (argv, "qemu-utils", COMMIT_TIMEOUT_US, NULL, error)) {
+                : !ts_lab_image_hand_down (disk->path, &image, error) ||
+                      !ts_lab_command (argv, "qemu-utils", COMMIT_TIMEOUT_US, NULL, error)) {
       g_prefix_error (error, "machine %s: ", machine->name);
       return FALSE;
     }
     g_free (disk->path);
     disk->path = g_steal_pointer (&image.base_path);
-    disk->raw = TRUE;
+    disk->raw = image.base_raw;
   }
   /* So that the next start finds the bases (libvirt itself forgets that they are raw, or is not
    * told when qemu-img did it). */

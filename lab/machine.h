@@ -46,6 +46,10 @@ TsLabMachine *ts_lab_machine_define (TsLabHypervisor *hypervisor, const TsLabMac
 /* Dirty bitmaps that a killed QEMU left inconsistent in the images, and checkpoints that have lost
  * theirs, are removed together first.  TS_ERROR_STATE when it runs. */
 gboolean ts_lab_machine_start (TsLabMachine *machine, GError **error);
+/* Starts it, and lets it run with the second call: in between it can be tracked, so that its first
+ * write is. */
+gboolean ts_lab_machine_start_paused (TsLabMachine *machine, GError **error);
+gboolean ts_lab_machine_go_on (TsLabMachine *machine, GError **error);
 gboolean ts_lab_machine_running (TsLabMachine *machine);
 /* Asks nothing of the guest (ACPI is not there: the caller sends "Q" on the channel, the guest
  * resets and that ends it): waits until it is off, at most timeout_us; TS_ERROR_AGAIN when it is
@@ -55,7 +59,8 @@ gboolean ts_lab_machine_wait_off (TsLabMachine *machine, gint64 timeout_us, GErr
 gboolean ts_lab_machine_destroy (TsLabMachine *machine, GError **error);
 /* Merges the running machine's overlays into their bases and goes on running on the bases
  * (active block commit and pivot); of a machine that is off, with qemu-img commit.  Disks without a
- * base are left as they are.  The overlay files are the caller's to delete. */
+ * base are left as they are; what tracks them (tracker.h) goes down with them, where the base can
+ * hold it.  The overlay files are the caller's to delete. */
 gboolean ts_lab_machine_commit_overlays (TsLabMachine *machine, GError **error);
 /* Undefines; destroys first.  NULL is fine. */
 void ts_lab_machine_free (TsLabMachine *machine);

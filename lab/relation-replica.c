@@ -23,7 +23,7 @@ create (TsLabJob *job)
     return;
   }
   for (guint i = 0; i < vm->config->disks && !job->error; i++) {
-    g_autofree char *path = ts_lab_vm_replica_path (vm, i);
+    g_autofree char *path = ts_lab_vm_data_path (vm, i);
     (void)g_unlink (path); /* of a try that failed half-way */
     ts_lab_disk_create (path, vm->config->disk[i].size_bytes, &job->error);
   }
@@ -32,7 +32,7 @@ create (TsLabJob *job)
 static void
 write_copy (TsLabJob *job)
 {
-  g_autofree char *path = ts_lab_vm_replica_path (job->relation->vm, job->action.disk);
+  g_autofree char *path = ts_lab_vm_data_path (job->relation->vm, job->action.disk);
   g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &job->error);
   gsize len = 0;
   const void *data = g_bytes_get_data (job->action.payload, &len);
@@ -45,7 +45,7 @@ flush (TsLabJob *job)
 {
   TsLabVm *vm = job->relation->vm;
   for (guint i = 0; i < vm->config->disks && !job->error; i++) {
-    g_autofree char *path = ts_lab_vm_replica_path (vm, i);
+    g_autofree char *path = ts_lab_vm_data_path (vm, i);
     g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &job->error);
     if (disk)
       disk->ops->flush (disk, &job->error);
@@ -99,7 +99,7 @@ apply (TsLabJob *job)
     g_ptr_array_add (logs, log);
   }
   for (guint i = 0; i < disks && !job->error; i++) {
-    g_autofree char *path = ts_lab_vm_replica_path (vm, i);
+    g_autofree char *path = ts_lab_vm_data_path (vm, i);
     g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &job->error);
     if (disk)
       ts_apply_log (disk, logs->pdata[i], &job->error);
@@ -109,35 +109,19 @@ apply (TsLabJob *job)
 static void
 branch (TsLabJob *job)
 {
-  TsLabVm *vm = job->relation->vm;
-  for (guint i = 0; i < vm->config->disks && !job->error; i++) {
-    g_autofree char *base = ts_lab_vm_replica_path (vm, i);
-    g_autofree char *path = ts_lab_vm_overlay_path (vm, i);
-    (void)g_unlink (path);
-    ts_lab_disk_create_overlay (path, base, &job->error);
-  }
+  ts_lab_vm_branch (job->relation->vm, &job->error);
 }
 
 static void
 merge (TsLabJob *job)
 {
-  TsLabVm *vm = job->relation->vm;
-  if (!vm->machine) {
-    ts_throw (&job->error, TS_ERROR_STATE, "the copy was never started");
-    return;
-  }
-  if (!ts_lab_machine_commit_overlays (vm->machine, &job->error))
-    return;
-  for (guint i = 0; i < vm->config->disks; i++) {
-    g_autofree char *path = ts_lab_vm_overlay_path (vm, i);
-    (void)g_unlink (path);
-  }
+  ts_lab_vm_merge_copy (job->relation->vm, &job->error);
 }
 
 static void
 power_on (TsLabJob *job)
 {
-  ts_lab_vm_start_copy (job->relation->vm, &job->error);
+  ts_lab_vm_start_copy (job->relation->vm, job->action.track, &job->error);
 }
 
 static void

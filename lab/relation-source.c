@@ -25,6 +25,17 @@ tracker_folder (TsLabVm *vm, GError **error)
   return g_steal_pointer (&path);
 }
 
+gboolean
+ts_lab_vm_make_tracker (TsLabVm *vm, GError **error)
+{
+  if (vm->tracker)
+    return TRUE;
+  g_autofree char *folder = tracker_folder (vm, error);
+  if (folder)
+    vm->tracker = ts_lab_tracker_new (vm->machine, folder, error);
+  return vm->tracker != NULL;
+}
+
 static void
 track (TsLabJob *job)
 {
@@ -33,12 +44,7 @@ track (TsLabJob *job)
     ts_throw (&job->error, TS_ERROR_STATE, "the machine is not there");
     return;
   }
-  if (!vm->tracker) {
-    g_autofree char *folder = tracker_folder (vm, &job->error);
-    if (folder)
-      vm->tracker = ts_lab_tracker_new (vm->machine, folder, &job->error);
-  }
-  if (vm->tracker)
+  if (ts_lab_vm_make_tracker (vm, &job->error))
     ts_lab_tracker_start (vm->tracker, &job->error);
 }
 
@@ -120,7 +126,7 @@ cut (TsLabJob *job)
   gint64 instant_us = 0;
   gboolean ok = vm->tracker != NULL;
   if (!ok)
-    ts_throw (&job->error, TS_ERROR_STATE, "changes are not tracked");
+    ts_throw (&job->error, TS_ERROR_LOST, "changes were not tracked");
   for (guint i = 0; ok && i < disks; i++) {
     TsHrlInfo info = log_info (relation, set, i);
     logs[i] = ts_lab_spool_create (relation->spool, set, i, &info, &job->error);

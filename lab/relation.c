@@ -223,6 +223,9 @@ perform (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_TEST_STOP:
     ts_lab_replica_perform (relation, action);
     return;
+  case TS_ACTION_TURN:
+    ts_lab_turn (relation);
+    return;
   case TS_ACTION_KINDS:
     break;
   }
@@ -237,6 +240,14 @@ arm (TsLabRelation *relation)
 }
 
 void
+ts_lab_relation_perform (TsLabRelation *relation, TsActions *actions)
+{
+  for (guint i = 0; i < actions->len && relation->host->status == 0; i++)
+    perform (relation, &g_array_index (actions, TsAction, i));
+  arm (relation);
+}
+
+void
 ts_lab_relation_step (TsLabRelation *relation, const TsEvent *event)
 {
   g_autoptr (TsActions) actions = ts_actions_new ();
@@ -244,9 +255,7 @@ ts_lab_relation_step (TsLabRelation *relation, const TsEvent *event)
     ts_sender_step (relation->sender, event, actions);
   else
     ts_receiver_step (relation->receiver, event, actions);
-  for (guint i = 0; i < actions->len && relation->host->status == 0; i++)
-    perform (relation, &g_array_index (actions, TsAction, i));
-  arm (relation);
+  ts_lab_relation_perform (relation, actions);
 }
 
 static void
@@ -310,8 +319,8 @@ new_relation (TsLabVm *vm, const char *role, GError **error)
   return relation;
 }
 
-static TsSenderOptions
-sender_options (const TsLabRelation *relation)
+TsSenderOptions
+ts_lab_relation_options (const TsLabRelation *relation)
 {
   const TsLabVmConfig *vm = relation->vm->config;
   TsSenderOptions options = {.vm = vm->name,
@@ -336,7 +345,7 @@ ts_lab_relation_new_sender (TsLabVm *vm, const TsLabPeer *peer, const TsPolicy *
   relation->peer = peer;
   relation->policy = *policy;
   relation->output = ts_lab_worker_new ("output");
-  TsSenderOptions options = sender_options (relation);
+  TsSenderOptions options = ts_lab_relation_options (relation);
   relation->sender = ts_sender_new (&options);
   ts_lab_relation_machine (relation, vm->on);
   return relation;
@@ -390,7 +399,7 @@ restore_sender (TsLabVm *vm, GBytes *bytes, GError **error)
     if (len == sizeof relation->chain[i].bytes)
       memcpy (relation->chain[i].bytes, data, len);
   }
-  TsSenderOptions options = sender_options (relation);
+  TsSenderOptions options = ts_lab_relation_options (relation);
   g_autoptr (GBytes) saved = g_variant_get_data_as_bytes (core);
   relation->sender = ts_sender_restore (&options, saved, error);
   if (!relation->sender) {

@@ -280,7 +280,7 @@ static GPtrArray *
 bitmaps_since_base (TsLabTracker *tracker, const TsLabMachineDisk *disk, GError **error)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  g_auto (TsLabImage) image = {NULL, NULL, NULL};
+  g_auto (TsLabImage) image = {NULL, NULL, NULL, FALSE};
   gboolean found = FALSE;
   if (!ts_lab_image_look (disk->path, &image, error))
     return NULL;

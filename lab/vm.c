@@ -16,15 +16,10 @@
 char *
 ts_lab_vm_data_path (const TsLabVm *vm, guint disk)
 {
-  return ts_lab_path_data (&vm->host->layout, vm->host->config->name, vm->config->name,
-                           vm->config->disk[disk].name);
-}
-
-char *
-ts_lab_vm_replica_path (const TsLabVm *vm, guint disk)
-{
-  return ts_lab_path_replica (&vm->host->layout, vm->host->config->name, vm->config->name,
-                              vm->config->disk[disk].name);
+  const char *host = vm->host->config->name, *name = vm->config->disk[disk].name;
+  return g_str_equal (vm->config->home, host)
+             ? ts_lab_path_data (&vm->host->layout, host, vm->config->name, name)
+             : ts_lab_path_replica (&vm->host->layout, host, vm->config->name, name);
 }
 
 char *
@@ -34,8 +29,8 @@ ts_lab_vm_overlay_path (const TsLabVm *vm, guint disk)
                               vm->config->disk[disk].name);
 }
 
-static char *
-home_path (const TsLabVm *vm, guint disk)
+char *
+ts_lab_vm_wrap_path (const TsLabVm *vm, guint disk)
 {
   return ts_lab_path_disk (&vm->host->layout, vm->host->config->name, vm->config->name,
                            vm->config->disk[disk].name);
@@ -52,7 +47,7 @@ static void
 look (gpointer data)
 {
   Look *looked = data;
-  looked->running = ts_lab_machine_running (looked->vm->machine);
+  looked->running = looked->vm->machine && ts_lab_machine_running (looked->vm->machine);
 }
 
 static void
@@ -137,7 +132,7 @@ make_disks (TsLabVm *vm, GError **error)
   if (g_mkdir_with_parents (folder, 0755) < 0)
     return ts_throw_errno (error, "make %s", folder);
   for (guint i = 0; i < config->disks; i++) {
-    g_autofree char *path = home_path (vm, i);
+    g_autofree char *path = ts_lab_vm_wrap_path (vm, i);
     g_autofree char *data = ts_lab_vm_data_path (vm, i);
     if (g_file_test (path, G_FILE_TEST_EXISTS))
       continue;
@@ -162,12 +157,21 @@ test_path (const TsLabVm *vm, guint disk)
                            vm->config->disk[disk].name);
 }
 
-static const Kind at_home = {"", ".console", home_path, ts_lab_path_channel};
-static const Kind as_copy = {"", ".console", ts_lab_vm_overlay_path, ts_lab_path_channel};
+/* The overlay, or what it was merged into. */
+static char *
+copy_path (const TsLabVm *vm, guint disk)
+{
+  g_autofree char *overlay = ts_lab_vm_overlay_path (vm, disk);
+  return g_file_test (overlay, G_FILE_TEST_EXISTS) ? g_steal_pointer (&overlay)
+                                                   : ts_lab_vm_wrap_path (vm, disk);
+}
+
+static const Kind at_home = {"", ".console", ts_lab_vm_wrap_path, ts_lab_path_channel};
+static const Kind as_copy = {"", ".console", copy_path, ts_lab_path_channel};
 static const Kind as_test = {" - Test", ".test.console", test_path, ts_lab_path_test_channel};
 
 static gboolean
-define_and_start (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError **error)
+define (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError **error)
 {
   const TsLabHostConfig *host = vm->host->config;
   const TsLabVmConfig *config = vm->config;
@@ -194,20 +198,93 @@ define_and_start (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError 
   }
   if (!*machine)
     *machine = ts_lab_machine_define (vm->host->hypervisor, &spec, error);
-  return *machine && ts_lab_machine_start (*machine, error);
+  return *machine != NULL;
+}
+
+static gboolean
+define_and_start (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError **error)
+{
+  return define (vm, kind, machine, error) && ts_lab_machine_start (*machine, error);
 }
 
 gboolean
-ts_lab_vm_start_copy (TsLabVm *vm, GError **error)
+ts_lab_vm_branch (TsLabVm *vm, GError **error)
 {
-  return define_and_start (vm, &as_copy, &vm->machine, error);
+  static const char *const rooms[] = {"disks", "replica"};
+  for (guint i = 0; i < G_N_ELEMENTS (rooms); i++) {
+    g_autofree char *folder =
+        ts_lab_path_host (&vm->host->layout, vm->host->config->name, rooms[i]);
+    if (g_mkdir_with_parents (folder, 0755) < 0)
+      return ts_throw_errno (error, "make %s", folder);
+  }
+  for (guint i = 0; i < vm->config->disks; i++) {
+    g_autofree char *data = ts_lab_vm_data_path (vm, i);
+    g_autofree char *wrap = ts_lab_vm_wrap_path (vm, i);
+    g_autofree char *overlay = ts_lab_vm_overlay_path (vm, i);
+    (void)g_unlink (overlay);
+    if (!ts_lab_disk_wrap (wrap, data, vm->config->disk[i].size_bytes, error) ||
+        !ts_lab_disk_create_branch (overlay, wrap, vm->config->disk[i].size_bytes, error))
+      return FALSE;
+  }
+  vm->branched = TRUE;
+  return TRUE;
+}
+
+/* Tracked from its first write on: it waits until that is so. */
+static gboolean
+start_tracked (TsLabVm *vm, GError **error)
+{
+  if (!ts_lab_machine_start_paused (vm->machine, error))
+    return FALSE;
+  if (ts_lab_vm_make_tracker (vm, error) && ts_lab_tracker_start (vm->tracker, error) &&
+      ts_lab_machine_go_on (vm->machine, error))
+    return TRUE;
+  ts_lab_machine_destroy (vm->machine, NULL);
+  return FALSE;
+}
+
+gboolean
+ts_lab_vm_start_copy (TsLabVm *vm, gboolean track, GError **error)
+{
+  track = track && vm->branched; /* of one that has written before it is too late to track it */
+  vm->branched = FALSE;
+  if (!define (vm, &as_copy, &vm->machine, error))
+    return FALSE;
+  return track ? start_tracked (vm, error) : ts_lab_machine_start (vm->machine, error);
+}
+
+gboolean
+ts_lab_vm_merge_copy (TsLabVm *vm, GError **error)
+{
+  if (!define (vm, &as_copy, &vm->machine, error) ||
+      !ts_lab_machine_commit_overlays (vm->machine, error))
+    return FALSE;
+  for (guint i = 0; i < vm->config->disks; i++) {
+    g_autofree char *path = ts_lab_vm_overlay_path (vm, i);
+    (void)g_unlink (path);
+  }
+  return TRUE;
+}
+
+gboolean
+ts_lab_vm_leave (TsLabVm *vm, GError **error)
+{
+  g_clear_pointer (&vm->tracker, ts_lab_tracker_free);
+  g_clear_pointer (&vm->machine, ts_lab_machine_free);
+  for (guint i = 0; i < vm->config->disks; i++) {
+    g_autofree char *path = ts_lab_vm_wrap_path (vm, i);
+    if (g_unlink (path) < 0 && errno != ENOENT)
+      return ts_throw_errno (error, "delete %s", path);
+  }
+  return TRUE;
 }
 
 static gboolean
 delete_overlays (const TsLabVm *vm, const Kind *kind, GError **error)
 {
   for (guint i = 0; i < vm->config->disks; i++) {
-    g_autofree char *path = kind->disk (vm, i);
+    g_autofree char *path =
+        kind == &as_copy ? ts_lab_vm_overlay_path (vm, i) : kind->disk (vm, i);
     if (g_unlink (path) < 0 && errno != ENOENT)
       return ts_throw_errno (error, "delete %s", path);
   }
@@ -217,9 +294,11 @@ delete_overlays (const TsLabVm *vm, const Kind *kind, GError **error)
 gboolean
 ts_lab_vm_discard_copy (TsLabVm *vm, GError **error)
 {
-  /* The machine stays defined: a next failover puts new overlays in the old ones' place. */
+  /* The machine goes too: a next failover defines and tracks it anew. */
   if (vm->machine && !ts_lab_machine_destroy (vm->machine, error))
     return FALSE;
+  g_clear_pointer (&vm->tracker, ts_lab_tracker_free);
+  g_clear_pointer (&vm->machine, ts_lab_machine_free);
   return delete_overlays (vm, &as_copy, error);
 }
 
@@ -229,7 +308,7 @@ ts_lab_vm_start_test (TsLabVm *vm, GError **error)
   if (!delete_overlays (vm, &as_test, error)) /* of an earlier life of this host */
     return FALSE;
   for (guint i = 0; i < vm->config->disks; i++) {
-    g_autofree char *base = ts_lab_vm_replica_path (vm, i);
+    g_autofree char *base = ts_lab_vm_data_path (vm, i);
     g_autofree char *path = test_path (vm, i);
     if (!ts_lab_disk_create_overlay (path, base, error))
       return FALSE;

@@ -366,7 +366,7 @@ ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error)
   world->vms = g_new0 (TsLabVmView, world->topology->vms->len);
   for (guint i = 0; i < world->topology->vms->len; i++)
     world->vms[i] = (TsLabVmView){
-        .primary = ts_topology_vm (world->topology, i)->host, .replica = -1, .point_us = -1};
+        .primary = ts_topology_vm (world->topology, i)->host, .replica = -1, .policy = -1, .point_us = -1};
   if (!world->options.folder)
     return ts_throw (error, TS_ERROR_ARGUMENT, "the lab needs a folder for the run");
 

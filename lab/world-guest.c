@@ -327,10 +327,20 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
     switched_on (world, (guint)vm, (guint)host, FALSE);
   else if (g_str_equal (record->kind, "test_failover"))
     hear_test (world, (guint)vm, (guint)host, record);
-  else if (g_str_equal (record->kind, "failover") &&
-           g_strcmp0 (ts_record_get_text (record, "phase"), "promoted") == 0) {
-    view->point_set = ts_record_get_int (record, "set", 0);
-    view->point_us = ts_record_get_int (record, "instant_us", -1);
+  else if (g_str_equal (record->kind, "failover")) {
+    const char *phase = ts_record_get_text (record, "phase");
+    if (g_strcmp0 (phase, "promoted") == 0) {
+      view->failed_over = TRUE;
+      view->point_set = ts_record_get_int (record, "set", 0);
+      view->point_us = ts_record_get_int (record, "instant_us", -1);
+    } else if (g_strcmp0 (phase, "cancelled") == 0)
+      view->failed_over = FALSE;
+  } else if (g_str_equal (record->kind, "reverse") &&
+             g_strcmp0 (ts_record_get_text (record, "role"), "primary") == 0 &&
+             (guint)host != view->primary) {
+    view->replica = (gint)view->primary;
+    view->primary = (guint)host;
+    view->failed_over = FALSE;
   }
 }
 

@@ -42,8 +42,10 @@ typedef struct { /* a VM on one host, as its guest is heard */
 } TsLabGuest;
 
 typedef struct { /* a VM over all hosts */
-  guint primary;
+  guint primary; /* as it is now */
   gint replica;               /* -1: not protected */
+  gint policy;                /* of its protection; -1: not protected */
+  gboolean failed_over;       /* and neither cancelled nor reversed */
   guint64 next_write;         /* n of core/format/plan.h */
   gboolean planned;           /* of the last failover */
   gint64 point_set, point_us; /* that the failover took */

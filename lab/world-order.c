@@ -29,6 +29,20 @@ ts_lab_running_free (gpointer data)
   g_free (running);
 }
 
+/* Tells a host with whom and how it is to replicate the VM. */
+static gboolean
+relate (TsWorld *world, guint vm, guint host, guint peer, GError **error)
+{
+  const TsPolicy *policy =
+      &ts_topology_policy (world->topology, (guint)world->vms[vm].policy)->policy;
+  return ts_lab_seat_order (
+      world->seats->pdata[host], "relate",
+      g_variant_new ("(ssxuub)", ts_topology_vm (world->topology, vm)->name,
+                     ts_topology_host (world->topology, peer)->name, policy->frequency_us,
+                     policy->time_scale, (guint32)policy->authentication, policy->compression),
+      error);
+}
+
 static gboolean
 give (TsWorld *world, const Running *running, const TsSideOrder *order, GError **error)
 {
@@ -36,6 +50,9 @@ give (TsWorld *world, const Running *running, const TsSideOrder *order, GError *
   const char *vm = ts_topology_vm (world->topology, running->vm)->name;
   guint host = order->side == TS_ROLE_PRIMARY ? view->primary : (guint)view->replica;
   TsLabSeat *seat = world->seats->pdata[host];
+  if (order->ask == TS_ASK_REVERSE && order->side == TS_ROLE_REPLICA &&
+      !relate (world, running->vm, host, view->primary, error))
+    return FALSE;
   if (!order->shut_down)
     return ts_lab_seat_order (
         seat, "ask",
@@ -160,6 +177,8 @@ no_operation (TsWorld *world, const TsOrder *order)
     return "the virtual machine is protected already";
   if (order->verb != TS_DO_PROTECT && view->replica < 0)
     return "the virtual machine is not protected";
+  if (order->verb == TS_DO_REVERSE && !view->failed_over)
+    return "the virtual machine has not failed over";
   return NULL;
 }
 
@@ -177,14 +196,9 @@ begin_operation (TsWorld *world, const TsOrder *order)
   g_autoptr (GError) error = NULL;
   if (order->verb == TS_DO_PROTECT) {
     const TsPolicySpec *policy = ts_topology_policy (world->topology, (guint)order->policy);
-    const char *peer = ts_topology_host (world->topology, (guint)order->host)->name;
     report_policy (world, vm, policy);
-    if (!ts_lab_seat_order (world->seats->pdata[view->primary], "relate",
-                            g_variant_new ("(ssxuub)", name, peer, policy->policy.frequency_us,
-                                           policy->policy.time_scale,
-                                           (guint32)policy->policy.authentication,
-                                           policy->policy.compression),
-                            &error)) {
+    view->policy = order->policy;
+    if (!relate (world, vm, view->primary, (guint)order->host, &error)) {
       ts_lab_world_step (world, order->step, order->verb, "failed", error->message);
       return;
     }
@@ -251,6 +265,15 @@ comparison_free (gpointer data)
   g_free (c);
 }
 
+/* Where a host has the plain data of a disk, whichever part it has now. */
+static char *
+plain_path (const TsWorld *world, const TsVmSpec *vm, guint host, const char *disk)
+{
+  const char *name = ts_topology_host (world->topology, host)->name;
+  return host == vm->host ? ts_lab_path_data (&world->layout, name, vm->name, disk)
+                          : ts_lab_path_replica (&world->layout, name, vm->name, disk);
+}
+
 /* Both sites' files can be seen from here.  Means something when the source is quiet or off, and
  * all that it wrote has been applied. */
 static void
@@ -263,8 +286,6 @@ begin_compare (TsWorld *world, const TsOrder *order)
                        "there is no replica to compare with");
     return;
   }
-  const char *home = ts_topology_host (world->topology, view->primary)->name;
-  const char *away = ts_topology_host (world->topology, (guint)view->replica)->name;
   Comparison *c = g_new0 (Comparison, 1);
   c->world = world;
   c->step = g_strdup (order->step);
@@ -272,8 +293,8 @@ begin_compare (TsWorld *world, const TsOrder *order)
   c->count = vm->disks->len;
   for (guint i = 0; i < c->count; i++) {
     const char *disk = ts_vm_spec_disk (vm, i)->name;
-    c->source[i] = ts_lab_path_data (&world->layout, home, vm->name, disk);
-    c->copy[i] = ts_lab_path_replica (&world->layout, away, vm->name, disk);
+    c->source[i] = plain_path (world, vm, view->primary, disk);
+    c->copy[i] = plain_path (world, vm, (guint)view->replica, disk);
   }
   ts_lab_worker_push (world->worker, compare, compared, comparison_free, c);
 }
@@ -327,6 +348,7 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_CANCEL_FAILOVER:
   case TS_DO_TEST_FAILOVER:
   case TS_DO_STOP_TEST_FAILOVER:
+  case TS_DO_REVERSE:
   case TS_DO_PAUSE:
   case TS_DO_RESUME:
   case TS_DO_RESET_STATISTICS:

@@ -53,7 +53,8 @@ struct _TsSimVm {
   TsWorld *world;
   guint index;
   const TsVmSpec *spec;
-  guint primary, replica; /* hosts; replica G_MAXUINT: not protected */
+  guint primary, replica; /* hosts, as they are now; replica G_MAXUINT: not protected */
+  const TsPolicy *policy; /* of its protection; NULL: not protected */
   TsSimMachine *source, *copy;
   TsSimMachine *test;   /* of a test failover; is not the service, and not an active copy */
   GPtrArray *discarded; /* TsSimMachine: copies of cancelled failovers; calls may still name them */
@@ -86,7 +87,7 @@ struct _TsSimRelation {
   TsSender *sender; /* one of the two */
   TsReceiver *receiver;
   TsSimSpool *spool;
-  TsSimTracker *tracker;    /* sender's */
+  TsSimTracker *tracker;    /* sender's; receiver's, of a copy that is tracked from its start */
   GPtrArray *disks;         /* source (borrowed) or replica (owned) disks */
   GPtrArray *overlays;      /* TsSimDisk, while failed over */
   GPtrArray *test_overlays; /* TsSimDisk, during a test failover */
@@ -127,6 +128,13 @@ TsSimRelation *ts_sim_relation_new_receiver (TsSimHost *host, TsSimVm *vm);
 void ts_sim_relation_free (TsSimRelation *relation);
 void ts_sim_relation_ask (TsSimRelation *relation, TsAsk ask, gboolean planned);
 void ts_sim_relation_machine (TsSimRelation *relation, gboolean on);
+/* One event in, the actions performed. */
+void ts_sim_relation_step (TsSimRelation *relation, TsEvent *event);
+/* What came out of the core beside a step is performed. */
+void ts_sim_relation_perform (TsSimRelation *relation, TsActions *actions);
+/* What a sender of this VM on this host is told. */
+TsSenderOptions ts_sim_relation_options (const TsSimHost *host, const TsSimVm *vm,
+                                         const TsPolicy *policy);
 /* The relation's new connection (receiver); its first message has been read by the host. */
 void ts_sim_relation_adopt (TsSimRelation *relation, TsSimConn *conn, GBytes *first);
 TsState ts_sim_relation_state (const TsSimRelation *relation);
@@ -143,6 +151,10 @@ void ts_sim_machine_shut_down (TsSimMachine *machine);
 /* Pulls the plug, if it is on. */
 void ts_sim_machine_turn_off (TsSimMachine *machine, const char *why);
 void ts_sim_machine_power_loss (TsSimMachine *machine, TsRandom *random);
+
+/* --- turn.c ----------------------------------------------------------------------------------- */
+/* The relation's machine and the VM's take the other part (core/relation/turn.h). */
+void ts_sim_turn (TsSimRelation *relation);
 
 /* --- test-vm.c -------------------------------------------------------------------------------- */
 void ts_sim_test_start (TsSimRelation *relation);

@@ -9,8 +9,6 @@
 #include "sim/parcel.h"
 #include "sim/profile.h"
 
-static void step (TsSimRelation *rel, TsEvent *event);
-
 static TsWorld *
 world_of (const TsSimRelation *rel)
 {
@@ -34,7 +32,8 @@ typedef struct { /* an action under way */
   GBytes *payload;
   gint64 instant_us;
   TsCutLog logs[TS_WIRE_DISKS_MAX];
-  gboolean ok;
+  gboolean ok, track;
+  TsErrorCode code; /* when not ok */
   char *reason;
 } Work;
 
@@ -59,6 +58,7 @@ work_of (TsSimRelation *rel, const TsAction *action)
   work->disk = action->disk;
   work->offset_bytes = action->offset_bytes;
   work->payload = action->payload ? g_bytes_ref (action->payload) : NULL;
+  work->track = action->track;
   work->ok = TRUE;
   return work;
 }
@@ -118,11 +118,30 @@ branch (TsSimRelation *rel)
     g_ptr_array_add (rel->overlays, ts_sim_disk_new_overlay (g_ptr_array_index (rel->disks, i)));
 }
 
+/* From the first write on: a bitmap in the overlay. */
 static void
-start_copy (TsSimRelation *rel)
+track_copy (TsSimRelation *rel, GPtrArray *disks)
+{
+  g_autofree char *name =
+      g_strdup_printf ("hrl/%s@%s/%" G_GUINT64_FORMAT, rel->vm->spec->name, rel->host->spec->name,
+                       ts_receiver_stored_set (rel->receiver));
+  g_clear_pointer (&rel->tracker, ts_sim_tracker_free);
+  rel->tracker = ts_sim_tracker_new (disks, world_of (rel)->topology->seed, name);
+  ts_sim_tracker_start (rel->tracker);
+  rel->vm->copy->tracker = rel->tracker;
+}
+
+static void
+start_copy (TsSimRelation *rel, gboolean track)
 {
   TsSimVm *vm = rel->vm;
-  vm->copy = ts_sim_machine_new (vm, rel->host, rel->overlays);
+  gboolean first = vm->copy == NULL;
+  if (!first) /* of an earlier life of its host */
+    g_ptr_array_add (vm->discarded, vm->copy);
+  GPtrArray *disks = rel->overlays ? rel->overlays : rel->disks;
+  vm->copy = ts_sim_machine_new (vm, rel->host, disks);
+  if (track && first) /* else what was written is not known any more */
+    track_copy (rel, disks);
   vm->copy->next_write = vm->source ? vm->source->next_write : 0;
   ts_sim_serve (vm, vm->copy);
   ts_sim_machine_power_on (vm->copy, "failover");
@@ -137,11 +156,29 @@ discard_copy (TsSimRelation *rel)
   g_clear_pointer (&rel->overlays, g_ptr_array_unref);
   if (!vm->copy)
     return;
+  vm->copy->tracker = NULL;
+  g_clear_pointer (&rel->tracker, ts_sim_tracker_free);
   ts_sim_machine_turn_off (vm->copy, "failover cancelled");
   ts_sim_serve (vm, vm->source);
   /* Numbers of writes are not given twice, also not those of writes that are gone. */
   vm->source->next_write = MAX (vm->source->next_write, vm->copy->next_write);
   g_ptr_array_add (vm->discarded, g_steal_pointer (&vm->copy));
+}
+
+/* The copy runs on the disks themselves from now on. */
+static void
+merge (TsSimRelation *rel)
+{
+  TsSimMachine *copy = rel->vm->copy;
+  for (guint i = 0; rel->overlays && i < rel->overlays->len; i++)
+    ts_sim_disk_merge (g_ptr_array_index (rel->overlays, i));
+  if (copy) {
+    g_ptr_array_unref (copy->disks);
+    copy->disks = g_ptr_array_ref (rel->disks);
+  }
+  if (rel->tracker)
+    ts_sim_tracker_move (rel->tracker, rel->disks);
+  g_clear_pointer (&rel->overlays, g_ptr_array_unref);
 }
 
 static void
@@ -186,11 +223,10 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     branch (rel);
     break;
   case TS_ACTION_MERGE:
-    for (guint i = 0; i < rel->overlays->len; i++)
-      ts_sim_disk_merge (g_ptr_array_index (rel->overlays, i));
+    merge (rel);
     break;
   case TS_ACTION_POWER_ON:
-    start_copy (rel);
+    start_copy (rel, work->track);
     break;
   case TS_ACTION_DISCARD:
     discard_copy (rel);
@@ -213,6 +249,10 @@ complete (gpointer user, gpointer data)
   Work *work = data;
   if (work->life != rel->host->life)
     return;
+  if (work->kind == TS_ACTION_TURN) {
+    ts_sim_turn (rel);
+    return;
+  }
   g_autoptr (GError) error = NULL;
   g_autoptr (TsExtents) map = ts_extents_new ();
   TsManifest manifest;
@@ -221,6 +261,7 @@ complete (gpointer user, gpointer data)
   event.done.set = work->set;
   event.done.disk = work->disk;
   event.done.ok = work->ok;
+  event.done.code = work->code;
   event.done.reason = work->reason;
   if (work->ok)
     perform_done (rel, work, &event, map, &manifest, &error);
@@ -228,7 +269,7 @@ complete (gpointer user, gpointer data)
     event.done.code = (TsErrorCode)error->code;
     event.done.reason = error->message;
   }
-  step (rel, &event);
+  ts_sim_relation_step (rel, &event);
 }
 
 /* --- the connection --------------------------------------------------------------------------- */
@@ -238,7 +279,7 @@ conn_connected (TsSimConn *conn, gpointer user)
 {
   TsSimRelation *rel = user;
   TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_CONNECTED};
-  step (rel, &event);
+  ts_sim_relation_step (rel, &event);
 }
 
 static void
@@ -255,14 +296,14 @@ conn_lost (TsSimConn *conn, const char *reason, gpointer user)
   forget_conn (rel);
   ts_sim_conn_close (conn);
   TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_LOST, .lost = {reason, FALSE}};
-  step (rel, &event);
+  ts_sim_relation_step (rel, &event);
 }
 
 static void
 hear_frame (TsSimRelation *rel, TsFrame *frame)
 {
   TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_FRAME, .frame = {frame}};
-  step (rel, &event);
+  ts_sim_relation_step (rel, &event);
   ts_frame_clear (frame);
 }
 
@@ -416,6 +457,7 @@ cut (TsSimRelation *rel, const TsAction *action)
     bytes = ts_sim_spool_set_bytes (rel->spool, action->set);
   } else {
     work->ok = FALSE;
+    work->code = (TsErrorCode)error->code;
     work->reason = g_strdup (error->message);
   }
   post (rel, work, TS_SIM_CUT_US + ts_sim_disk_us (bytes));
@@ -484,11 +526,12 @@ perform (TsSimRelation *rel, TsAction *action)
   case TS_ACTION_BRANCH:
   case TS_ACTION_DISCARD:
   case TS_ACTION_TEST_STOP:
+  case TS_ACTION_TURN:
     post (rel, work_of (rel, action), TS_SIM_BRANCH_US);
     break;
   case TS_ACTION_MERGE: {
     guint64 bytes = 0;
-    for (guint i = 0; i < rel->overlays->len; i++)
+    for (guint i = 0; rel->overlays && i < rel->overlays->len; i++)
       bytes += ts_sim_disk_dirty_bytes (g_ptr_array_index (rel->overlays, i));
     post (rel, work_of (rel, action), TS_SIM_MERGE_US + ts_sim_disk_us (bytes));
     break;
@@ -517,7 +560,7 @@ ticked (gpointer user, gpointer data)
     return;
   rel->armed_us = TS_NEVER;
   TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_TICK};
-  step (rel, &event);
+  ts_sim_relation_step (rel, &event);
 }
 
 static void
@@ -536,17 +579,23 @@ arm (TsSimRelation *rel)
   ts_sim_clock_at (world_of (rel)->clock, wake_us, ticked, rel, tick, g_free);
 }
 
-static void
-step (TsSimRelation *rel, TsEvent *event)
+void
+ts_sim_relation_perform (TsSimRelation *rel, TsActions *out)
+{
+  for (guint i = 0; i < out->len; i++)
+    perform (rel, &g_array_index (out, TsAction, i));
+  arm (rel);
+}
+
+void
+ts_sim_relation_step (TsSimRelation *rel, TsEvent *event)
 {
   g_autoptr (TsActions) out = ts_actions_new ();
   if (rel->sender)
     ts_sender_step (rel->sender, event, out);
   else
     ts_receiver_step (rel->receiver, event, out);
-  for (guint i = 0; i < out->len; i++)
-    perform (rel, &g_array_index (out, TsAction, i));
-  arm (rel);
+  ts_sim_relation_perform (rel, out);
 }
 
 /* --- entry points ----------------------------------------------------------------------------- */
@@ -555,14 +604,14 @@ void
 ts_sim_relation_ask (TsSimRelation *rel, TsAsk ask, gboolean planned)
 {
   TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_ASK, .ask = {ask, planned}};
-  step (rel, &event);
+  ts_sim_relation_step (rel, &event);
 }
 
 void
 ts_sim_relation_machine (TsSimRelation *rel, gboolean on)
 {
   TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_MACHINE, .machine = {on}};
-  step (rel, &event);
+  ts_sim_relation_step (rel, &event);
 }
 
 TsState
@@ -584,14 +633,9 @@ relation_new (TsSimHost *host, TsSimVm *vm)
   return rel;
 }
 
-TsSimRelation *
-ts_sim_relation_new_sender (TsSimHost *host, TsSimVm *vm, const TsPolicy *policy)
+TsSenderOptions
+ts_sim_relation_options (const TsSimHost *host, const TsSimVm *vm, const TsPolicy *policy)
 {
-  TsSimRelation *rel = relation_new (host, vm);
-  rel->disks = g_ptr_array_ref (vm->source->disks);
-  g_autofree char *name = g_strdup_printf ("hrl/%s@%s", vm->spec->name, host->spec->name);
-  rel->tracker = ts_sim_tracker_new (rel->disks, host->world->topology->seed, name);
-  vm->source->tracker = rel->tracker;
   TsSenderOptions options = {.vm = vm->spec->name, .host = host->spec->name, .policy = policy};
   options.hello.vm = vm->spec->id;
   g_strlcpy (options.hello.name, vm->spec->name, sizeof options.hello.name);
@@ -601,6 +645,18 @@ ts_sim_relation_new_sender (TsSimHost *host, TsSimVm *vm, const TsPolicy *policy
     options.hello.disk[i].size_bytes = disk->size_bytes;
     g_strlcpy (options.hello.disk[i].name, disk->name, sizeof options.hello.disk[i].name);
   }
+  return options;
+}
+
+TsSimRelation *
+ts_sim_relation_new_sender (TsSimHost *host, TsSimVm *vm, const TsPolicy *policy)
+{
+  TsSimRelation *rel = relation_new (host, vm);
+  rel->disks = g_ptr_array_ref (vm->source->disks);
+  g_autofree char *name = g_strdup_printf ("hrl/%s@%s", vm->spec->name, host->spec->name);
+  rel->tracker = ts_sim_tracker_new (rel->disks, host->world->topology->seed, name);
+  vm->source->tracker = rel->tracker;
+  TsSenderOptions options = ts_sim_relation_options (host, vm, policy);
   rel->sender = ts_sender_new (&options);
   ts_sim_relation_machine (rel, vm->source->on);
   return rel;
@@ -644,6 +700,10 @@ ts_sim_relation_power_loss (TsSimRelation *rel, TsRandom *random)
   if (rel->receiver && rel->disks) /* a source's disks belong to its machine */
     for (guint i = 0; i < rel->disks->len; i++)
       ts_sim_disk_power_loss (g_ptr_array_index (rel->disks, i), random);
+  for (guint i = 0; rel->overlays && i < rel->overlays->len; i++)
+    ts_sim_disk_power_loss (g_ptr_array_index (rel->overlays, i), random);
+  if (rel->tracker) /* its bitmaps were in the memory of what has lost power */
+    ts_sim_tracker_stop (rel->tracker);
   rel->armed_us = TS_NEVER;
   rel->timer++;
 }

@@ -1,5 +1,6 @@
 /* sim/tracker.c -- see tracker.h. */
 #include "sim/tracker.h"
+#include "core/base/error.h"
 #include "core/base/units.h"
 #include "sim/dirty.h"
 
@@ -63,6 +64,20 @@ ts_sim_tracker_mark (TsSimTracker *tracker, guint disk, guint64 offset, guint64 
   ts_sim_dirty_mark (g_ptr_array_index (tracker->dirty, disk), first, last - first + 1);
 }
 
+void
+ts_sim_tracker_move (TsSimTracker *tracker, GPtrArray *disks)
+{
+  g_ptr_array_ref (disks);
+  g_ptr_array_unref (tracker->disks);
+  tracker->disks = disks;
+}
+
+void
+ts_sim_tracker_follow (TsSimTracker *tracker, guint disk, const TsGuid *previous)
+{
+  tracker->previous[disk] = *previous;
+}
+
 static TsSimLog *
 cut_disk (TsSimTracker *tracker, guint d, guint32 time_s)
 {
@@ -85,6 +100,8 @@ gboolean
 ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 time_s, TsSimSpool *spool,
                     TsCutLog *logs, GError **error)
 {
+  if (!tracker->on)
+    return ts_throw (error, TS_ERROR_LOST, "changes were not tracked");
   for (guint i = 0; i < tracker->disks->len; i++) {
     g_autoptr (TsSimLog) log = cut_disk (tracker, i, time_s);
     if (!ts_sim_spool_add (spool, set, i, log, error)) {

@@ -16,7 +16,11 @@ void ts_sim_tracker_stop (TsSimTracker *tracker);
 /* The guest wrote here; ignored while tracking is off. */
 void ts_sim_tracker_mark (TsSimTracker *tracker, guint disk, guint64 offset_bytes,
                           guint64 len_bytes);
+/* The tracked machine runs on these disks from now on, which hold the same. */
+void ts_sim_tracker_move (TsSimTracker *tracker, GPtrArray *disks);
+/* The next log of the disk follows this one. */
+void ts_sim_tracker_follow (TsSimTracker *tracker, guint disk, const TsGuid *previous);
 /* Puts one closed log per disk into the spool, all at this instant, and starts afresh.
- * logs: one per disk. */
+ * logs: one per disk.  TS_ERROR_LOST: changes are not tracked. */
 gboolean ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 time_s, TsSimSpool *spool,
                              TsCutLog *logs, GError **error);

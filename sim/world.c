@@ -128,6 +128,15 @@ go_on (TsSimVm *vm)
   }
 }
 
+/* Until the copy's side says so, the source's is not asked to give up its part. */
+static gboolean
+failed_over (const TsSimVm *vm)
+{
+  const TsSimRelation *rel = ts_sim_host_relation (ts_sim_host (vm->world, vm->replica), vm);
+  TsState state = rel ? ts_sim_relation_state (rel) : TS_STATE_DISABLED;
+  return state == TS_STATE_RECOVERED || state == TS_STATE_COMMITTED;
+}
+
 static void
 begin_operation (TsSimVm *vm, const TsOrder *order)
 {
@@ -145,6 +154,7 @@ begin_operation (TsSimVm *vm, const TsOrder *order)
     }
     const TsPolicySpec *policy = ts_topology_policy (world->topology, (guint)order->policy);
     vm->replica = (guint)order->host;
+    vm->policy = &policy->policy;
     ts_sim_relation_new_sender (ts_sim_host (world, vm->primary), vm, &policy->policy);
     TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "policy");
     ts_record_text (record, "vm", vm->spec->name);
@@ -155,6 +165,11 @@ begin_operation (TsSimVm *vm, const TsOrder *order)
   } else if (vm->replica == G_MAXUINT) {
     report_step (world, order->step, ts_verb_name (order->verb), "refused",
                  "the virtual machine is not protected");
+    return;
+  }
+  if (order->verb == TS_DO_REVERSE && !failed_over (vm)) {
+    report_step (world, order->step, ts_verb_name (order->verb), "refused",
+                 "the virtual machine has not failed over");
     return;
   }
   const char *replica = ts_sim_host (world, vm->replica)->spec->name;

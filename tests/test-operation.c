@@ -191,6 +191,32 @@ stopping_a_test_is_done_when_it_is_gone (void **state)
   assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_DONE);
 }
 
+static TsRecord *
+turned (const char *host, TsRole role)
+{
+  TsRecord *record = report ("reverse", "app", host);
+  return ts_record_text (record, "role", ts_role_name (role));
+}
+
+/* The old primary gives up its part first: until then it would turn the new one away. */
+static void
+reverse_asks_the_old_primary_first (void **state)
+{
+  TsOrder order = {.step = "go", .verb = TS_DO_REVERSE};
+  g_autoptr (TsOperation) op = ts_operation_new (&order, "app", "a", "b");
+  TsSideOrder o;
+  GIVE (op, TS_ROLE_PRIMARY, TS_ASK_REVERSE);
+  g_autoptr (TsRecord) early = turned ("b", TS_ROLE_PRIMARY);
+  ts_operation_hear (op, early);
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_WAITING);
+  g_autoptr (TsRecord) old = turned ("a", TS_ROLE_REPLICA);
+  ts_operation_hear (op, old);
+  GIVE (op, TS_ROLE_REPLICA, TS_ASK_REVERSE);
+  g_autoptr (TsRecord) fresh = turned ("b", TS_ROLE_PRIMARY);
+  ts_operation_hear (op, fresh);
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_DONE);
+}
+
 static void
 reset_waits_for_nobody (void **state)
 {
@@ -211,6 +237,7 @@ main (void)
       cmocka_unit_test (an_error_meanwhile_ends_it),
       cmocka_unit_test (a_host_without_power_ends_what_waits_for_it),
     cmocka_unit_test (another_vm_is_not_heard),
+      cmocka_unit_test (reverse_asks_the_old_primary_first),
       cmocka_unit_test (cancel_is_done_when_the_replica_replicates_again),
       cmocka_unit_test (cancel_fails_with_its_discard),
       cmocka_unit_test (a_test_failover_is_done_when_it_has_started),

@@ -29,6 +29,7 @@ typedef struct {
   TsLabTracker *tracker;
   SupportGuest *guest;
   char *image[DISKS], *data[DISKS], *replica[DISKS];
+  char *overlay[DISKS]; /* a copy's */
 } World;
 
 static char *site_folder;
@@ -77,6 +78,65 @@ setup (void **state)
   return 0;
 }
 
+static void
+copy_file (const char *from, const char *to)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TsDisk) in = ts_lab_disk_open (from, FALSE, &error);
+  g_assert_no_error (error);
+  if (!g_file_test (to, G_FILE_TEST_EXISTS))
+    ts_lab_disk_create (to, in->size_bytes, &error);
+  g_assert_no_error (error);
+  g_autoptr (TsDisk) out = ts_lab_disk_open (to, TRUE, &error);
+  g_assert_no_error (error);
+  g_autofree char *bytes = g_malloc (TS_MIB);
+  for (guint64 at = 0; at < in->size_bytes; at += TS_MIB) {
+    gsize len = MIN (TS_MIB, in->size_bytes - at);
+    assert_true (in->ops->read (in, at, bytes, len, NULL));
+    assert_true (out->ops->write (out, at, bytes, len, NULL));
+  }
+}
+
+/* A copy, as a failover starts one: on overlays over disks that lie plain and are as the other
+ * side's; tracked before it runs. */
+static int
+setup_copy (void **state)
+{
+  g_autoptr (GError) error = NULL;
+  World *w = g_new0 (World, 1);
+  w->folder = site_folder;
+  w->hypervisor = shared;
+  for (guint d = 0; d < DISKS; d++) {
+    w->image[d] = g_strdup_printf ("%s/%u.qcow2", w->folder, d);
+    w->data[d] = g_strdup_printf ("%s/%u.raw", w->folder, d);
+    w->replica[d] = g_strdup_printf ("%s/%u.replica", w->folder, d);
+    w->overlay[d] = g_strdup_printf ("%s/%u.overlay", w->folder, d);
+    ts_lab_disk_create (w->data[d], disk_bytes[d], &error);
+    g_assert_no_error (error);
+    ts_lab_disk_fill (w->data[d], d, 16 * TS_MIB, 7, &error);
+    g_assert_no_error (error);
+    copy_file (w->data[d], w->replica[d]);
+    ts_lab_disk_wrap (w->image[d], w->data[d], disk_bytes[d], &error);
+    g_assert_no_error (error);
+    ts_lab_disk_wrap (w->image[d], w->data[d], disk_bytes[d], &error); /* again: fine */
+    g_assert_no_error (error);
+    ts_lab_disk_create_branch (w->overlay[d], w->image[d], disk_bytes[d], &error);
+    g_assert_no_error (error);
+  }
+  w->machine = support_machine (w->hypervisor, w->folder, "vm", DISKS, w->overlay);
+  w->tracker = ts_lab_tracker_new (w->machine, w->folder, &error);
+  ts_lab_machine_start_paused (w->machine, &error);
+  g_assert_no_error (error);
+  ts_lab_tracker_start (w->tracker, &error);
+  g_assert_no_error (error);
+  ts_lab_machine_go_on (w->machine, &error);
+  g_assert_no_error (error);
+  g_autofree char *channel = g_strdup_printf ("%s/vm.agent", w->folder);
+  w->guest = support_guest_meet (channel, BOOT_US);
+  *state = w;
+  return 0;
+}
+
 static int
 teardown (void **state)
 {
@@ -89,6 +149,8 @@ teardown (void **state)
     remove_file (w->image[d]);
     remove_file (w->data[d]);
     remove_file (w->replica[d]);
+    if (w->overlay[d])
+      remove_file (w->overlay[d]);
   }
   assert_int_equal (support_strangers (), 0);
   g_free (w);
@@ -116,25 +178,6 @@ power_off (World *w)
   g_assert_no_error (error);
   support_guest_part (w->guest);
   w->guest = NULL;
-}
-
-static void
-copy_file (const char *from, const char *to)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (TsDisk) in = ts_lab_disk_open (from, FALSE, &error);
-  g_assert_no_error (error);
-  if (!g_file_test (to, G_FILE_TEST_EXISTS))
-    ts_lab_disk_create (to, in->size_bytes, &error);
-  g_assert_no_error (error);
-  g_autoptr (TsDisk) out = ts_lab_disk_open (to, TRUE, &error);
-  g_assert_no_error (error);
-  g_autofree char *bytes = g_malloc (TS_MIB);
-  for (guint64 at = 0; at < in->size_bytes; at += TS_MIB) {
-    gsize len = MIN (TS_MIB, in->size_bytes - at);
-    assert_true (in->ops->read (in, at, bytes, len, NULL));
-    assert_true (out->ops->write (out, at, bytes, len, NULL));
-  }
 }
 
 /* --- cuts ------------------------------------------------------------------------------------- */
@@ -430,6 +473,56 @@ states_are_told (void **state)
   g_assert_error (error, TS_ERROR, TS_ERROR_STATE);
 }
 
+static void
+merge (World *w)
+{
+  g_autoptr (GError) error = NULL;
+  ts_lab_machine_commit_overlays (w->machine, &error);
+  g_assert_no_error (error);
+  for (guint d = 0; d < DISKS; d++)
+    unlink (w->overlay[d]); /* nobody needs them any more */
+}
+
+/* Reverse replication without a copy rests on this: every write since the failover is in the first
+ * cut after the merge, those before it too. */
+static void
+merging_keeps_what_a_copy_wrote (void **state)
+{
+  World *w = *state;
+  write_at (w, 2000);
+  assert_true (support_guest_reaches (w->guest, 200, 20 * TS_S));
+  merge (w);
+  assert_true (support_guest_reaches (w->guest, support_guest_writes (w->guest) + 200, 20 * TS_S));
+  Cut one = cut (w, TRUE);
+  assert_true (one.entries > 200);
+  assert_true (assert_one_instant (w) >= (guint64)one.writes_before);
+  assert_true (support_guest_reaches (w->guest, support_guest_writes (w->guest) + 200, 20 * TS_S));
+  power_off (w);
+  assert_true (differing (w) > 0);
+  cut (w, TRUE);
+  assert_same (w);
+  boot (w);
+  write_at (w, 2000);
+  assert_true (support_guest_reaches (w->guest, 100, 20 * TS_S));
+  cut (w, TRUE);
+  power_off (w);
+  cut (w, TRUE);
+  assert_same (w);
+}
+
+static void
+merging_a_copy_that_is_off_keeps_it_too (void **state)
+{
+  World *w = *state;
+  write_at (w, 2000);
+  assert_true (support_guest_reaches (w->guest, 200, 20 * TS_S));
+  power_off (w);
+  merge (w);
+  assert_true (differing (w) > 0);
+  cut (w, TRUE);
+  assert_same (w);
+}
+
 /* 1 % of both disks in scattered 4 KiB: what a cut costs (a figure, and a bound that only a
  * blunder reaches). */
 static void
@@ -459,6 +552,9 @@ main (void)
       cmocka_unit_test_setup_teardown (killed_qemu_loses_tracking, setup, teardown),
       cmocka_unit_test_setup_teardown (states_are_told, setup, teardown),
       cmocka_unit_test_setup_teardown (time_of_a_cut, setup, teardown),
+      cmocka_unit_test_setup_teardown (merging_keeps_what_a_copy_wrote, setup_copy, teardown),
+      cmocka_unit_test_setup_teardown (merging_a_copy_that_is_off_keeps_it_too, setup_copy,
+                                       teardown),
   };
   g_free (support_guest ("vmlinuz"));
   site_folder = support_enter_site ();

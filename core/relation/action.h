@@ -39,10 +39,15 @@ typedef enum {
   TS_ACTION_APPLY,      /* (done) play set's logs onto the replica disks, redo after a crash */
   TS_ACTION_BRANCH,     /* (done) put an overlay over every replica disk */
   TS_ACTION_MERGE,      /* (done) fold the overlays into the disks */
-  TS_ACTION_POWER_ON,   /* (done) start the VM on the overlays */
+  TS_ACTION_POWER_ON,   /* (done) start the VM on the overlays; track: its writes are tracked from
+                           the first one on, so that it can become the primary without a copy */
   TS_ACTION_DISCARD,    /* (done) turn the VM off if it runs, forget the overlays; fine twice */
   TS_ACTION_TEST_START, /* (done) a second VM on overlays of its own: the disks below stand still */
   TS_ACTION_TEST_STOP,  /* (done) turn that off, forget its overlays; fine when there is nothing */
+
+  /* either's */
+  TS_ACTION_TURN, /* (done, only when it fails) this machine's part is over: the driver makes the
+                     other one of it (turn.h), and of the disks and the VM what that one needs */
   TS_ACTION_KINDS
 } TsActionKind;
 
@@ -56,6 +61,7 @@ typedef struct {
   gboolean compress; /* SEND */
   guint64 set;
   TsSetKind set_kind; /* CUT */
+  gboolean track;     /* POWER_ON */
   guint disk;
   guint64 offset_bytes;
   GBytes *payload;  /* WRITE, STORE, PERSIST (state); owned */

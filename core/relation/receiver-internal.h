@@ -69,6 +69,8 @@ struct _TsReceiver {
   TsFailoverStage failover;
   gboolean planned;
   gboolean starting, merging, discarding; /* the copy; under way */
+  gboolean reversing; /* merges first, if need be */
+  gboolean turning;   /* becomes the primary; under way */
 
   /* Not persisted: a test VM does not outlive its host's crash (CHOICE). */
   TsTestStage test;

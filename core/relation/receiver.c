@@ -1,6 +1,7 @@
 /* core/relation/receiver.c -- see receiver.h. */
 #include "core/relation/receiver-internal.h"
 #include "core/base/units.h"
+#include "core/relation/turn.h"
 
 #define APPLY_RETRY_US (5 * TS_S) /* CHOICE: reference 2.4.5 says only that it is retried */
 
@@ -450,11 +451,28 @@ frame_in (TsReceiver *r, const TsEvent *ev, TsActions *out)
 
 /* --- what the operator says ------------------------------------------------------------------- */
 
+/* HVR 3.5: from 5 or 6.  Recovery points are merged first (trap 8).  On a side that is a replica
+ * already it is Set-VMReplication -AsReplica, which changes nothing: said again, so that a reversal
+ * that failed half-way can be asked for again. */
+static void
+ask_reverse (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  if (r->state == TS_STATE_RECOVERED) {
+    r->reversing = r->merging = TRUE;
+    ts_actions_add (out, TS_ACTION_MERGE);
+  } else if (r->state == TS_STATE_COMMITTED) {
+    r->turning = TRUE;
+    ts_actions_add (out, TS_ACTION_TURN);
+  } else
+    ts_actions_report (out, ts_turn_record (r->hello.name, r->host, TS_ROLE_REPLICA, now_us));
+}
+
 static void
 asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
   gint64 now_us = ev->now_us;
   TsAsk ask = ev->ask.ask;
+  gboolean failed_over = r->state == TS_STATE_RECOVERED || r->state == TS_STATE_COMMITTED;
   g_autofree char *why = NULL;
   if (!ts_state_allows (r->state, TS_ROLE_REPLICA, ask))
     why = g_strdup_printf ("Could not change the replication state: '%s' is not possible in state "
@@ -470,11 +488,16 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
            (r->test == TEST_NONE || r->test == TEST_STOPPING || r->test_over))
     why = g_strdup (r->test == TEST_NONE ? "no test failover is running"
                                          : "the test failover is being stopped");
-  else if (r->merging && (ask == TS_ASK_COMMIT || ask == TS_ASK_CANCEL_FAILOVER))
+  else if (r->merging &&
+           (ask == TS_ASK_COMMIT || ask == TS_ASK_CANCEL_FAILOVER || ask == TS_ASK_REVERSE))
     why = g_strdup ("a commit is under way");
   else if (r->discarding && ask != TS_ASK_RESET_STATISTICS)
     why = g_strdup ("the failover is being cancelled");
-  else if (r->starting && ask == TS_ASK_CANCEL_FAILOVER)
+  else if ((r->reversing || r->turning) && ask != TS_ASK_RESET_STATISTICS)
+    why = g_strdup ("replication is being reversed");
+  else if (ask == TS_ASK_REVERSE && failed_over && !r->planned)
+    why = g_strdup ("the failover was not planned: the other side's disks differ");
+  else if (r->starting && (ask == TS_ASK_CANCEL_FAILOVER || ask == TS_ASK_REVERSE))
     why = g_strdup ("the virtual machine is being started");
   if (why) {
     TsRecord *rec = record (r, now_us, "refused");
@@ -516,7 +539,10 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     return;
   case TS_ASK_POWER_ON: /* trap 11: the table lets nobody in but through a failover */
     r->starting = TRUE;
-    ts_actions_add (out, TS_ACTION_POWER_ON);
+    ts_actions_add (out, TS_ACTION_POWER_ON)->track = r->planned;
+    return;
+  case TS_ASK_REVERSE:
+    ask_reverse (r, now_us, out);
     return;
   case TS_ASK_CANCEL_FAILOVER: /* trap 8; HVR 3.6, unplanned failover, 4a */
     r->discarding = TRUE;
@@ -648,11 +674,20 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_ACTION_MERGE:
     r->merging = FALSE;
     if (!ev->done.ok) {
+      r->reversing = FALSE;
       own_failure (r, ev, out);
       return;
     }
     change_state (r, now_us, TS_STATE_COMMITTED, out);
     report_failover (r, now_us, "committed", out);
+    if (r->reversing) {
+      r->reversing = FALSE;
+      ask_reverse (r, now_us, out);
+    }
+    return;
+  case TS_ACTION_TURN: /* heard only when it has failed */
+    r->turning = FALSE;
+    own_failure (r, ev, out);
     return;
   case TS_ACTION_TEST_START:
     test_started (r, ev, out);

@@ -66,6 +66,8 @@ struct _TsSender {
   gboolean crashed;    /* restored after a crash of the host: see ts_sender_restore */
   gboolean preparing;  /* planned failover: asked for, not yet prepared */
   guint64 planned_set; /* its last set; 0: not cut yet */
+  gint64 planned_us;   /* the instant of that */
+  gboolean turning;    /* becomes the replica; under way */
 };
 
 /* --- sender.c --------------------------------------------------------------------------------- */

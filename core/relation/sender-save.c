@@ -3,10 +3,10 @@
 #include "core/relation/sender-internal.h"
 #include "core/base/units.h"
 
-/* version, state, copy, next set, stored, applied, planned set, success, missed,
+/* version, state, copy, next set, stored, applied, planned set and its instant, success, missed,
  * chain of log ids per disk, then per queued set: number, data bytes, counted, manifest */
-#define STATE_TYPE "(uuuttttttaaya(ttbay))"
-#define STATE_VERSION 1
+#define STATE_TYPE "(uuuttttxttaaya(ttbay))"
+#define STATE_VERSION 2
 
 static GVariant *
 bytes_variant (const void *data, gsize len)
@@ -30,7 +30,7 @@ ts_sender_save (const TsSender *s)
   }
   g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
       STATE_TYPE, STATE_VERSION, s->state, s->copy, s->next_set, s->stored, s->applied,
-      s->planned_set, s->statistics.success, s->statistics.missed, &chain, &sets));
+      s->planned_set, s->planned_us, s->statistics.success, s->statistics.missed, &chain, &sets));
   return g_variant_get_data_as_bytes (state);
 }
 
@@ -41,7 +41,7 @@ load (TsSender *s, GVariant *state, GError **error)
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariantIter) sets = NULL;
   g_variant_get (state, STATE_TYPE, &version, &number, &copy, &s->next_set, &s->stored, &s->applied,
-                 &s->planned_set, &s->statistics.success, &s->statistics.missed, &chain, &sets);
+                 &s->planned_set, &s->planned_us, &s->statistics.success, &s->statistics.missed, &chain, &sets);
   if (version != STATE_VERSION || number >= TS_STATE_COUNT || copy > COPY_DONE)
     return ts_throw (error, TS_ERROR_FORMAT, "sender state: version %u, state %u, copy %u", version,
                      number, copy);

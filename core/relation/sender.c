@@ -359,8 +359,10 @@ cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
     entries += log->entries;
   }
   g_queue_push_tail (&s->sets, set);
-  if (s->cut_kind == TS_SET_PLANNED)
+  if (s->cut_kind == TS_SET_PLANNED) {
     s->planned_set = set->number;
+    s->planned_us = set->manifest.instant_us;
+  }
   persist (s, out);
 
   static const char *const types[] = {"-", "initial", "regular", "planned"};
@@ -646,6 +648,16 @@ asked (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_ASK_RESET_STATISTICS:
     ts_statistics_reset (&s->statistics, now_us);
     return;
+  case TS_ASK_REVERSE: /* HVR 3.6: the replica has taken over, this side becomes its replica */
+    if (s->machine_on || s->turning) {
+      refuse (s, now_us, ev->ask.ask,
+              s->turning ? "it is becoming the replica" : "the virtual machine is running", out);
+      return;
+    }
+    s->turning = TRUE;
+    hang_up (s, out);
+    ts_actions_add (out, TS_ACTION_TURN);
+    return;
   case TS_ASK_POWER_ON: /* the driver's to do; it asked whether it may */
   case TS_ASK_FAILOVER:
   case TS_ASK_COMMIT:
@@ -687,6 +699,10 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
     /* a regular cut was under way when the planned one was asked for; one that failed waits */
     if (s->preparing && !s->planned_set && !s->cutting && s->cut_kind != TS_SET_PLANNED)
       ask_cut (s, TS_SET_PLANNED, out);
+    return;
+  case TS_ACTION_TURN: /* heard only when it has failed */
+    s->turning = FALSE;
+    own_failure (s, ev->now_us, ev, out);
     return;
   default:
     return;
@@ -783,6 +799,12 @@ TsHealth
 ts_sender_health (const TsSender *s)
 {
   return s->health;
+}
+
+const TsGuid *
+ts_sender_chain (const TsSender *s, guint disk)
+{
+  return &s->last_unique[disk];
 }
 
 const TsStatistics *

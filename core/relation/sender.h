@@ -34,6 +34,8 @@ gint64 ts_sender_wake_us (const TsSender *sender);
 TsState ts_sender_state (const TsSender *sender);
 TsHealth ts_sender_health (const TsSender *sender);
 guint64 ts_sender_pending_bytes (const TsSender *sender);
+/* The id of the last log that was cut of a disk; zero: none was. */
+const TsGuid *ts_sender_chain (const TsSender *sender, guint disk);
 const TsStatistics *ts_sender_statistics (const TsSender *sender);
 
 /* What PERSIST carries, and back.  A restored sender has no connection, and does not know whether

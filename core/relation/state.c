@@ -17,16 +17,18 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
     [TS_STATE_REPLICATING] = {"replicating", "Replication Enabled", 4, 4, 3,
                               A (SUSPEND) | A (PREPARE) | A (POWER_ON) | A (RESET_STATISTICS),
                               A (FAILOVER) | A (TEST_FAILOVER) | A (STOP_TEST_FAILOVER) |
-                                  A (RESET_STATISTICS),
+                                  A (REVERSE) | A (RESET_STATISTICS),
                               ANY | S (PREPARED) | S (RECOVERED) | S (SUSPENDED) |
                                   S (RESYNC_REQUIRED)},
     [TS_STATE_PREPARED] = {"prepared", "Prepared for planned failover", 5, 5, 11,
-                           A (RESET_STATISTICS), 0, ANY | S (REPLICATING)},
+                           A (REVERSE) | A (RESET_STATISTICS), 0, ANY | S (REPLICATING)},
     [TS_STATE_RECOVERED] = {"recovered", "Failover Complete", 6, 6, 5, 0,
-                            A (COMMIT) | A (CANCEL_FAILOVER) | A (POWER_ON) | A (RESET_STATISTICS),
+                            A (COMMIT) | A (CANCEL_FAILOVER) | A (REVERSE) | A (POWER_ON) |
+                                A (RESET_STATISTICS),
                             ANY | S (REPLICATING) | S (COMMITTED)},
     [TS_STATE_COMMITTED] = {"committed", "Failover Complete", 7, 7, 6, 0,
-                            A (POWER_ON) | A (RESET_STATISTICS), ANY | S (READY) | S (REPLICATING)},
+                            A (REVERSE) | A (POWER_ON) | A (RESET_STATISTICS),
+                            ANY | S (READY) | S (REPLICATING)},
     [TS_STATE_SUSPENDED] = {"suspended", "Replication Paused", 8, 8, 7,
                             A (RESUME) | A (POWER_ON) | A (RESET_STATISTICS),
                             A (FAILOVER) | A (RESET_STATISTICS),
@@ -74,6 +76,7 @@ static const char *const ask_names[TS_ASK_COUNT] = {
     [TS_ASK_CANCEL_FAILOVER] = "cancel failover",
     [TS_ASK_TEST_FAILOVER] = "test failover",
     [TS_ASK_STOP_TEST_FAILOVER] = "stop test failover",
+    [TS_ASK_REVERSE] = "reverse replication",
     [TS_ASK_POWER_ON] = "power on",
     [TS_ASK_RESET_STATISTICS] = "reset statistics",
 };

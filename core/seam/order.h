@@ -13,6 +13,7 @@ typedef enum {
   TS_DO_TEST_FAILOVER, /* vm: a second VM beside the replica.  Done when it has been started */
   TS_DO_STOP_TEST_FAILOVER, /* vm */
   TS_DO_CANCEL_FAILOVER,    /* vm: the copy is turned off, what it wrote is thrown away */
+  TS_DO_REVERSE,            /* vm: the failed-over copy becomes the primary, the source its replica */
   TS_DO_PAUSE,              /* vm: replication, on the primary */
   TS_DO_RESUME,             /* vm */
   TS_DO_RESET_STATISTICS,   /* vm: both sides (Reset-VMReplicationStatistics) */

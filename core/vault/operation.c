@@ -8,8 +8,16 @@ typedef struct {
   gboolean shut_down;
   TsAsk ask;
   /* The report that ends the stage, from this side's host: a state reached, the power switched, a
-   * test VM started or stopped. */
-  enum { UNTIL_GIVEN, UNTIL_STATE, UNTIL_ON, UNTIL_OFF, UNTIL_TEST_ON, UNTIL_TEST_OFF } until;
+   * test VM started or stopped, the other part taken. */
+  enum {
+    UNTIL_GIVEN,
+    UNTIL_STATE,
+    UNTIL_ON,
+    UNTIL_OFF,
+    UNTIL_TEST_ON,
+    UNTIL_TEST_OFF,
+    UNTIL_TURNED,
+  } until;
   TsState state;
 } Stage;
 
@@ -35,6 +43,11 @@ static const Stage test[] = {{R, FALSE, TS_ASK_TEST_FAILOVER, UNTIL_TEST_ON, 0}}
 static const Stage stop_test[] = {{R, FALSE, TS_ASK_STOP_TEST_FAILOVER, UNTIL_TEST_OFF, 0}};
 static const Stage cancel[] = {
     {R, FALSE, TS_ASK_CANCEL_FAILOVER, UNTIL_STATE, TS_STATE_REPLICATING}};
+/* The old primary first: until it has given up its part, the new one would be turned away. */
+static const Stage reverse[] = {
+    {P, FALSE, TS_ASK_REVERSE, UNTIL_TURNED, 0},
+    {R, FALSE, TS_ASK_REVERSE, UNTIL_TURNED, 0},
+};
 static const Stage pause_it[] = {{P, FALSE, TS_ASK_SUSPEND, UNTIL_STATE, TS_STATE_SUSPENDED}};
 static const Stage resume[] = {{P, FALSE, TS_ASK_RESUME, UNTIL_STATE, TS_STATE_REPLICATING}};
 static const Stage reset[] = {
@@ -56,7 +69,7 @@ static const Course courses[TS_DO_COUNT] = {
     [TS_DO_TEST_FAILOVER] = COURSE (test),     [TS_DO_STOP_TEST_FAILOVER] = COURSE (stop_test),
     [TS_DO_CANCEL_FAILOVER] = COURSE (cancel), [TS_DO_COMMIT] = COURSE (commit),
     [TS_DO_PAUSE] = COURSE (pause_it),         [TS_DO_RESUME] = COURSE (resume),
-    [TS_DO_RESET_STATISTICS] = COURSE (reset),
+    [TS_DO_RESET_STATISTICS] = COURSE (reset), [TS_DO_REVERSE] = COURSE (reverse),
 };
 static const Course planned_course = COURSE (planned);
 
@@ -135,7 +148,7 @@ static gboolean
 is_ours (const char *action)
 {
   static const char *const ours[] = {"branch",    "merge",      "power-on", "discard",
-                                     "shut-down", "test-start", "test-stop"};
+                                     "shut-down", "test-start", "test-stop", "turn"};
   for (guint i = 0; i < G_N_ELEMENTS (ours); i++)
     if (g_strcmp0 (action, ours[i]) == 0)
       return TRUE;
@@ -189,6 +202,11 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
   } else if (g_str_equal (record->kind, "power")) {
     gboolean on = ts_record_get_int (record, "on", 0) != 0;
     if ((stage->until == UNTIL_ON && on) || (stage->until == UNTIL_OFF && !on))
+      next_stage (op);
+  } else if (g_str_equal (record->kind, "reverse")) {
+    TsRole other = stage->side == TS_ROLE_PRIMARY ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY;
+    if (stage->until == UNTIL_TURNED &&
+        g_strcmp0 (ts_record_get_text (record, "role"), ts_role_name (other)) == 0)
       next_stage (op);
   } else if (g_str_equal (record->kind, "test_failover")) {
     const char *phase = ts_record_get_text (record, "phase");

@@ -29,6 +29,8 @@ order_text (const TsScenario *scenario, const TsOrder *order)
     return g_strdup_printf ("stop the test failover of %s", vm_name (scenario, order->vm));
   case TS_DO_CANCEL_FAILOVER:
     return g_strdup_printf ("cancel the failover of %s", vm_name (scenario, order->vm));
+  case TS_DO_REVERSE:
+    return g_strdup_printf ("reverse the replication of %s", vm_name (scenario, order->vm));
   case TS_DO_PAUSE:
     return g_strdup_printf ("pause the replication of %s", vm_name (scenario, order->vm));
   case TS_DO_RESUME:

@@ -19,6 +19,7 @@ ts_board_new (const TsTopology *topology)
     for (guint h = 0; h < topology->hosts->len; h++)
       vm->copies[h].power = vm->copies[h].probe = -1;
     vm->last_cut = vm->last_applied = vm->pending_bytes = -1;
+    vm->primary = ts_topology_vm (topology, v)->host;
     vm->connection = -1;
     vm->test_bad = -1;
   }
@@ -118,9 +119,7 @@ static void
 hear_connection (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
 {
   /* both ends tell; the primary's word counts, so that the answer does not depend on their order */
-  gint index = (gint)(vm - board->vms);
-  const TsVmSpec *spec = ts_topology_vm (board->topology, (guint)index);
-  const char *primary = ts_topology_host (board->topology, spec->host)->name;
+  const char *primary = ts_topology_host (board->topology, vm->primary)->name;
   if (g_strcmp0 (ts_record_get_text (record, "host"), primary) == 0)
     vm->connection = ts_record_get_int (record, "up", 0) != 0;
 }
@@ -185,6 +184,18 @@ hear_test (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
                                                  : TS_BOARD_TEST_OFF;
 }
 
+/* The sides have changed places, or one of them has; the numbers of sets may begin anew. */
+static void
+hear_reverse (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
+{
+  TsBoardCopy *copy = copy_of (board, vm, record);
+  if (copy == NULL || g_strcmp0 (ts_record_get_text (record, "role"), "primary") != 0)
+    return;
+  vm->primary = (guint)(copy - vm->copies);
+  vm->connection = 0;
+  vm->last_cut = vm->last_applied = -1;
+}
+
 static void
 hear_compare (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
 {
@@ -201,7 +212,7 @@ static const struct {
     {"cut", hear_cut},         {"point", hear_point},           {"applied", hear_applied},
     {"pending", hear_pending}, {"connection", hear_connection}, {"power", hear_power},
     {"probe", hear_probe},     {"survey", hear_survey},         {"test_failover", hear_test},
-    {"compare", hear_compare},
+    {"compare", hear_compare}, {"reverse", hear_reverse},
 };
 
 void

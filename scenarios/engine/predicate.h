@@ -62,6 +62,7 @@ typedef struct {
   guint64 cycles, missed, points, applied; /* so far in the run */
   gint64 last_cut, last_applied;           /* set numbers; -1: none */
   gint64 pending_bytes;                    /* -1: nothing told yet */
+  guint primary; /* the host that is it now */
   gint connection;
   guint64 surveys; /* done */
   gboolean surveying;

@@ -8,7 +8,7 @@
 
 #define DO_VM                                                                                      \
   (DO (PROTECT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |        \
-   DO (STOP_TEST_FAILOVER) | DO (PAUSE) | DO (RESUME) | DO (RESET_STATISTICS) |                    \
+   DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (PAUSE) | DO (RESUME) | DO (RESET_STATISTICS) |                    \
    DO (WORKLOAD_START) | DO (WORKLOAD_STOP) | DO (COMPARE))
 #define WAIT_VM (((G_GUINT64_CONSTANT (1) << TS_WAIT_COUNT) - 1) & ~WAIT (STEP))
 
@@ -230,6 +230,8 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_STOP_TEST_FAILOVER] = "turn the test machine off and delete it; applying catches up",
     [TS_DO_CANCEL_FAILOVER] =
         "undo a failover that is not committed: the copy is turned off, what it wrote is discarded",
+    [TS_DO_REVERSE] = "after a failover: the copy becomes the primary, the old source its replica; "
+                      "what is not committed is committed first",
     [TS_DO_PAUSE] = "suspend replication on the primary; changes are still tracked",
     [TS_DO_RESUME] = "go on after pause",
     [TS_DO_RESET_STATISTICS] = "begin counting cycles anew, on both sides; health is judged anew",

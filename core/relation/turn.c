@@ -1,0 +1,74 @@
+/* core/relation/turn.c -- see turn.h. */
+#include "core/relation/turn.h"
+#include "core/base/units.h"
+#include "core/relation/receiver-internal.h"
+#include "core/relation/sender-internal.h"
+
+TsRecord *
+ts_turn_record (const char *vm, const char *host, TsRole role, gint64 now_us)
+{
+  g_autofree char *source = g_strdup_printf ("%s@%s", vm, host);
+  TsRecord *record = ts_record_new (now_us, source, "reverse");
+  ts_record_text (ts_record_text (record, "vm", vm), "host", host);
+  ts_record_text (record, "role", ts_role_name (role));
+  return ts_record_text (record, "phase", "turned");
+}
+
+/* The new side speaks: its state as that side counts it (the other side's was `from`). */
+static void
+report (const char *vm, const char *host, TsRole role, TsState from, TsState to, gint64 now_us,
+        TsActions *out)
+{
+  g_assert (ts_state_may_follow (from, to));
+  g_autofree char *source = g_strdup_printf ("%s@%s", vm, host);
+  TsRecord *record = ts_record_new (now_us, source, "state");
+  ts_record_text (ts_record_text (record, "vm", vm), "host", host);
+  ts_record_text (record, "role", ts_role_name (role));
+  ts_record_text (record, "from", ts_state_name (from));
+  ts_record_text (record, "to", ts_state_name (to));
+  ts_record_int (record, "wmi", to);
+  ts_actions_report (out, ts_record_int (record, "ps", ts_state_powershell (to, role)));
+  ts_actions_report (out, ts_turn_record (vm, host, role, now_us));
+}
+
+TsSender *
+ts_turn_receiver (const TsReceiver *r, const TsSenderOptions *options, gint64 now_us,
+                  TsActions *out)
+{
+  TsSender *s = ts_sender_new (options);
+  g_assert (r->state == TS_STATE_COMMITTED && r->planned);
+  g_assert (r->hello.disks == s->hello.disks && r->applied == r->stored);
+  s->state = TS_STATE_REPLICATING;
+  s->copy = COPY_DONE;
+  s->stored = s->applied = r->stored;
+  s->next_set = s->send_set = r->stored + 1;
+  for (guint i = 0; i < s->hello.disks; i++)
+    s->last_unique[i] = r->chain[i];
+  ts_statistics_reset (&s->statistics, now_us);
+  s->statistics.last_sync_us = now_us; /* both sides hold the same */
+  s->retry_us = now_us;
+  s->due_us = now_us + s->interval_us;
+  ts_actions_add (out, TS_ACTION_PERSIST)->payload = ts_sender_save (s);
+  report (s->vm, s->host, TS_ROLE_PRIMARY, r->state, s->state, now_us, out);
+  return s;
+}
+
+TsReceiver *
+ts_turn_sender (const TsSender *s, gint64 now_us, TsActions *out)
+{
+  TsReceiver *r = ts_receiver_new (s->host);
+  g_assert (s->state == TS_STATE_PREPARED && s->sets.length == 0);
+  r->known = r->created = r->copy_done = TRUE;
+  r->hello = s->hello;
+  r->source = g_strdup (s->source);
+  r->state = TS_STATE_REPLICATING;
+  r->stored = r->applied = r->point_set = s->stored;
+  r->recv_set = s->stored + 1;
+  r->point_us = s->planned_us; /* it has been off since */
+  for (guint i = 0; i < s->hello.disks; i++)
+    r->chain[i] = s->last_unique[i];
+  r->statistics.last_sync_us = now_us;
+  ts_actions_add (out, TS_ACTION_PERSIST)->payload = ts_receiver_save (r);
+  report (s->vm, s->host, TS_ROLE_REPLICA, s->state, r->state, now_us, out);
+  return r;
+}
