@@ -11,3 +11,4 @@ ts_test(test-plot LIBS ts_results SOURCES ${PROJECT_SOURCE_DIR}/tests/results-su
 ts_test(test-report LIBS ts_results SOURCES ${PROJECT_SOURCE_DIR}/tests/results-support.c)
 ts_test(test-compare LIBS ts_results SOURCES ${PROJECT_SOURCE_DIR}/tests/results-support.c)
 ts_test(test-coverage LIBS ts_results)
+ts_test(test-study LIBS ts_results m)

@@ -3,6 +3,10 @@ ts_test(test-scenario-reader LIBS ts_engine)
 ts_test(test-timeline LIBS ts_engine)
 ts_test(test-rejudge LIBS ts_engine ts_sim)
 ts_fuzz(fuzz-scenario ts_engine)
+ts_test(test-pairwise LIBS ts_engine)
+ts_test(test-sweep LIBS ts_engine)
+ts_test(test-farm LIBS ts_engine ts_sim)
+ts_fuzz(fuzz-sweep ts_engine)
 # what is told of the command
 ts_test(test-manual LIBS ts_engine ARGS $<TARGET_FILE:twinsite>)
 if(TS_LAB AND NOT TS_SANITIZE) # what users install has no sanitizers

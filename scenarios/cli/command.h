@@ -65,6 +65,7 @@ int ts_command_judge (int argc, char **argv);
 int ts_command_plot (int argc, char **argv);
 int ts_command_compare (int argc, char **argv);
 int ts_command_states (int argc, char **argv);
+int ts_command_sweep (int argc, char **argv);
 int ts_command_hrl (int argc, char **argv);
 int ts_command_bench (int argc, char **argv);
 int ts_command_lab (int argc, char **argv);

@@ -19,6 +19,8 @@ static const TsCommand commands[] = {
      ts_command_compare},
     {"states", "[RUN...] [--markdown]", "states and verbs of a relation; what runs have reached",
      ts_command_states},
+    {"sweep", "FILE [--jobs N] [--shard I/N], or --merge DIR...",
+     "vary a scenario, run and compare all of it", ts_command_sweep},
     {"hrl", "FILE...", "show what is in a replication log", ts_command_hrl},
     {"bench", "[--size BYTES] [--rounds N] [--only PART,...]",
      "measure the data path beside what people use today", ts_command_bench},

@@ -229,7 +229,7 @@ check_reference (Check *check, const TsYaml *node, const char *of, const char *w
     const char *of, *one;
   } singular[] = {{"sites", "site"},        {"hosts", "host"},      {"vms", "VM"},
                   {"links", "link"},        {"policies", "policy"}, {"steps", "step"},
-                  {"expect", "expectation"}};
+                  {"expect", "expectation"}, {"axes", "axis"}};
   g_autofree const char **words = reference_words (check, of);
   if (g_strv_contains (words, node->text))
     return;
@@ -347,10 +347,12 @@ check_scalar (Check *check, const TsYaml *node, const TsSchemaRow *row, const ch
   case TS_VALUE_EXPECT_IDS:
   case TS_VALUE_INVARIANTS:
   case TS_VALUE_PAIR:
+  case TS_VALUE_TEXTS:
   case TS_VALUE_DISKS:
   case TS_VALUE_MAP:
   case TS_VALUE_NAMED:
   case TS_VALUE_LIST:
+  case TS_VALUE_FREE:
   default:
     g_assert_not_reached ();
   }
@@ -381,7 +383,7 @@ check_words (Check *check, TsYaml *node, const TsSchemaRow *row, const char *wha
       check_reference (check, item, "expect", what);
     else if (row->type == TS_VALUE_PAIR)
       check_reference (check, item, row->of, what);
-    else
+    else if (row->type != TS_VALUE_TEXTS)
       check_name (check, item, what);
   }
   if (row->type == TS_VALUE_PAIR && node->items->len != 2)
@@ -433,9 +435,10 @@ fallback_value (const TsSchemaRow *row)
   case TS_VALUE_EXPECT_IDS:
   case TS_VALUE_INVARIANTS:
   case TS_VALUE_PAIR:
+  case TS_VALUE_TEXTS:
   case TS_VALUE_DISKS: {
     value = ts_yaml_new_list ();
-    g_auto (GStrv) words = g_strsplit (row->fallback, ",", -1);
+    g_auto (GStrv) words = g_strsplit (row->fallback, ",", -1); /* "": none */
     for (guint i = 0; words[i] != NULL; i++)
       ts_yaml_add (value, ts_yaml_new_scalar (words[i]));
     return value;
@@ -454,6 +457,7 @@ fallback_value (const TsSchemaRow *row)
   case TS_VALUE_CHOICE:
   case TS_VALUE_REFERENCE:
   case TS_VALUE_WINDOW:
+  case TS_VALUE_FREE:
   default:
     value = ts_yaml_new_scalar (row->fallback);
     value->plain = row->fallback[0] != '\0'; /* an empty text is one, not nothing */
@@ -530,6 +534,8 @@ check_count (Check *check, const TsYaml *node, const TsSchemaRow *row, const cha
 static void
 check_value (Check *check, TsYaml *node, const TsSchemaRow *row, const char *what)
 {
+  if (row->type == TS_VALUE_FREE)
+    return;
   TsYamlKind kind = kind_of_row (row);
   fill_nothing (node, kind);
   if (node->kind != kind) {
@@ -642,6 +648,18 @@ ts_schema_check (TsYaml *root, TsProblems *problems)
           version->text, TS_SCENARIO_VERSION);
   else
     check_map (&check, root, "", 0, "");
+  return !ts_problems_any (problems);
+}
+
+gboolean
+ts_schema_check_as (TsYaml *root, const char *section, TsProblems *problems)
+{
+  Check check = {.root = root, .problems = problems};
+  if (root->kind != TS_YAML_MAP)
+    tell (&check, root, "a %s file is a map that begins with '%s: 1', this is %s", section, section,
+          ts_yaml_kind_name (root));
+  else
+    check_map (&check, root, section, 0, "");
   return !ts_problems_any (problems);
 }
 

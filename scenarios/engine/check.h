@@ -8,6 +8,8 @@
 /* FALSE: told in problems.  root is changed: defaults are added, "key:" becomes an empty map or
  * list where one belongs. */
 gboolean ts_schema_check (TsYaml *root, TsProblems *problems);
+/* The same for a file of another kind: root is a map of that section ("sweep"). */
+gboolean ts_schema_check_as (TsYaml *root, const char *section, TsProblems *problems);
 
 /* Changes one value before the check: "links.wan.rate=10Mbit/s", "steps.dark.after.by=60s",
  * "expect.rpo.max=5s" (a list's maps are named by their id), "tags=[a]" is not possible: scalars

@@ -129,7 +129,8 @@ TsVerdict *
 ts_run (const TsScenario *scenario, const TsRunOptions *options, GError **error)
 {
   g_autoptr (GError) why = NULL;
-  if (!ts_folder_renew (options->folder, error) || !write_scenario (scenario, options, error))
+  if (options->folder != NULL && (!ts_folder_renew (options->folder, error) ||
+                                  !write_scenario (scenario, options, error)))
     return NULL;
   g_autoptr (TsRecorder) recorder = ts_recorder_new (options->folder, error);
   if (recorder == NULL)
@@ -147,7 +148,7 @@ ts_run (const TsScenario *scenario, const TsRunOptions *options, GError **error)
   if (!ts_recorder_finish (recorder, error))
     return NULL;
   g_autoptr (TsVerdict) verdict = judge (scenario, options, recorder, refusal);
-  if (!ts_verdict_write (verdict, options->folder, error))
+  if (options->folder != NULL && !ts_verdict_write (verdict, options->folder, error))
     return NULL;
   return g_steal_pointer (&verdict);
 }

@@ -6,7 +6,7 @@
 
 typedef struct {
   const TsWorldOps *ops;
-  const char *folder; /* the run's: made anew */
+  const char *folder; /* the run's: made anew; NULL: nothing is kept but the verdict (virtual time) */
   const char *replay; /* one command that does this run again */
   gboolean bytes;     /* as in TsWorldOptions */
   TsProgress *progress;

@@ -175,6 +175,59 @@ static const TsSchemaRow rows[] = {
      "at that instant: a step (its end; STEP.begun: its begin) or a time"},
     {"expect", "during", TS_VALUE_WINDOW, NULL, FALSE, NULL, 2, 2, 0,
      "from one instant to another: \"dark..healed\""},
+
+    {"sweep", "sweep", TS_VALUE_INTEGER, NULL, TRUE, NULL, 1, TS_SWEEP_VERSION, 0,
+     "version of this language: 1"},
+    {"sweep", "name", TS_VALUE_NAME, NULL, TRUE, NULL, 0, 0, 0,
+     "short name; the results' folder is called by it"},
+    {"sweep", "title", TS_VALUE_TEXT, NULL, FALSE, "", 0, 0, 0, "one sentence for people"},
+    {"sweep", "base", TS_VALUE_TEXT, NULL, TRUE, NULL, 0, 0, 0,
+     "the scenario that is varied: a path, from this file's folder"},
+    {"sweep", "set", TS_VALUE_TEXTS, NULL, FALSE, "", 0, 0, 0,
+     "PATH=VALUE for all runs, as with run --set"},
+    {"sweep", "axes", TS_VALUE_NAMED, "axis", TRUE, NULL, 1, 16, 0, "what is varied"},
+    {"sweep", "draws", TS_VALUE_NAMED, "draw", FALSE, "", 0, 16, 0,
+     "what chance decides, anew for each seed"},
+    {"sweep", "seeds", TS_VALUE_INTEGER, NULL, FALSE, "1", 1, 100000, 0,
+     "so many runs of each point, each with a seed of its own"},
+    {"sweep", "first_seed", TS_VALUE_INTEGER, NULL, FALSE, "1", 0, G_MAXINT32, 0,
+     "the first of the seeds"},
+    {"sweep", "skip", TS_VALUE_FREE, "list of maps: axis to value, or to a list of values", FALSE,
+     NULL, 0, 0, 0, "a point that has one of them whole is left out"},
+    {"sweep", "pick", TS_VALUE_CHOICE, "all|pairwise|subset", FALSE, "all", 0, 0, 0,
+     "all: every point; pairwise: few points that hold each two values of any two axes together; "
+     "subset: so many points as chance gives"},
+    {"sweep", "subset", TS_VALUE_INTEGER, NULL, FALSE, NULL, 1, 1000000, 0,
+     "with pick: subset, how many points"},
+    {"sweep", "cell_limit", TS_VALUE_DURATION, NULL, FALSE, "10m", TS_S, 24 * TS_HOUR, 0,
+     "real time for one run; then it is given up"},
+    {"sweep", "metrics", TS_VALUE_TEXTS, NULL, FALSE,
+     "exposure.max,rpo.achieved,rto,loss.lost,cycles.missed", 0, 0, 0,
+     "metrics that the tables show; every run keeps all of them"},
+    {"sweep", "show", TS_VALUE_MAP, "show", FALSE, "", 0, 0, 0, "what the pictures show"},
+
+    {"axis", "path", TS_VALUE_TEXT, NULL, TRUE, NULL, 0, 0, 0,
+     "a value of the scenario, such as links.wan.rate"},
+    {"axis", "values", TS_VALUE_TEXTS, NULL, TRUE, NULL, 0, 0, 0, "what it is set to, 64 at most"},
+    {"axis", "label", TS_VALUE_TEXT, NULL, FALSE, "", 0, 0, 0, "what it is called in pictures"},
+
+    {"draw", "path", TS_VALUE_TEXT, NULL, TRUE, NULL, 0, 0, 0,
+     "a duration of the scenario, such as steps.disaster.after.by"},
+    {"draw", "from", TS_VALUE_DURATION, NULL, TRUE, NULL, 0, 30 * 24 * TS_HOUR, 0,
+     "the shortest that may be drawn"},
+    {"draw", "to", TS_VALUE_DURATION, NULL, TRUE, NULL, 0, 30 * 24 * TS_HOUR, 0,
+     "the longest; all between are equally likely"},
+
+    {"show", "x", TS_VALUE_REFERENCE, "axes", FALSE, NULL, 0, 0, 0,
+     "the axis to the right; else the first one"},
+    {"show", "y", TS_VALUE_REFERENCE, "axes", FALSE, NULL, 0, 0, 0,
+     "the axis upwards, a curve for each value; else the second one, if there is one"},
+    {"show", "metric", TS_VALUE_TEXT, NULL, FALSE, "rpo.achieved", 0, 0, 0,
+     "what heat map and curves show"},
+    {"show", "max", TS_VALUE_TEXT, NULL, FALSE, NULL, 0, 0, 0,
+     "the objective: not above this"},
+    {"show", "loss", TS_VALUE_TEXT, NULL, FALSE, "loss.lost", 0, 0, 0,
+     "the metric whose distribution is shown"},
 };
 
 const TsSchemaRow *
@@ -288,10 +341,12 @@ static const char *const type_help[] = {
     [TS_VALUE_EXPECT_IDS] = "list of ids in expect",
     [TS_VALUE_INVARIANTS] = "list of invariants",
     [TS_VALUE_PAIR] = "list of two of",
+    [TS_VALUE_TEXTS] = "list of texts",
     [TS_VALUE_DISKS] = "list of the VM's disks",
     [TS_VALUE_MAP] = "map: see",
     [TS_VALUE_NAMED] = "named maps: see",
     [TS_VALUE_LIST] = "list of maps: see",
+    [TS_VALUE_FREE] = "",
 };
 
 const char *
@@ -305,8 +360,8 @@ ts_schema_type_text (const TsSchemaRow *row)
 {
   if (row->type == TS_VALUE_CHOICE && row->of == NULL)
     return g_strdup ("one of the actions below");
-  if (row->of == NULL)
-    return g_strdup (type_help[row->type]);
+  if (row->of == NULL || row->type == TS_VALUE_FREE)
+    return g_strdup (row->of != NULL ? row->of : type_help[row->type]);
   g_auto (GStrv) words = g_strsplit (row->of, "|", -1);
   g_autofree char *of = g_strjoinv (", ", words);
   return g_strdup_printf ("%s %s", type_help[row->type], of);
@@ -348,7 +403,9 @@ ts_schema_need_text (const TsSchemaRow *row)
 static void
 format_section (GString *out, const char *section, gboolean markdown)
 {
-  const char *shown = section[0] == '\0' ? "the file" : section;
+  const char *shown = section[0] == '\0'                 ? "the file"
+                      : g_str_equal (section, "sweep") ? "a sweep's file"
+                                                       : section;
   g_string_append_printf (
       out, markdown ? "\n### %s\n\n| key | value | |\n|---|---|---|\n" : "\n%s\n", shown);
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {

@@ -7,6 +7,7 @@
 #include "core/seam/order.h"
 
 #define TS_SCENARIO_VERSION 1
+#define TS_SWEEP_VERSION 1
 
 typedef enum {
   TS_VALUE_TEXT,
@@ -28,14 +29,16 @@ typedef enum {
   TS_VALUE_EXPECT_IDS, /* list of ids in expect */
   TS_VALUE_INVARIANTS, /* list of names of invariants */
   TS_VALUE_PAIR,       /* list of exactly two different references to `of` */
+  TS_VALUE_TEXTS,      /* list of different texts */
   TS_VALUE_DISKS,      /* list of disk names of the VM beside it */
   TS_VALUE_MAP,        /* one map of section `of` */
   TS_VALUE_NAMED,      /* map of names to maps of section `of` */
   TS_VALUE_LIST,       /* list of maps of section `of` */
+  TS_VALUE_FREE,       /* checked by who reads it; `of` says for people what it is */
 } TsValueType;
 
 typedef struct {
-  const char *section; /* "" is the file itself */
+  const char *section; /* "" is the file itself, "sweep" a sweep's */
   const char *key;
   TsValueType type;
   const char *of;
