@@ -28,13 +28,29 @@ ts_ledger_free (TsLedger *ledger)
   g_free (ledger);
 }
 
+/* The ledger's own copy of a text.  The same few names come again and again: a look at where one
+ * was last saves asking the chunk's table. */
+static const char *
+keep (TsLedger *ledger, const char *text)
+{
+  if (!text || !*text)
+    return "";
+  guint hash = 0;
+  for (const char *at = text; *at; at++)
+    hash = hash * 31 + (guchar)*at;
+  const char **recent = &ledger->recent[hash % G_N_ELEMENTS (ledger->recent)];
+  if (!*recent || strcmp (*recent, text) != 0)
+    *recent = g_string_chunk_insert_const (ledger->texts, text);
+  return *recent;
+}
+
 void
 ts_ledger_add (TsLedger *ledger, const TsLedgerEntry *entry)
 {
   TsLedgerEntry mine = *entry;
-  mine.vm = g_string_chunk_insert_const (ledger->texts, entry->vm ? entry->vm : "");
-  mine.disk = g_string_chunk_insert_const (ledger->texts, entry->disk ? entry->disk : "");
-  mine.copy = g_string_chunk_insert_const (ledger->texts, entry->copy ? entry->copy : "");
+  mine.vm = keep (ledger, entry->vm);
+  mine.disk = keep (ledger, entry->disk);
+  mine.copy = keep (ledger, entry->copy);
   if (mine.kind != TS_LEDGER_HELD)
     mine.held = TS_HELD_WHOLE; /* means nothing there; one value, so that entries can be compared */
   g_array_append_val (ledger->entries, mine);
@@ -68,16 +84,54 @@ or_dash (const char *text)
   return text && *text ? text : "-";
 }
 
+static char *
+put_text (char *to, const char *text)
+{
+  gsize len = strlen (text);
+  memcpy (to, text, len);
+  to[len] = '\t';
+  return to + len + 1;
+}
+
+static char *
+put_number (char *to, guint64 value)
+{
+  char digits[20];
+  guint count = 0;
+  do
+    digits[count++] = (char)('0' + value % 10);
+  while ((value /= 10) > 0);
+  while (count > 0)
+    *to++ = digits[--count];
+  *to = '\t';
+  return to + 1;
+}
+
+/* By hand, not by a format: a planning run has millions of rows. */
 void
 ts_ledger_format (const TsLedgerEntry *entry, GString *out)
 {
-  g_string_append_printf (out,
-                          "%s\t%" G_GINT64_FORMAT "\t%s\t%s\t%" G_GUINT64_FORMAT
-                          "\t%" G_GUINT64_FORMAT "\t%" G_GUINT64_FORMAT "\t%s\t%s\n",
-                          ts_ledger_kind_name (entry->kind), entry->t_us, or_dash (entry->vm),
-                          or_dash (entry->disk), entry->offset_bytes, entry->length_bytes,
-                          entry->sequence, or_dash (entry->copy),
-                          entry->kind == TS_LEDGER_HELD ? ts_held_state_name (entry->held) : "-");
+  g_assert (entry->t_us >= 0);
+  const char *texts[] = {ts_ledger_kind_name (entry->kind), or_dash (entry->vm),
+                         or_dash (entry->disk), or_dash (entry->copy),
+                         entry->kind == TS_LEDGER_HELD ? ts_held_state_name (entry->held) : "-"};
+  gsize room = 4 * 21;
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    room += strlen (texts[i]) + 1;
+  gsize old = out->len;
+  g_string_set_size (out, old + room);
+  char *to = out->str + old;
+  to = put_text (to, texts[0]);
+  to = put_number (to, (guint64)entry->t_us);
+  to = put_text (to, texts[1]);
+  to = put_text (to, texts[2]);
+  to = put_number (to, entry->offset_bytes);
+  to = put_number (to, entry->length_bytes);
+  to = put_number (to, entry->sequence);
+  to = put_text (to, texts[3]);
+  to = put_text (to, texts[4]);
+  to[-1] = '\n';
+  g_string_truncate (out, (gsize)(to - out->str));
 }
 
 static gboolean

@@ -12,6 +12,7 @@ typedef struct {
   GArray *entries;     /* TsLedgerEntry, in the order of hearing; their texts are the ledger's */
   char *damage;        /* as in TsJournal */
   GStringChunk *texts; /* private */
+  const char *recent[64]; /* private: some of the texts, by a hash */
 } TsLedger;
 
 TsLedger *ts_ledger_new (void) G_GNUC_WARN_UNUSED_RESULT;

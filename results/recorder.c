@@ -4,9 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LEDGER_BUFFER_BYTES (1024 * 1024)
+
 typedef struct {
   char *path;
   FILE *file; /* NULL: memory only, or closed */
+  gboolean buffered;
 } Sink;
 
 struct _TsRecorder {
@@ -26,7 +29,8 @@ sink_write (TsRecorder *recorder, Sink *sink, const char *text, gsize len)
   if (!sink->file || recorder->failure)
     return;
   errno = 0;
-  if (fwrite (text, 1, len, sink->file) != len || fflush (sink->file) != 0)
+  if (fwrite (text, 1, len, sink->file) != len ||
+      (!sink->buffered && fflush (sink->file) != 0))
     ts_throw_errno (&recorder->failure, "write %s", sink->path);
 }
 
@@ -108,6 +112,14 @@ ts_recorder_set_hook (TsRecorder *recorder, TsRecorderHook hook, gpointer data)
 {
   recorder->hook = hook;
   recorder->hook_data = data;
+}
+
+void
+ts_recorder_set_buffered (TsRecorder *recorder)
+{
+  recorder->ledger_sink.buffered = TRUE;
+  if (recorder->ledger_sink.file) /* its header is out */
+    setvbuf (recorder->ledger_sink.file, NULL, _IOFBF, LEDGER_BUFFER_BYTES);
 }
 
 TsObserver *

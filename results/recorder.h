@@ -22,6 +22,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsRecorder, ts_recorder_free)
 void ts_recorder_set_hook (TsRecorder *recorder, TsRecorderHook hook, gpointer data);
 TsObserver *ts_recorder_observer (TsRecorder *recorder); /* lives as long as recorder */
 
+/* Keeps ledger.tsv's rows back until there are many: for a world that cannot be lost but with this
+ * process.  The journal's lines are written as they come, either way. */
+void ts_recorder_set_buffered (TsRecorder *recorder);
+
 /* What was heard so far; the recorder's, growing. */
 const TsJournal *ts_recorder_journal (const TsRecorder *recorder);
 const TsLedger *ts_recorder_ledger (const TsRecorder *recorder);

@@ -13,6 +13,7 @@ ts_sim_host_new (TsWorld *world, guint index)
   host->index = index;
   host->spec = ts_topology_host (world->topology, index);
   host->up = TRUE;
+  host->by_vm = g_hash_table_new (NULL, NULL);
   host->relations = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_relation_free);
   return host;
 }
@@ -23,18 +24,14 @@ ts_sim_host_free (TsSimHost *host)
   if (!host)
     return;
   g_ptr_array_unref (host->relations);
+  g_hash_table_unref (host->by_vm);
   g_free (host);
 }
 
 TsSimRelation *
 ts_sim_host_relation (const TsSimHost *host, const TsSimVm *vm)
 {
-  for (guint i = 0; i < host->relations->len; i++) {
-    TsSimRelation *rel = g_ptr_array_index (host->relations, i);
-    if (rel->vm == vm)
-      return rel;
-  }
-  return NULL;
+  return g_hash_table_lookup (host->by_vm, vm);
 }
 
 static TsSimVm *
@@ -126,6 +123,7 @@ ts_sim_host_power_loss (TsSimHost *host)
         died += machines[m]->on ? 1 : 0;
         ts_sim_machine_power_loss (machines[m], &random);
       }
+    ts_sim_touch (vm);
     if (vm->operation)
       ts_operation_host_lost (vm->operation, host->spec->name);
   }
@@ -140,4 +138,6 @@ ts_sim_host_power_on (TsSimHost *host)
   host->up = TRUE;
   for (guint i = 0; i < host->relations->len; i++)
     ts_sim_relation_restore (g_ptr_array_index (host->relations, i));
+  for (guint i = 0; i < host->relations->len; i++)
+    ts_sim_touch (((TsSimRelation *)g_ptr_array_index (host->relations, i))->vm);
 }

@@ -29,6 +29,9 @@ struct _TsWorld { /* the simulator's */
   GPtrArray *hosts;  /* TsSimHost, as in the topology */
   GPtrArray *vms;    /* TsSimVm, as in the topology */
   GArray *breached;  /* gboolean per checker */
+  GPtrArray *touched; /* TsSimVm: something that a checker looks at may have changed */
+  gint64 due_us;     /* some checker's answer may change by then, even if nothing happens */
+  GHashTable *by_name; /* VMs; looked up, never walked */
   GPtrArray *faults; /* world.c's: begun, evidence not told yet */
   gboolean finished;
   gboolean bytes; /* disks and logs hold bytes, and frames are encoded: see parcel.h */
@@ -41,6 +44,7 @@ struct _TsSimHost {
   gboolean up;
   guint64 life;         /* counts power losses: calls of an earlier life are void */
   GPtrArray *relations; /* TsSimRelation */
+  GHashTable *by_vm;    /* of the same; looked up, never walked */
 };
 
 typedef struct { /* what the source was at the instant of a cut */
@@ -62,9 +66,15 @@ struct _TsSimVm {
   TsProbe probe;
   TsOperation *operation; /* one at a time; NULL: none */
   gboolean forced;        /* an unplanned failover was ordered while the source ran */
+  gboolean touched;       /* it is in the world's list */
   GQueue images;          /* TsSimImage *: cuts not applied yet */
   gint64 newest_point_us;
 };
+
+typedef struct { /* a guest's write */
+  guint disk;
+  guint64 offset_bytes, sequence;
+} TsSimWrite;
 
 struct _TsSimMachine {
   TsSimVm *vm;
@@ -78,6 +88,11 @@ struct _TsSimMachine {
   guint64 next_write; /* n of core/format/plan.h */
   gint64 workload_from_us;
   guint64 workload_base;
+  TsSimWrite write; /* one at a time */
+  gboolean writing; /* it, or the flush behind it, is under way, in life write_life */
+  guint64 write_life;
+  guint64 plan;     /* counts starts of the workload: a write planned by an earlier one is void */
+  const TsWorkloadSpec *workload;
 };
 
 /* One side of one VM's replication: a sender or a receiver with what performs its actions. */
@@ -107,6 +122,10 @@ TsSimHost *ts_sim_host (const TsWorld *world, guint index);
 TsSimVm *ts_sim_vm (const TsWorld *world, guint index);
 /* The probe asks that machine from now on. */
 void ts_sim_serve (TsSimVm *vm, TsSimMachine *machine);
+/* Something about the VM has changed, or may have: checkers look at it when the event is over.  What
+ * a guest writes is no such thing; a step of a relation, a machine's switching, an answer of the probe
+ * are. */
+void ts_sim_touch (TsSimVm *vm);
 /* Takes the record; tells the observer and whoever waits for it. */
 void ts_sim_report (TsWorld *world, TsRecord *record);
 
@@ -170,8 +189,11 @@ void ts_sim_workload_survey (TsSimMachine *machine);
 /* --- check/ ----------------------------------------------------------------------------------- */
 struct _TsSimCheck {
   const char *name;
-  /* NULL: holds now; else what is wrong.  Looks at the world as it stands after an event. */
-  char *(*look) (TsWorld *world);
+  /* NULL: holds now; else what is wrong.  Looks at one VM as it stands after an event that touched
+   * it. */
+  char *(*look) (TsSimVm *vm);
+  /* When that may change though nothing happens; NULL or TS_NEVER: it may not. */
+  gint64 (*due_us) (const TsSimVm *vm);
 };
 extern const TsSimCheck ts_sim_check_one_active_copy;
 extern const TsSimCheck ts_sim_check_point_is_past;

@@ -27,6 +27,7 @@ ts_sim_machine_new (TsSimVm *vm, TsSimHost *host, GPtrArray *disks)
   TsSimMachine *machine = g_new0 (TsSimMachine, 1);
   machine->vm = vm;
   machine->host = host;
+  machine->workload = ts_topology_workload_of (vm->world->topology, vm->index);
   machine->is_copy = disks != NULL;
   if (disks) {
     machine->disks = g_ptr_array_ref (disks);
@@ -68,6 +69,7 @@ static void
 report_power (TsSimMachine *machine, const char *why)
 {
   TsWorld *world = machine->vm->world;
+  ts_sim_touch (machine->vm);
   if (machine->is_test) { /* its relation tells of it, as long as it has power itself */
     if (!machine->host->up)
       ts_sim_report (world, ts_sim_test_record (machine, "lost"));
@@ -101,6 +103,7 @@ booted (gpointer user, gpointer data)
   if (((Life *)data)->life != machine->life)
     return;
   machine->ready = TRUE;
+  ts_sim_touch (machine->vm);
   TsWorld *world = machine->vm->world;
   if (machine->is_test)
     ts_sim_report (world, ts_sim_test_record (machine, "serving"));

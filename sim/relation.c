@@ -591,6 +591,7 @@ void
 ts_sim_relation_step (TsSimRelation *rel, TsEvent *event)
 {
   g_autoptr (TsActions) out = ts_actions_new ();
+  ts_sim_touch (rel->vm);
   if (rel->sender)
     ts_sender_step (rel->sender, event, out);
   else
@@ -630,6 +631,7 @@ relation_new (TsSimHost *host, TsSimVm *vm)
   rel->armed_us = TS_NEVER;
   ts_traffic_init (&rel->traffic);
   g_ptr_array_add (host->relations, rel);
+  g_hash_table_insert (host->by_vm, vm, rel);
   return rel;
 }
 

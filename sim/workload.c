@@ -7,41 +7,35 @@
 #include "sim/internal.h"
 #include "sim/profile.h"
 
-typedef struct { /* a call of one life of a machine */
-  guint64 life;
-  guint disk;
-  guint64 offset_bytes, sequence;
-  guint32 record_bytes;
-} Call;
-
-static Call *
-call_of (const TsSimMachine *machine)
+/* A guest writes one at a time, so what is under way is in the machine, and a call need only carry
+ * in which life of it, and by which start of its workload, it was planned. */
+static gpointer
+token (const TsSimMachine *machine)
 {
-  Call *call = g_new0 (Call, 1);
-  call->life = machine->life;
-  return call;
+  return GSIZE_TO_POINTER ((gsize)(machine->life << 32 | (machine->plan & G_MAXUINT32)));
 }
 
-static const TsWorkloadSpec *
-spec_of (const TsSimMachine *machine)
+static gboolean
+is_of_this_life (const TsSimMachine *machine, gpointer data)
 {
-  return ts_topology_workload_of (machine->vm->world->topology, machine->vm->index);
+  return GPOINTER_TO_SIZE (data) >> 32 == (machine->life & G_MAXUINT32);
 }
 
 static void
-tell_ledger (TsSimMachine *machine, TsLedgerKind kind, const Call *call)
+tell_ledger (TsSimMachine *machine, TsLedgerKind kind)
 {
   TsWorld *world = machine->vm->world;
+  const TsSimWrite *write = &machine->write;
   TsLedgerEntry entry = {.kind = kind,
                          .t_us = ts_sim_now_us (world),
                          .vm = machine->vm->spec->name,
                          .disk = "",
-                         .sequence = call->sequence,
+                         .sequence = write->sequence,
                          .copy = ""};
   if (kind == TS_LEDGER_WRITE) {
-    entry.disk = ts_vm_spec_disk (machine->vm->spec, call->disk)->name;
-    entry.offset_bytes = call->offset_bytes;
-    entry.length_bytes = call->record_bytes;
+    entry.disk = ts_vm_spec_disk (machine->vm->spec, write->disk)->name;
+    entry.offset_bytes = write->offset_bytes;
+    entry.length_bytes = machine->workload->record_bytes;
   }
   world->observer->ledger (world->observer, &entry);
 }
@@ -51,27 +45,26 @@ static void issue (gpointer user, gpointer data);
 static void
 plan_next (TsSimMachine *machine)
 {
-  TsWorld *world = machine->vm->world;
-  const TsWorkloadSpec *spec = spec_of (machine);
   /* n-th write of this start at n / rate: exact, so that rounding does not add up */
   guint64 done = machine->next_write - machine->workload_base;
-  gint64 due_us = machine->workload_from_us +
-                  (gint64)(done * 1000000 * (guint64)TS_S / spec->rate_per_megasecond);
-  ts_sim_clock_at (world->clock, due_us, issue, machine, call_of (machine), g_free);
+  gint64 due_us =
+      machine->workload_from_us +
+      (gint64)(done * 1000000 * (guint64)TS_S / machine->workload->rate_per_megasecond);
+  ts_sim_clock_at (machine->vm->world->clock, due_us, issue, machine, token (machine), NULL);
 }
 
 static void
 flushed (gpointer user, gpointer data)
 {
   TsSimMachine *machine = user;
-  Call *call = data;
-  if (call->life != machine->life)
+  if (!is_of_this_life (machine, data))
     return;
+  machine->writing = FALSE;
   for (guint i = 0; i < machine->disks->len; i++) {
     TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (machine->disks, i));
     disk->ops->flush (disk, NULL);
   }
-  tell_ledger (machine, TS_LEDGER_FLUSH, call);
+  tell_ledger (machine, TS_LEDGER_FLUSH);
   if (machine->working)
     plan_next (machine);
 }
@@ -80,53 +73,54 @@ static void
 acknowledged (gpointer user, gpointer data)
 {
   TsSimMachine *machine = user;
-  Call *call = data;
-  if (call->life != machine->life)
+  if (!is_of_this_life (machine, data))
     return;
-  tell_ledger (machine, TS_LEDGER_WRITE, call);
+  machine->writing = FALSE;
+  tell_ledger (machine, TS_LEDGER_WRITE);
   TsWorld *world = machine->vm->world;
-  const TsWorkloadSpec *spec = spec_of (machine);
-  if (spec->flush_every > 0 && call->sequence % spec->flush_every == 0) {
-    Call *flush = call_of (machine);
-    flush->sequence = call->sequence;
-    ts_sim_clock_at (world->clock, ts_sim_now_us (world) + TS_SIM_FLUSH_US, flushed, machine, flush,
-                     g_free);
+  guint32 flush_every = machine->workload->flush_every;
+  if (flush_every > 0 && machine->write.sequence % flush_every == 0) {
+    machine->writing = TRUE;
+    ts_sim_clock_at (world->clock, ts_sim_now_us (world) + TS_SIM_FLUSH_US, flushed, machine, data,
+                     NULL);
   } else if (machine->working)
     plan_next (machine);
 }
 
 static void
-write_record (TsSimMachine *machine, const Call *call, guint32 record_bytes)
+write_record (TsSimMachine *machine)
 {
   TsWorld *world = machine->vm->world;
-  TsSimDisk *disk = g_ptr_array_index (machine->disks, call->disk);
+  const TsSimWrite *write = &machine->write;
+  guint32 record_bytes = machine->workload->record_bytes;
+  TsSimDisk *disk = g_ptr_array_index (machine->disks, write->disk);
   if (!world->bytes) {
-    guint64 first = call->offset_bytes / TS_SIM_PAGE_BYTES;
+    guint64 first = write->offset_bytes / TS_SIM_PAGE_BYTES;
     guint count = record_bytes / TS_SIM_PAGE_BYTES;
     for (guint i = 0; i < count; i++)
       ts_sim_disk_put_word (disk, first + i,
-                            ts_sim_word_record (call->disk, call->sequence, i, count));
+                            ts_sim_word_record (write->disk, write->sequence, i, count));
     return;
   }
   g_autofree guint8 *record = g_malloc (record_bytes);
-  TsStamp stamp = {.disk = (guint16)call->disk,
+  TsStamp stamp = {.disk = (guint16)write->disk,
                    .kind = TS_STAMP_RECORD,
-                   .sequence = call->sequence,
-                   .offset = call->offset_bytes,
+                   .sequence = write->sequence,
+                   .offset = write->offset_bytes,
                    .length = record_bytes};
   ts_stamp_lay (record, &stamp, world->topology->seed);
   TsDisk *ops = ts_sim_disk_ops (disk);
-  ops->ops->write (ops, call->offset_bytes, record, record_bytes, NULL);
+  ops->ops->write (ops, write->offset_bytes, record, record_bytes, NULL);
 }
 
 static void
 issue (gpointer user, gpointer data)
 {
   TsSimMachine *machine = user;
-  if (((Call *)data)->life != machine->life || !machine->working)
+  if (data != token (machine) || !machine->working)
     return;
   TsWorld *world = machine->vm->world;
-  const TsWorkloadSpec *spec = spec_of (machine);
+  const TsWorkloadSpec *spec = machine->workload;
   guint64 slots[TS_WIRE_DISKS_MAX];
   for (guint i = 0; i < spec->disks->len; i++) {
     const TsDiskSpec *disk =
@@ -135,18 +129,18 @@ issue (gpointer user, gpointer data)
   }
   TsPlanned planned = ts_plan ((int)spec->kind, world->topology->seed, machine->next_write, slots,
                                spec->disks->len);
-  Call *call = call_of (machine);
-  call->disk = g_array_index (spec->disks, guint, planned.disk_turn);
-  call->offset_bytes = ts_vm_spec_disk (machine->vm->spec, call->disk)->fill_bytes +
-                       planned.slot * spec->record_bytes;
-  call->sequence = machine->next_write + 1;
-  call->record_bytes = spec->record_bytes;
-  machine->next_write++;
-  write_record (machine, call, spec->record_bytes);
+  TsSimWrite *write = &machine->write;
+  write->disk = g_array_index (spec->disks, guint, planned.disk_turn);
+  write->offset_bytes = ts_vm_spec_disk (machine->vm->spec, write->disk)->fill_bytes +
+                        planned.slot * spec->record_bytes;
+  write->sequence = ++machine->next_write;
+  machine->writing = TRUE;
+  machine->write_life = machine->life;
+  write_record (machine);
   if (machine->tracker)
-    ts_sim_tracker_mark (machine->tracker, call->disk, call->offset_bytes, spec->record_bytes);
+    ts_sim_tracker_mark (machine->tracker, write->disk, write->offset_bytes, spec->record_bytes);
   ts_sim_clock_at (world->clock, ts_sim_now_us (world) + TS_SIM_WRITE_US, acknowledged, machine,
-                   call, g_free);
+                   data, NULL);
 }
 
 static void
@@ -162,14 +156,17 @@ report (TsSimMachine *machine, const char *kind, gboolean on)
 void
 ts_sim_workload_start (TsSimMachine *machine)
 {
-  const TsWorkloadSpec *spec = spec_of (machine);
+  const TsWorkloadSpec *spec = machine->workload;
   if (!spec || machine->working || !machine->ready || spec->rate_per_megasecond == 0)
     return;
+  gboolean goes_on = machine->writing && machine->write_life == machine->life;
   machine->working = TRUE;
   machine->workload_from_us = ts_sim_now_us (machine->vm->world);
   machine->workload_base = machine->next_write;
   report (machine, "workload", TRUE);
-  plan_next (machine);
+  machine->plan++;
+  if (!goes_on) /* else the write that is under way plans the next one */
+    plan_next (machine);
 }
 
 void
@@ -225,14 +222,18 @@ judge (const guint8 *data, guint64 len, const TsStamp *first)
 }
 
 static void
-survey_fill (TsSimMachine *machine, guint index, TsDisk *disk, guint64 fill_bytes, Survey *survey)
+survey_fill (TsSimMachine *machine, guint index, TsSimDisk *sim, guint64 fill_bytes, Survey *survey)
 {
+  TsDisk *disk = ts_sim_disk_ops (sim);
   guint8 block[TS_STAMP_BLOCK];
   guint64 run = 0;
   survey->fill += fill_bytes / TS_STAMP_BLOCK; /* that ought to be there */
   for (guint64 at = 0; at <= fill_bytes; at += TS_STAMP_BLOCK) {
     gboolean whole = FALSE;
-    if (at < fill_bytes) {
+    TsSimWord word = at < fill_bytes ? ts_sim_disk_word (sim, at / TS_SIM_PAGE_BYTES) : 0;
+    if (at < fill_bytes && word == ts_sim_word_fill (index))
+      whole = TRUE; /* its bytes would say so */
+    else if (at < fill_bytes) {
       TsStamp stamp;
       disk->ops->read (disk, at, block, sizeof block, NULL);
       whole = ts_stamp_read (block, &stamp) == 1 && stamp.kind == TS_STAMP_FILL &&
@@ -253,12 +254,45 @@ survey_fill (TsSimMachine *machine, guint index, TsDisk *disk, guint64 fill_byte
   }
 }
 
-static void
-survey_records (TsSimMachine *machine, guint index, TsDisk *disk, guint64 from, Survey *survey)
+/* How many pages the whole record is that starts at that page of the disk; 0: there is none, or
+ * only its bytes can tell. */
+static guint
+whole_record (const TsSimDisk *disk, guint index, guint64 page, guint64 *sequence)
 {
+  TsSimWord first = ts_sim_disk_word (disk, page);
+  TsStamp stamp;
+  if (!ts_sim_word_stamp (first, page, &stamp) || stamp.kind != TS_STAMP_RECORD ||
+      stamp.disk != index || stamp.offset != page * TS_SIM_PAGE_BYTES)
+    return 0;
+  guint count = stamp.length / TS_SIM_PAGE_BYTES;
+  *sequence = stamp.sequence;
+  for (guint i = 1; i < count; i++)
+    if (ts_sim_disk_word (disk, page + i) != ts_sim_word_record (index, stamp.sequence, i, count))
+      return 0;
+  return count;
+}
+
+static void
+survey_records (TsSimMachine *machine, guint index, TsSimDisk *sim, guint64 from, Survey *survey)
+{
+  TsDisk *disk = ts_sim_disk_ops (sim);
   g_autofree guint8 *record = g_malloc (TS_MIB);
   for (guint64 at = from; at + TS_STAMP_BLOCK <= disk->size_bytes;) {
     TsStamp stamp = {0};
+    guint64 page = at / TS_SIM_PAGE_BYTES, run, sequence;
+    if (!ts_sim_disk_next_run (sim, &page, &run))
+      return;
+    if (page > at / TS_SIM_PAGE_BYTES) { /* blank until there */
+      at = page * TS_SIM_PAGE_BYTES;
+      continue;
+    }
+    guint pages = whole_record (sim, index, page, &sequence);
+    if (pages > 0) {
+      held (machine, survey, index, at, pages * TS_SIM_PAGE_BYTES, sequence, TS_HELD_WHOLE);
+      survey->records++;
+      at += pages * TS_SIM_PAGE_BYTES;
+      continue;
+    }
     disk->ops->read (disk, at, record, TS_STAMP_BLOCK, NULL);
     int first = 0;
     for (guint s = 0; s < TS_STAMP_BLOCK && first == 0; s += TS_STAMP_SECTOR)
@@ -310,11 +344,11 @@ static void
 survey_now (gpointer user, gpointer data)
 {
   TsSimMachine *machine = user;
-  if (((Call *)data)->life != machine->life)
+  if (!is_of_this_life (machine, data))
     return;
   Survey survey = {0};
   for (guint i = 0; i < machine->disks->len; i++) {
-    TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (machine->disks, i));
+    TsSimDisk *disk = g_ptr_array_index (machine->disks, i);
     guint64 fill_bytes = ts_vm_spec_disk (machine->vm->spec, i)->fill_bytes;
     survey_fill (machine, i, disk, fill_bytes, &survey);
     survey_records (machine, i, disk, fill_bytes, &survey);
@@ -333,5 +367,5 @@ ts_sim_workload_survey (TsSimMachine *machine)
     bytes += ts_vm_spec_disk (machine->vm->spec, i)->size_bytes;
   gint64 takes_us = (gint64)(bytes / (TS_SIM_SURVEY_BYTES_PER_S / (guint64)TS_S));
   ts_sim_clock_at (world->clock, ts_sim_now_us (world) + takes_us, survey_now, machine,
-                   call_of (machine), g_free);
+                   token (machine), NULL);
 }

@@ -50,13 +50,30 @@ ts_sim_vm (const TsWorld *world, guint index)
 }
 
 void
+ts_sim_touch (TsSimVm *vm)
+{
+  if (vm->touched)
+    return;
+  vm->touched = TRUE;
+  g_ptr_array_add (vm->world->touched, vm);
+}
+
+static void
+touch_all (TsWorld *world)
+{
+  for (guint i = 0; i < world->vms->len; i++)
+    ts_sim_touch (ts_sim_vm (world, i));
+}
+
+void
 ts_sim_report (TsWorld *world, TsRecord *record)
 {
   world->observer->record (world->observer, record);
-  for (guint i = 0; i < world->vms->len; i++) {
-    TsSimVm *vm = ts_sim_vm (world, i);
-    if (vm->operation)
-      ts_operation_hear (vm->operation, record);
+  const char *name = ts_record_get_text (record, "vm");
+  TsSimVm *vm = name ? g_hash_table_lookup (world->by_name, name) : NULL;
+  if (vm && vm->operation) {
+    ts_operation_hear (vm->operation, record);
+    ts_sim_touch (vm);
   }
   ts_record_free (record);
 }
@@ -310,11 +327,6 @@ site_down (TsWorld *world, const TsOrder *order)
 
 /* --- the service probe ------------------------------------------------------------------------ */
 
-typedef struct {
-  guint64 number;
-  TsSimMachine *asked;
-} Question;
-
 static void
 report_probe (TsSimVm *vm, TsSimMachine *machine)
 {
@@ -340,10 +352,9 @@ static void
 answered (gpointer user, gpointer data)
 {
   TsSimVm *vm = user;
-  Question *question = data;
-  if (vm->service == question->asked && question->asked->ready &&
-      ts_probe_answer (&vm->probe, question->number))
-    report_probe (vm, question->asked);
+  ts_sim_touch (vm);
+  if (vm->service == data && vm->service->ready && ts_probe_answer (&vm->probe, vm->probe.asked))
+    report_probe (vm, vm->service);
 }
 
 static void
@@ -354,14 +365,12 @@ probe_tick (gpointer user, gpointer data)
   gint64 now_us = ts_sim_now_us (world);
   if (world->finished)
     return;
-  Question *question = g_new0 (Question, 1);
-  question->asked = vm->service;
-  if (ts_probe_tick (&vm->probe, now_us, &question->number))
+  guint64 number; /* answered before the next is asked, or never */
+  ts_sim_touch (vm);
+  if (ts_probe_tick (&vm->probe, now_us, &number))
     report_probe (vm, vm->service);
   if (vm->service->ready)
-    ts_sim_clock_at (world->clock, now_us + TS_SIM_PROBE_US, answered, vm, question, g_free);
-  else
-    g_free (question);
+    ts_sim_clock_at (world->clock, now_us + TS_SIM_PROBE_US, answered, vm, vm->service, NULL);
   ts_sim_clock_at (world->clock, vm->probe.next_us, probe_tick, vm, NULL, NULL);
 }
 
@@ -373,6 +382,7 @@ ts_sim_serve (TsSimVm *vm, TsSimMachine *machine)
     report_probe (vm, vm->service);
   }
   vm->service = machine;
+  ts_sim_touch (vm);
   ts_probe_init (&vm->probe, ts_sim_now_us (vm->world));
 }
 
@@ -428,26 +438,47 @@ sim_free (TsWorld *world)
   g_ptr_array_unref (world->links);
   g_ptr_array_unref (world->faults);
   g_array_unref (world->breached);
+  g_ptr_array_unref (world->touched);
+  g_hash_table_unref (world->by_name);
   g_free (world);
 }
 
-/* Looks at every invariant; a breach is told when it begins. */
 static void
-look (TsWorld *world)
+look_with (TsSimVm *vm, guint number)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (checks); i++) {
-    gboolean *breached = &g_array_index (world->breached, gboolean, i);
-    if (*breached)
-      continue;
-    g_autofree char *detail = checks[i]->look (world);
-    if (!detail)
-      continue;
-    *breached = TRUE;
-    TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "invariant");
-    ts_record_text (record, "name", checks[i]->name);
-    ts_record_bool (record, "holds", FALSE);
-    ts_sim_report (world, ts_record_text (record, "detail", detail));
+  TsWorld *world = vm->world;
+  gboolean *breached = &g_array_index (world->breached, gboolean, number);
+  if (*breached)
+    return;
+  g_autofree char *detail = checks[number]->look (vm);
+  if (checks[number]->due_us)
+    world->due_us = MIN (world->due_us, checks[number]->due_us (vm));
+  if (!detail)
+    return;
+  *breached = TRUE;
+  TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "invariant");
+  ts_record_text (record, "name", checks[number]->name);
+  ts_record_bool (record, "holds", FALSE);
+  ts_sim_report (world, ts_record_text (record, "detail", detail));
+}
+
+/* What an event leaves to do: orders of operations that go on, then every invariant of every VM
+ * that was touched; a breach is told when it begins. */
+static void
+settle (TsWorld *world)
+{
+  if (ts_sim_now_us (world) > world->due_us) {
+    world->due_us = TS_NEVER; /* looking says anew */
+    touch_all (world);
   }
+  for (guint i = 0; i < world->touched->len; i++) /* grows meanwhile */
+    go_on (g_ptr_array_index (world->touched, i));
+  for (guint number = 0; number < G_N_ELEMENTS (checks); number++)
+    for (guint i = 0; i < world->touched->len; i++)
+      look_with (g_ptr_array_index (world->touched, i), number);
+  for (guint i = 0; i < world->touched->len; i++)
+    ((TsSimVm *)g_ptr_array_index (world->touched, i))->touched = FALSE;
+  g_ptr_array_set_size (world->touched, 0);
 }
 
 static gboolean
@@ -455,9 +486,8 @@ sim_step (TsWorld *world, gint64 until_us)
 {
   if (!ts_sim_clock_step (world->clock, until_us))
     return FALSE;
-  for (guint i = 0; i < world->vms->len; i++)
-    go_on (ts_sim_vm (world, i));
-  look (world);
+  if (world->touched->len > 0 || ts_sim_now_us (world) > world->due_us)
+    settle (world);
   return TRUE;
 }
 
@@ -483,6 +513,9 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
   world->hosts = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_host_free);
   world->vms = g_ptr_array_new_with_free_func (vm_free);
   world->faults = g_ptr_array_new_with_free_func (fault_free);
+  world->touched = g_ptr_array_new ();
+  world->by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  world->due_us = TS_NEVER;
   world->breached = g_array_new (FALSE, TRUE, sizeof (gboolean));
   g_array_set_size (world->breached, G_N_ELEMENTS (checks));
   for (guint i = 0; i < topology->links->len; i++) {
@@ -500,6 +533,7 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
     vm->world = world;
     vm->index = i;
     vm->spec = ts_topology_vm (topology, i);
+    g_hash_table_insert (world->by_name, vm->spec->name, vm);
     vm->primary = vm->spec->host;
     vm->replica = G_MAXUINT;
     vm->newest_point_us = -1;
@@ -530,8 +564,8 @@ sim_order (TsWorld *world, const TsOrder *order, GError **error)
   TsSimVm *vm = order->vm >= 0 ? ts_sim_vm (world, (guint)order->vm) : NULL;
   if (ts_operation_is (order->verb)) {
     begin_operation (vm, order);
-    go_on (vm);
-    look (world);
+    ts_sim_touch (vm);
+    settle (world);
     return TRUE;
   }
   switch ((int)order->verb) { /* the rest of them */
@@ -555,7 +589,11 @@ sim_order (TsWorld *world, const TsOrder *order, GError **error)
   default:
     return ts_throw (error, TS_ERROR_INTERNAL, "the simulator does not know order %d", order->verb);
   }
-  look (world);
+  if (vm)
+    ts_sim_touch (vm);
+  else
+    touch_all (world);
+  settle (world);
   return TRUE;
 }
 
@@ -601,7 +639,8 @@ sim_finish (TsWorld *world, GError **error)
     tell_link_evidence (world, i);
     tell_traffic (world, i);
   }
-  look (world);
+  touch_all (world);
+  settle (world);
   for (guint i = 0; i < G_N_ELEMENTS (checks); i++) {
     if (g_array_index (world->breached, gboolean, i))
       continue;

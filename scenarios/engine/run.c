@@ -135,6 +135,8 @@ ts_run (const TsScenario *scenario, const TsRunOptions *options, GError **error)
   g_autoptr (TsRecorder) recorder = ts_recorder_new (options->folder, error);
   if (recorder == NULL)
     return NULL;
+  if (g_str_equal (options->ops->name, "sim"))
+    ts_recorder_set_buffered (recorder);
   tell_run (recorder, scenario, options->ops);
   g_autofree char *refusal = find_refusal (scenario, options->ops);
   if (refusal != NULL) {

@@ -3,15 +3,12 @@
 #include "sim/internal.h"
 
 static char *
-look (TsWorld *world)
+look (TsSimVm *vm)
 {
-  for (guint i = 0; i < world->vms->len; i++) {
-    TsSimVm *vm = ts_sim_vm (world, i);
-    if (vm->source->on && vm->copy && vm->copy->on && !vm->forced)
-      return g_strdup_printf ("%s runs on %s and on %s", vm->spec->name,
-                              vm->source->host->spec->name, vm->copy->host->spec->name);
-  }
+  if (vm->source->on && vm->copy && vm->copy->on && !vm->forced)
+    return g_strdup_printf ("%s runs on %s and on %s", vm->spec->name,
+                            vm->source->host->spec->name, vm->copy->host->spec->name);
   return NULL;
 }
 
-const TsSimCheck ts_sim_check_one_active_copy = {"one-active-copy", look};
+const TsSimCheck ts_sim_check_one_active_copy = {"one-active-copy", look, NULL};
