@@ -80,17 +80,18 @@ ts_held_state_name (TsHeldState held)
 static const char *
 or_dash (const char *text)
 {
-  g_assert (!text || !strpbrk (text, "\t\r\n"));
   return text && *text ? text : "-";
 }
 
 static char *
 put_text (char *to, const char *text)
 {
-  gsize len = strlen (text);
-  memcpy (to, text, len);
-  to[len] = '\t';
-  return to + len + 1;
+  for (; *text; text++) {
+    g_assert (*text != '\t' && *text != '\r' && *text != '\n');
+    *to++ = *text;
+  }
+  *to = '\t';
+  return to + 1;
 }
 
 static char *
@@ -119,7 +120,8 @@ ts_ledger_format (const TsLedgerEntry *entry, GString *out)
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     room += strlen (texts[i]) + 1;
   gsize old = out->len;
-  g_string_set_size (out, old + room);
+  if (out->allocated_len <= old + room)
+    g_string_set_size (out, 2 * (old + room)); /* grows; cut below */
   char *to = out->str + old;
   to = put_text (to, texts[0]);
   to = put_number (to, (guint64)entry->t_us);
@@ -131,7 +133,8 @@ ts_ledger_format (const TsLedgerEntry *entry, GString *out)
   to = put_text (to, texts[3]);
   to = put_text (to, texts[4]);
   to[-1] = '\n';
-  g_string_truncate (out, (gsize)(to - out->str));
+  out->len = (gsize)(to - out->str);
+  out->str[out->len] = '\0';
 }
 
 static gboolean

@@ -9,7 +9,6 @@
 typedef struct {
   char *path;
   FILE *file; /* NULL: memory only, or closed */
-  gboolean buffered;
 } Sink;
 
 struct _TsRecorder {
@@ -18,6 +17,7 @@ struct _TsRecorder {
   TsLedger *ledger;
   Sink journal_sink, ledger_sink;
   GString *line;
+  GString *rows; /* of the ledger, kept back; NULL: each is written as it comes */
   GError *failure; /* the first write that failed */
   TsRecorderHook hook;
   gpointer hook_data;
@@ -29,9 +29,17 @@ sink_write (TsRecorder *recorder, Sink *sink, const char *text, gsize len)
   if (!sink->file || recorder->failure)
     return;
   errno = 0;
-  if (fwrite (text, 1, len, sink->file) != len ||
-      (!sink->buffered && fflush (sink->file) != 0))
+  if (fwrite (text, 1, len, sink->file) != len || fflush (sink->file) != 0)
     ts_throw_errno (&recorder->failure, "write %s", sink->path);
+}
+
+static void
+write_rows (TsRecorder *recorder)
+{
+  if (!recorder->rows || recorder->rows->len == 0)
+    return;
+  sink_write (recorder, &recorder->ledger_sink, recorder->rows->str, recorder->rows->len);
+  g_string_truncate (recorder->rows, 0);
 }
 
 static void
@@ -52,6 +60,12 @@ on_ledger (TsObserver *observer, const TsLedgerEntry *entry)
 {
   TsRecorder *recorder = (TsRecorder *)observer;
   ts_ledger_add (recorder->ledger, entry);
+  if (recorder->rows) {
+    ts_ledger_format (entry, recorder->rows);
+    if (recorder->rows->len >= LEDGER_BUFFER_BYTES)
+      write_rows (recorder);
+    return;
+  }
   g_string_truncate (recorder->line, 0);
   ts_ledger_format (entry, recorder->line);
   sink_write (recorder, &recorder->ledger_sink, recorder->line->str, recorder->line->len);
@@ -94,6 +108,7 @@ ts_recorder_free (TsRecorder *recorder)
 {
   if (!recorder)
     return;
+  write_rows (recorder);
   Sink *sinks[] = {&recorder->journal_sink, &recorder->ledger_sink};
   for (guint i = 0; i < G_N_ELEMENTS (sinks); i++) {
     if (sinks[i]->file)
@@ -103,6 +118,8 @@ ts_recorder_free (TsRecorder *recorder)
   ts_journal_free (recorder->journal);
   ts_ledger_free (recorder->ledger);
   g_string_free (recorder->line, TRUE);
+  if (recorder->rows)
+    g_string_free (recorder->rows, TRUE);
   g_clear_error (&recorder->failure);
   g_free (recorder);
 }
@@ -117,9 +134,8 @@ ts_recorder_set_hook (TsRecorder *recorder, TsRecorderHook hook, gpointer data)
 void
 ts_recorder_set_buffered (TsRecorder *recorder)
 {
-  recorder->ledger_sink.buffered = TRUE;
-  if (recorder->ledger_sink.file) /* its header is out */
-    setvbuf (recorder->ledger_sink.file, NULL, _IOFBF, LEDGER_BUFFER_BYTES);
+  if (!recorder->rows)
+    recorder->rows = g_string_sized_new (LEDGER_BUFFER_BYTES + 1024);
 }
 
 TsObserver *
@@ -143,6 +159,7 @@ ts_recorder_ledger (const TsRecorder *recorder)
 gboolean
 ts_recorder_finish (TsRecorder *recorder, GError **error)
 {
+  write_rows (recorder);
   Sink *sinks[] = {&recorder->journal_sink, &recorder->ledger_sink};
   for (guint i = 0; i < G_N_ELEMENTS (sinks); i++) {
     if (!sinks[i]->file || recorder->failure)

@@ -12,7 +12,8 @@ typedef struct {
 struct _TsSimClock {
   gint64 now_us;
   guint64 inserted, calls;
-  GArray *heap; /* Event */
+  Event *heap;
+  guint len, room;
 };
 
 static gboolean
@@ -24,9 +25,7 @@ before (const Event *a, const Event *b)
 TsSimClock *
 ts_sim_clock_new (void)
 {
-  TsSimClock *clock = g_new0 (TsSimClock, 1);
-  clock->heap = g_array_new (FALSE, FALSE, sizeof (Event));
-  return clock;
+  return g_new0 (TsSimClock, 1);
 }
 
 void
@@ -34,12 +33,12 @@ ts_sim_clock_free (TsSimClock *clock)
 {
   if (!clock)
     return;
-  for (guint i = 0; i < clock->heap->len; i++) {
-    Event *event = &g_array_index (clock->heap, Event, i);
+  for (guint i = 0; i < clock->len; i++) {
+    Event *event = &clock->heap[i];
     if (event->destroy)
       event->destroy (event->data);
   }
-  g_array_unref (clock->heap);
+  g_free (clock->heap);
   g_free (clock);
 }
 
@@ -60,9 +59,12 @@ ts_sim_clock_at (TsSimClock *clock, gint64 t_us, TsSimCall call, gpointer user, 
                  GDestroyNotify destroy)
 {
   Event event = {MAX (t_us, clock->now_us), clock->inserted++, call, user, data, destroy};
-  g_array_append_val (clock->heap, event);
-  Event *heap = (Event *)(void *)clock->heap->data;
-  guint i = clock->heap->len - 1;
+  if (clock->len == clock->room) {
+    clock->room = MAX (64, 2 * clock->room);
+    clock->heap = g_renew (Event, clock->heap, clock->room);
+  }
+  Event *heap = clock->heap;
+  guint i = clock->len++;
   while (i > 0 && before (&event, &heap[(i - 1) / 2])) {
     heap[i] = heap[(i - 1) / 2];
     i = (i - 1) / 2;
@@ -73,11 +75,10 @@ ts_sim_clock_at (TsSimClock *clock, gint64 t_us, TsSimCall call, gpointer user, 
 static Event
 pop (TsSimClock *clock)
 {
-  Event *heap = (Event *)(void *)clock->heap->data;
+  Event *heap = clock->heap;
   Event first = heap[0];
-  guint len = clock->heap->len - 1;
+  guint len = --clock->len;
   Event last = heap[len];
-  g_array_set_size (clock->heap, len);
   guint i = 0;
   for (;;) {
     guint child = 2 * i + 1;
@@ -98,7 +99,7 @@ pop (TsSimClock *clock)
 gboolean
 ts_sim_clock_step (TsSimClock *clock, gint64 until_us)
 {
-  if (clock->heap->len == 0 || g_array_index (clock->heap, Event, 0).t_us > until_us) {
+  if (clock->len == 0 || clock->heap[0].t_us > until_us) {
     clock->now_us = MAX (clock->now_us, until_us);
     return FALSE;
   }

@@ -15,7 +15,8 @@ struct _TsSimDisk {
   TsDisk disk;
   guint64 seed;
   TsSimPages pages;
-  GArray *unflushed;  /* Old */
+  Old *unflushed;
+  guint unflushed_len, unflushed_room;
   guint unique_until; /* so many of its first entries name each page once */
   TsSimDisk *base;
 };
@@ -53,29 +54,35 @@ disk_read (TsDisk *ops, guint64 offset, void *data, gsize len, GError **error)
 static void
 make_unique (TsSimDisk *disk)
 {
-  if (disk->unique_until == disk->unflushed->len)
+  if (disk->unique_until == disk->unflushed_len)
     return;
-  g_autoptr (GHashTable) seen = g_hash_table_new (g_int64_hash, g_int64_equal);
-  GArray *kept = g_array_sized_new (FALSE, FALSE, sizeof (Old), disk->unflushed->len);
-  for (guint i = 0; i < disk->unflushed->len; i++) {
-    Old *old = &g_array_index (disk->unflushed, Old, i);
-    if (g_hash_table_add (seen, &old->page))
-      g_array_append_val (kept, *old);
-    else
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, NULL);
+  Old *kept = g_new (Old, disk->unflushed_len); /* keys of the table: they stay where they are */
+  guint count = 0;
+  for (guint i = 0; i < disk->unflushed_len; i++) {
+    const Old *old = &disk->unflushed[i];
+    if (g_hash_table_contains (seen, &old->page)) {
       ts_sim_word_unref (old->word);
+      continue;
+    }
+    kept[count] = *old;
+    g_hash_table_add (seen, &kept[count++].page);
   }
-  g_hash_table_remove_all (seen); /* its keys are in the array that goes */
-  g_array_unref (disk->unflushed);
+  g_free (disk->unflushed);
   disk->unflushed = kept;
-  disk->unique_until = kept->len;
+  disk->unflushed_room = disk->unflushed_len;
+  disk->unflushed_len = disk->unique_until = count;
 }
 
 void
 ts_sim_disk_put_word (TsSimDisk *disk, guint64 page, TsSimWord word)
 {
-  Old old = {page, ts_sim_pages_put (&disk->pages, page, word)};
-  g_array_append_val (disk->unflushed, old);
-  if (disk->unflushed->len >= UNIQUE_FROM && disk->unflushed->len / 2 >= disk->unique_until)
+  if (disk->unflushed_len == disk->unflushed_room) {
+    disk->unflushed_room = MAX (16, 2 * disk->unflushed_room);
+    disk->unflushed = g_renew (Old, disk->unflushed, disk->unflushed_room);
+  }
+  disk->unflushed[disk->unflushed_len++] = (Old){page, ts_sim_pages_put (&disk->pages, page, word)};
+  if (disk->unflushed_len >= UNIQUE_FROM && disk->unflushed_len / 2 >= disk->unique_until)
     make_unique (disk);
 }
 
@@ -105,10 +112,13 @@ disk_write (TsDisk *ops, guint64 offset, const void *data, gsize len, GError **e
 static void
 forget_unflushed (TsSimDisk *disk)
 {
-  for (guint i = 0; i < disk->unflushed->len; i++)
-    ts_sim_word_unref (g_array_index (disk->unflushed, Old, i).word);
-  g_array_set_size (disk->unflushed, 0);
-  disk->unique_until = 0;
+  for (guint i = 0; i < disk->unflushed_len; i++)
+    ts_sim_word_unref (disk->unflushed[i].word);
+  disk->unflushed_len = disk->unique_until = 0;
+  if (disk->unflushed_room > UNIQUE_FROM) { /* after a bulk load */
+    g_clear_pointer (&disk->unflushed, g_free);
+    disk->unflushed_room = 0;
+  }
 }
 
 static gboolean
@@ -140,7 +150,6 @@ ts_sim_disk_new (guint64 size_bytes, guint64 seed)
   disk->disk.size_bytes = size_bytes;
   disk->seed = seed;
   ts_sim_pages_init (&disk->pages, (size_bytes + TS_SIM_PAGE_BYTES - 1) / TS_SIM_PAGE_BYTES);
-  disk->unflushed = g_array_new (FALSE, FALSE, sizeof (Old));
   return disk;
 }
 
@@ -172,7 +181,7 @@ ts_sim_disk_free (TsSimDisk *disk)
   if (!disk)
     return;
   forget_unflushed (disk);
-  g_array_unref (disk->unflushed);
+  g_free (disk->unflushed);
   ts_sim_pages_clear (&disk->pages);
   g_free (disk);
 }
@@ -226,8 +235,8 @@ void
 ts_sim_disk_power_loss (TsSimDisk *disk, TsRandom *random)
 {
   make_unique (disk);
-  for (guint i = 0; i < disk->unflushed->len; i++) {
-    Old *old = &g_array_index (disk->unflushed, Old, i);
+  for (guint i = 0; i < disk->unflushed_len; i++) {
+    Old *old = &disk->unflushed[i];
     switch (ts_random_below (random, 3)) {
     case 0: /* lost */
       ts_sim_word_unref (ts_sim_pages_put (&disk->pages, old->page, old->word));
@@ -248,8 +257,7 @@ ts_sim_disk_power_loss (TsSimDisk *disk, TsRandom *random)
     }
     }
   }
-  g_array_set_size (disk->unflushed, 0);
-  disk->unique_until = 0;
+  disk->unflushed_len = disk->unique_until = 0;
 }
 
 void
@@ -289,5 +297,5 @@ guint64
 ts_sim_disk_dirty_bytes (const TsSimDisk *disk)
 {
   make_unique ((TsSimDisk *)disk); /* says the same, shorter */
-  return (guint64)disk->unflushed->len * TS_SIM_PAGE_BYTES;
+  return (guint64)disk->unflushed_len * TS_SIM_PAGE_BYTES;
 }

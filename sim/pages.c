@@ -11,6 +11,7 @@ typedef struct {
 
 typedef struct {
   guint refs;
+  guint pointers;      /* at the lowest level: words that are bytes.  Above it: not counted */
   TsSimWord word[FAN]; /* of pages at the lowest level; else a node, or one word for all below */
 } Node;
 
@@ -116,8 +117,9 @@ unref (TsSimWord word, guint level)
   Node *node = is_node (word) ? pointer_of (word) : NULL;
   if (!node || --node->refs > 0)
     return;
-  for (guint i = 0; i < FAN; i++)
-    unref (node->word[i], level - 1);
+  if (level > 1 || node->pointers > 0)
+    for (guint i = 0; i < FAN; i++)
+      unref (node->word[i], level - 1);
   g_free (node);
 }
 
@@ -130,10 +132,16 @@ own_node (TsSimWord *place, guint level)
     return old;
   Node *node = g_new (Node, 1);
   node->refs = 1;
-  for (guint i = 0; i < FAN; i++)
-    node->word[i] = old ? ref (old->word[i], level - 1) : *place;
-  if (old)
+  node->pointers = old ? old->pointers : 0;
+  if (old) {
+    memcpy (node->word, old->word, sizeof node->word);
+    if (level > 1 || old->pointers > 0)
+      for (guint i = 0; i < FAN; i++)
+        ref (node->word[i], level - 1);
     old->refs--;
+  } else
+    for (guint i = 0; i < FAN; i++)
+      node->word[i] = *place;
   *place = word_of (node);
   return node;
 }
@@ -179,10 +187,17 @@ TsSimWord
 ts_sim_pages_put (TsSimPages *tree, guint64 page, TsSimWord word)
 {
   TsSimWord *place = &tree->root;
-  for (guint level = tree->levels; level > 0; level--)
-    place = &own_node (place, level)->word[slot (page, level)];
+  Node *node = NULL;
+  for (guint level = tree->levels; level > 0; level--) {
+    node = own_node (place, level);
+    place = &node->word[slot (page, level)];
+  }
   TsSimWord old = *place;
   *place = word;
+  if (node) {
+    node->pointers += ts_sim_word_is_bytes (word) ? 1 : 0;
+    node->pointers -= ts_sim_word_is_bytes (old) ? 1 : 0;
+  }
   return old;
 }
 
@@ -196,6 +211,10 @@ fill (TsSimWord *place, guint level, guint64 base, guint64 first, guint64 end, T
     return;
   }
   Node *node = own_node (place, level);
+  if (level == 1) /* what is overwritten may have been bytes */
+    for (guint i = 0; i < FAN; i++)
+      node->pointers -=
+          base + i >= first && base + i < end && ts_sim_word_is_bytes (node->word[i]) ? 1 : 0;
   guint64 step = span >> FAN_BITS;
   for (guint i = 0; i < FAN; i++) {
     guint64 at = base + i * step;

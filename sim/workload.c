@@ -47,9 +47,8 @@ plan_next (TsSimMachine *machine)
 {
   /* n-th write of this start at n / rate: exact, so that rounding does not add up */
   guint64 done = machine->next_write - machine->workload_base;
-  gint64 due_us =
-      machine->workload_from_us +
-      (gint64)(done * 1000000 * (guint64)TS_S / machine->workload->rate_per_megasecond);
+  gint64 due_us = machine->workload_from_us +
+                  (gint64)(done * 1000000 * (guint64)TS_S / machine->workload->rate_per_megasecond);
   ts_sim_clock_at (machine->vm->world->clock, due_us, issue, machine, token (machine), NULL);
 }
 

@@ -27,8 +27,7 @@ look (TsSimVm *vm)
   gint64 now_us = ts_sim_now_us (vm->world);
   if (now_us <= due_us (vm))
     return NULL;
-  return g_strdup_printf ("health of %s is Normal, its newest point is %" G_GINT64_FORMAT
-                          " us old",
+  return g_strdup_printf ("health of %s is Normal, its newest point is %" G_GINT64_FORMAT " us old",
                           vm->spec->name, now_us - vm->newest_point_us);
 }
 

@@ -6,8 +6,8 @@ static char *
 look (TsSimVm *vm)
 {
   if (vm->source->on && vm->copy && vm->copy->on && !vm->forced)
-    return g_strdup_printf ("%s runs on %s and on %s", vm->spec->name,
-                            vm->source->host->spec->name, vm->copy->host->spec->name);
+    return g_strdup_printf ("%s runs on %s and on %s", vm->spec->name, vm->source->host->spec->name,
+                            vm->copy->host->spec->name);
   return NULL;
 }
 

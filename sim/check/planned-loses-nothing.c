@@ -17,8 +17,7 @@ look (TsSimVm *vm)
     guint64 differing = ts_sim_disk_differing_bytes (g_ptr_array_index (from->disks, d),
                                                      g_ptr_array_index (to->disks, d));
     if (differing > 0)
-      return g_strdup_printf ("%" G_GUINT64_FORMAT
-                              " bytes of disk %u of %s differ after a planned "
+      return g_strdup_printf ("%" G_GUINT64_FORMAT " bytes of disk %u of %s differ after a planned "
                               "failover",
                               differing, d, vm->spec->name);
   }

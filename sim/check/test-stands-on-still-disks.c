@@ -10,8 +10,7 @@ look (TsSimVm *vm)
   guint64 set;
   gint64 instant_us;
   if (!ts_receiver_test (receiver, &set, &instant_us))
-    return g_strdup_printf ("a test VM of %s runs, and its replica does not know",
-                            vm->spec->name);
+    return g_strdup_printf ("a test VM of %s runs, and its replica does not know", vm->spec->name);
   if (ts_receiver_applied_set (receiver) != set)
     return g_strdup_printf ("the test VM of %s stands on set %" G_GUINT64_FORMAT
                             ", and set %" G_GUINT64_FORMAT " has been applied below it",
@@ -19,4 +18,5 @@ look (TsSimVm *vm)
   return NULL;
 }
 
-const TsSimCheck ts_sim_check_test_stands_on_still_disks = {"test-stands-on-still-disks", look, NULL};
+const TsSimCheck ts_sim_check_test_stands_on_still_disks = {"test-stands-on-still-disks", look,
+                                                            NULL};
