@@ -73,6 +73,7 @@ struct _TsLabRelation {
   TsLabWorker *storage;            /* tracking and cuts; or the replica's disks and logs */
   TsLabWorker *output;             /* sender's: what is sent, in order, read where it lies */
   TsLabWorker *apply;              /* receiver's */
+  TsExtents *resync_map[TS_WIRE_DISKS_MAX]; /* receiver's; only the storage worker */
 };
 
 /* --- host.c ----------------------------------------------------------------------------------- */
@@ -162,6 +163,7 @@ struct _TsLabJob {
   gint64 instant_us;                /* CUT */
   TsCutLog logs[TS_WIRE_DISKS_MAX]; /* CUT */
   TsManifest manifest;              /* SEAL */
+  GBytes *hashes;                   /* HASH */
 };
 
 /* Takes what action owns, runs run on worker, then (in the main loop) done, or, when that is NULL,
@@ -176,3 +178,5 @@ void ts_lab_job_complain (TsLabJob *job);
  */
 void ts_lab_source_perform (TsLabRelation *relation, TsAction *action);
 void ts_lab_replica_perform (TsLabRelation *relation, TsAction *action);
+/* relation-resync.c: hashes, and the overlays of a resynchronization. */
+void ts_lab_resync_perform (TsLabRelation *relation, TsAction *action);

@@ -29,6 +29,7 @@ job_drop (gpointer data)
   g_clear_pointer (&job->job.action.payload, g_bytes_unref);
   g_clear_error (&job->job.error);
   ts_extents_free (job->job.map);
+  g_clear_pointer (&job->job.hashes, g_bytes_unref);
   g_free (job);
 }
 
@@ -63,6 +64,7 @@ ts_lab_job_done (TsLabJob *job)
                .instant_us = job->instant_us,
                .logs = job->logs,
                .map = job->map,
+               .hashes = job->hashes,
                .sealed = &job->manifest},
   };
   if (job->error) {

@@ -226,6 +226,14 @@ perform (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_TURN:
     ts_lab_turn (relation);
     return;
+  case TS_ACTION_HASH:
+  case TS_ACTION_RESYNC_OPEN:
+  case TS_ACTION_RESYNC_WRITE:
+  case TS_ACTION_RESYNC_FLUSH:
+  case TS_ACTION_RESYNC_MERGE:
+  case TS_ACTION_RESYNC_DROP:
+    ts_lab_resync_perform (relation, action);
+    return;
   case TS_ACTION_KINDS:
     break;
   }
@@ -450,6 +458,8 @@ ts_lab_relation_free (TsLabRelation *relation)
   ts_lab_worker_free (relation->storage);
   ts_lab_worker_free (relation->apply);
   ts_lab_spool_free (relation->spool);
+  for (guint i = 0; i < TS_WIRE_DISKS_MAX; i++)
+    ts_extents_free (relation->resync_map[i]);
   ts_traffic_clear (&relation->traffic);
   ts_sender_free (relation->sender);
   ts_receiver_free (relation->receiver);

@@ -351,6 +351,8 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_REVERSE:
   case TS_DO_PAUSE:
   case TS_DO_RESUME:
+  case TS_DO_RESYNC:
+  case TS_DO_CANCEL_RESYNC:
   case TS_DO_RESET_STATISTICS:
   case TS_DO_COUNT:
     return ts_throw (error, TS_ERROR_INTERNAL, "verb %d", (int)order->verb);

@@ -272,6 +272,15 @@ ts_sim_disk_merge (TsSimDisk *overlay)
   disk_flush (&base->disk, NULL);
 }
 
+guint64
+ts_sim_disk_own_bytes (const TsSimDisk *disk)
+{
+  guint64 page = 0, count, pages = 0;
+  for (; ts_sim_pages_next_run (&disk->pages, &page, &count); page += count)
+    pages += count;
+  return pages * TS_SIM_PAGE_BYTES;
+}
+
 void
 ts_sim_disk_map (const TsSimDisk *disk, TsExtents *extents)
 {

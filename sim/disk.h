@@ -39,6 +39,8 @@ void ts_sim_disk_fold (TsSimDisk *disk, guint64 page);
 void ts_sim_disk_power_loss (TsSimDisk *disk, TsRandom *random);
 /* Folds an overlay into its base and empties it. */
 void ts_sim_disk_merge (TsSimDisk *overlay);
+/* Bytes in pages of its own: what an overlay holds. */
+guint64 ts_sim_disk_own_bytes (const TsSimDisk *disk);
 /* Which pages were ever written. */
 void ts_sim_disk_map (const TsSimDisk *disk, TsExtents *extents);
 /* Bytes in pages that differ; sizes are equal. */

@@ -106,6 +106,7 @@ struct _TsSimRelation {
   GPtrArray *disks;         /* source (borrowed) or replica (owned) disks */
   GPtrArray *overlays;      /* TsSimDisk, while failed over */
   GPtrArray *test_overlays; /* TsSimDisk, during a test failover */
+  GPtrArray *resync_overlays; /* TsSimDisk, during a resynchronization: relation-resync.c */
   GBytes *persisted;
   TsSimConn *conn;
   TsFrameReader *reader; /* when bytes travel */
@@ -159,6 +160,18 @@ void ts_sim_relation_adopt (TsSimRelation *relation, TsSimConn *conn, GBytes *fi
 TsState ts_sim_relation_state (const TsSimRelation *relation);
 void ts_sim_relation_power_loss (TsSimRelation *relation, TsRandom *random);
 void ts_sim_relation_restore (TsSimRelation *relation);
+
+/* --- relation-resync.c ------------------------------------------------------------------------ */
+/* Empty ones, in place of those that are there. */
+void ts_sim_resync_open (TsSimRelation *relation);
+/* Fine when there are none. */
+void ts_sim_resync_drop (TsSimRelation *relation);
+gboolean ts_sim_resync_write (TsSimRelation *relation, guint disk, guint64 offset_bytes,
+                              GBytes *payload, GError **error);
+void ts_sim_resync_merge (TsSimRelation *relation);
+guint64 ts_sim_resync_bytes (const TsSimRelation *relation); /* that a merge has to move */
+void ts_sim_resync_flush (TsSimRelation *relation);
+void ts_sim_resync_power_loss (TsSimRelation *relation, TsRandom *random);
 
 /* --- machine.c -------------------------------------------------------------------------------- */
 /* A source machine with disks of its own, filled (format/stamp.h); or, with disks, a copy on them.

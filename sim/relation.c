@@ -5,6 +5,7 @@
  */
 #include "core/base/error.h"
 #include "core/disk/apply.h"
+#include "core/disk/compare.h"
 #include "sim/internal.h"
 #include "sim/parcel.h"
 #include "sim/profile.h"
@@ -29,6 +30,7 @@ typedef struct { /* an action under way */
   guint64 set;
   guint disk;
   guint64 offset_bytes;
+  guint32 len_bytes;
   GBytes *payload;
   gint64 instant_us;
   TsCutLog logs[TS_WIRE_DISKS_MAX];
@@ -57,6 +59,7 @@ work_of (TsSimRelation *rel, const TsAction *action)
   work->set = action->set;
   work->disk = action->disk;
   work->offset_bytes = action->offset_bytes;
+  work->len_bytes = action->len_bytes;
   work->payload = action->payload ? g_bytes_ref (action->payload) : NULL;
   work->track = action->track;
   work->ok = TRUE;
@@ -183,12 +186,28 @@ merge (TsSimRelation *rel)
 
 static void
 perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, TsManifest *manifest,
-              GError **error)
+              GBytes **hashes, GError **error)
 {
   switch ((int)work->kind) { /* only those that answer */
   case TS_ACTION_MAP:
     ts_sim_disk_map (g_ptr_array_index (rel->disks, work->disk), map);
     event->done.map = map;
+    break;
+  case TS_ACTION_HASH:
+    *hashes = ts_compare_hash (ts_sim_disk_ops (g_ptr_array_index (rel->disks, work->disk)),
+                               work->offset_bytes, work->len_bytes, error);
+    event->done.ok = *hashes != NULL;
+    event->done.hashes = *hashes;
+    event->done.offset_bytes = work->offset_bytes;
+    break;
+  case TS_ACTION_RESYNC_OPEN:
+    ts_sim_resync_open (rel);
+    break;
+  case TS_ACTION_RESYNC_FLUSH:
+    ts_sim_resync_flush (rel);
+    break;
+  case TS_ACTION_RESYNC_MERGE:
+    ts_sim_resync_merge (rel);
     break;
   case TS_ACTION_CUT:
     event->done.instant_us = work->instant_us;
@@ -200,6 +219,10 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
   case TS_ACTION_WRITE:
     event->done.ok = ts_sim_parcel_write (g_ptr_array_index (rel->disks, work->disk),
                                           work->offset_bytes, work->payload, error);
+    event->done.offset_bytes = work->offset_bytes + g_bytes_get_size (work->payload);
+    break;
+  case TS_ACTION_RESYNC_WRITE:
+    event->done.ok = ts_sim_resync_write (rel, work->disk, work->offset_bytes, work->payload, error);
     event->done.offset_bytes = work->offset_bytes + g_bytes_get_size (work->payload);
     break;
   case TS_ACTION_FLUSH:
@@ -255,6 +278,7 @@ complete (gpointer user, gpointer data)
   }
   g_autoptr (GError) error = NULL;
   g_autoptr (TsExtents) map = ts_extents_new ();
+  g_autoptr (GBytes) hashes = NULL;
   TsManifest manifest;
   TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_DONE};
   event.done.action = work->kind;
@@ -264,7 +288,7 @@ complete (gpointer user, gpointer data)
   event.done.code = work->code;
   event.done.reason = work->reason;
   if (work->ok)
-    perform_done (rel, work, &event, map, &manifest, &error);
+    perform_done (rel, work, &event, map, &manifest, &hashes, &error);
   if (error) {
     event.done.code = (TsErrorCode)error->code;
     event.done.reason = error->message;
@@ -504,14 +528,30 @@ perform (TsSimRelation *rel, TsAction *action)
     break;
   case TS_ACTION_LOCK: /* ts_state_allows says so; there is no other way to switch a VM on */
     break;
+  case TS_ACTION_HASH:
+    post_serial (rel, work_of (rel, action), storage,
+                 TS_SIM_STORE_US + ts_sim_disk_us (action->len_bytes));
+    break;
+  case TS_ACTION_RESYNC_OPEN:
+    post_serial (rel, work_of (rel, action), storage, TS_SIM_BRANCH_US);
+    break;
+  case TS_ACTION_RESYNC_MERGE:
+    post_serial (rel, work_of (rel, action), &rel->apply_free_us,
+                 TS_SIM_APPLY_US + ts_sim_disk_us (2 * ts_sim_resync_bytes (rel)));
+    break;
+  case TS_ACTION_RESYNC_DROP:
+    ts_sim_resync_drop (rel);
+    break;
   case TS_ACTION_CREATE:
     post_serial (rel, work_of (rel, action), storage, TS_SIM_BRANCH_US);
     break;
   case TS_ACTION_WRITE:
+  case TS_ACTION_RESYNC_WRITE:
   case TS_ACTION_STORE:
     post_serial (rel, work_of (rel, action), storage, TS_SIM_STORE_US + ts_sim_disk_us (len));
     break;
   case TS_ACTION_FLUSH:
+  case TS_ACTION_RESYNC_FLUSH:
   case TS_ACTION_SEAL:
     post_serial (rel, work_of (rel, action), storage, TS_SIM_SYNC_US);
     break;
@@ -686,6 +726,7 @@ ts_sim_relation_free (TsSimRelation *rel)
   ts_sim_tracker_free (rel->tracker);
   g_clear_pointer (&rel->overlays, g_ptr_array_unref);
   g_clear_pointer (&rel->test_overlays, g_ptr_array_unref);
+  ts_sim_resync_drop (rel);
   g_clear_pointer (&rel->disks, g_ptr_array_unref);
   g_clear_pointer (&rel->persisted, g_bytes_unref);
   ts_traffic_clear (&rel->traffic);
@@ -706,6 +747,7 @@ ts_sim_relation_power_loss (TsSimRelation *rel, TsRandom *random)
     ts_sim_disk_power_loss (g_ptr_array_index (rel->overlays, i), random);
   if (rel->tracker) /* its bitmaps were in the memory of what has lost power */
     ts_sim_tracker_stop (rel->tracker);
+  ts_sim_resync_power_loss (rel, random);
   rel->armed_us = TS_NEVER;
   rel->timer++;
 }

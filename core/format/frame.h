@@ -39,6 +39,9 @@ typedef enum {
   TS_FRAME_ACK = 7,     /* R>P value: what is durable (TsAckKind); set, disk, offset_bytes: up to */
   TS_FRAME_REFUSE = 8,  /* R>P value: why (TsRefusal); payload: text */
   TS_FRAME_ALIVE = 9,   /* either: nothing to say */
+  /* of a resynchronization (core/disk/compare.h); value: how many bytes at offset_bytes of disk */
+  TS_FRAME_COMPARE = 10,  /* P>R payload: the digest of the primary's batch */
+  TS_FRAME_COMPARED = 11, /* R>P payload: none, it is the same; else the hashes of its blocks */
   TS_FRAME_KINDS
 } TsFrameKind;
 

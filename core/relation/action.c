@@ -27,6 +27,12 @@ static const char *const names[TS_ACTION_KINDS] = {
     [TS_ACTION_TEST_START] = "test-start",
     [TS_ACTION_TEST_STOP] = "test-stop",
     [TS_ACTION_TURN] = "turn",
+    [TS_ACTION_HASH] = "hash",
+    [TS_ACTION_RESYNC_OPEN] = "resync-open",
+    [TS_ACTION_RESYNC_WRITE] = "resync-write",
+    [TS_ACTION_RESYNC_FLUSH] = "resync-flush",
+    [TS_ACTION_RESYNC_MERGE] = "resync-merge",
+    [TS_ACTION_RESYNC_DROP] = "resync-drop",
 };
 
 static void

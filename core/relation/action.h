@@ -12,6 +12,7 @@ typedef enum { /* how a set came about; in cut records and manifests */
                TS_SET_INITIAL = 1,
                TS_SET_REGULAR = 2,
                TS_SET_PLANNED = 3, /* the last one of a planned failover */
+               TS_SET_RESYNC = 4,  /* the first one behind a resynchronization: a new chain */
 } TsSetKind;
 
 typedef enum {
@@ -27,6 +28,7 @@ typedef enum {
   TS_ACTION_MAP,        /* (done) which ranges of a disk hold anything */
   TS_ACTION_CUT,        /* (done) close the logs of all disks at one instant as set number `set` */
   TS_ACTION_DELETE_SET, /* the replica has it; also the receiver's, once it is applied */
+  TS_ACTION_HASH,       /* (done) of len_bytes at offset of a disk (core/disk/compare.h); receiver too */
   TS_ACTION_LOCK,       /* the VM must not be switched on (HVR 3.6, planned failover) */
 
   /* the receiver's */
@@ -48,6 +50,13 @@ typedef enum {
   /* either's */
   TS_ACTION_TURN, /* (done, only when it fails) this machine's part is over: the driver makes the
                      other one of it (turn.h), and of the disks and the VM what that one needs */
+  /* the receiver's, of a resynchronization: what differs lies beside the replica disks until all of
+   * it is there */
+  TS_ACTION_RESYNC_OPEN,  /* (done) an empty overlay for each replica disk; older ones go */
+  TS_ACTION_RESYNC_WRITE, /* (done) payload at offset of the overlay of a disk */
+  TS_ACTION_RESYNC_FLUSH, /* (done) the overlays are durable */
+  TS_ACTION_RESYNC_MERGE, /* (done) fold the overlays into the disks; redo after a crash */
+  TS_ACTION_RESYNC_DROP,  /* forget the overlays; fine when there are none */
   TS_ACTION_KINDS
 } TsActionKind;
 
@@ -57,14 +66,14 @@ typedef struct {
   TsActionKind kind;
   TsFrame frame;     /* SEND; its payload is owned */
   TsSource source;   /* SEND: where the payload comes from; (set, disk, offset) are the frame's */
-  guint32 len_bytes; /* SEND from LOG or DISK */
+  guint32 len_bytes; /* SEND from LOG or DISK; HASH */
   gboolean compress; /* SEND */
   guint64 set;
   TsSetKind set_kind; /* CUT */
   gboolean track;     /* POWER_ON */
   guint disk;
   guint64 offset_bytes;
-  GBytes *payload;  /* WRITE, STORE, PERSIST (state); owned */
+  GBytes *payload;  /* WRITE, RESYNC_WRITE, STORE, PERSIST (state); owned */
   TsRecord *record; /* REPORT; owned */
 } TsAction;
 

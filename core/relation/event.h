@@ -41,13 +41,14 @@ typedef struct {
       TsActionKind action;
       guint64 set;
       guint disk;
-      guint64 offset_bytes; /* STORE, WRITE: the end of what was written */
+      guint64 offset_bytes; /* STORE, WRITE: the end of what was written; HASH: as asked */
       gboolean ok;
       TsErrorCode code;         /* when not ok; CUT: LOST when the changes are not known any more */
       const char *reason;       /* when not ok */
       gint64 instant_us;        /* CUT */
       const TsCutLog *logs;     /* CUT: one per disk */
       const TsExtents *map;     /* MAP */
+      GBytes *hashes;           /* HASH; borrowed */
       const TsManifest *sealed; /* SEAL: what the stored logs say of themselves */
     } done;
     struct {

@@ -8,6 +8,14 @@
 #define COPY_FLUSH_BYTES                                                                           \
   (32 * TS_MIB) /* CHOICE: how much copy is done again after a replica crash */
 
+static void
+flush (TsReceiver *r, TsActions *out)
+{
+  r->flushing = TRUE;
+  r->copy_flushing = r->copy_mark;
+  ts_actions_add (out, ts_receiver_resync_copying (r) ? TS_ACTION_RESYNC_FLUSH : TS_ACTION_FLUSH);
+}
+
 void
 ts_receiver_copy_frame (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
@@ -23,16 +31,15 @@ ts_receiver_copy_frame (TsReceiver *r, const TsEvent *ev, TsActions *out)
     return;
   }
   r->copy_mark = (TsCopyMark){f->disk, f->offset_bytes + len};
-  TsAction *a = ts_actions_add (out, TS_ACTION_WRITE);
+  gboolean aside = ts_receiver_resync_copying (r);
+  TsAction *a = ts_actions_add (out, aside ? TS_ACTION_RESYNC_WRITE : TS_ACTION_WRITE);
   a->disk = f->disk;
   a->offset_bytes = f->offset_bytes;
   a->payload = g_steal_pointer (&f->payload);
   r->copy_since_flush += len;
   if (r->copy_since_flush >= COPY_FLUSH_BYTES && !r->flushing) {
     r->copy_since_flush = 0;
-    r->flushing = TRUE;
-    r->copy_flushing = r->copy_mark;
-    ts_actions_add (out, TS_ACTION_FLUSH);
+    flush (r, out);
   }
 }
 
@@ -45,9 +52,7 @@ ts_receiver_copy_end (TsReceiver *r, TsActions *out)
   }
   r->copy_ending = TRUE;
   if (!r->flushing) {
-    r->flushing = TRUE;
-    r->copy_flushing = r->copy_mark;
-    ts_actions_add (out, TS_ACTION_FLUSH);
+    flush (r, out);
   }
 }
 
@@ -64,6 +69,12 @@ void
 ts_receiver_copy_flushed (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
   r->flushing = FALSE;
+  if (r->flush_void) { /* of a copy that was given up */
+    r->flush_void = FALSE;
+    if (r->copy_ending)
+      ts_receiver_copy_end (r, out);
+    return;
+  }
   if (!ev->done.ok) {
     ts_receiver_copy_trouble (r, ev, out);
     return;
@@ -74,6 +85,12 @@ ts_receiver_copy_flushed (TsReceiver *r, const TsEvent *ev, TsActions *out)
   if (whole) {
     r->copy_done = TRUE;
     r->copy_ending = FALSE;
+    if (r->resync == RESYNC_COPYING) {
+      r->resync = RESYNC_COPIED;
+      r->recv_set = r->resync_set;
+      r->recv_disk = 0;
+      r->recv_offset = 0;
+    }
     ts_receiver_persist (r, out);
     ts_receiver_acknowledge (r, TS_ACK_COPY_END, 0, 0, 0, out);
     return;

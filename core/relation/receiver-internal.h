@@ -2,6 +2,7 @@
  * receiver-copy.c (the initial copy) and receiver-save.c (what outlives the process).  Nobody else
  * includes it. */
 #pragma once
+#include "core/disk/compare.h"
 #include "core/relation/receiver.h"
 
 typedef struct { /* a whole set: waiting to be sealed, or stored and waiting to be applied */
@@ -32,6 +33,17 @@ typedef enum {
   TEST_STOPPING,
 } TsTestStage;
 
+/* A resynchronization (HVR 2.9): receiver-resync.c. */
+typedef enum {
+  RESYNC_NONE,
+  RESYNC_OPENING, /* the overlays are being made */
+  RESYNC_COPYING, /* compared, and what differs is received */
+  RESYNC_COPIED,  /* all of it is durable; the set behind it is not */
+  RESYNC_MERGING, /* that is, too: no way back */
+} TsResyncStage;
+
+#define TS_RECEIVER_QUESTIONS_MAX 256 /* far more than a sender asks at once */
+
 struct _TsReceiver {
   char *host, *source; /* source: "vm@host" once the VM is known */
   gboolean known;      /* hello is filled in */
@@ -52,6 +64,7 @@ struct _TsReceiver {
   TsCopyMark copy_flushing; /* what the flush under way covers */
   TsCopyMark copy_durable;
   guint64 copy_since_flush;
+  gboolean flush_void; /* the flush under way is of a copy that was given up */
 
   /* log sets */
   guint64 stored, applied;
@@ -72,6 +85,13 @@ struct _TsReceiver {
   gboolean reversing; /* merges first, if need be */
   gboolean turning;   /* becomes the primary; under way */
 
+  TsResyncStage resync;
+  guint64 resync_run;    /* the newest that was begun here; 0: none */
+  guint64 resync_wanted; /* to be begun when what was received is applied; 0: none */
+  guint64 resync_set;    /* the set behind the copy; 0: not known yet */
+  gboolean merged;       /* not persisted: done again after a crash */
+  GQueue questions;      /* being hashed, in order */
+
   /* Not persisted: a test VM does not outlive its host's crash (CHOICE). */
   TsTestStage test;
   gboolean test_over; /* to be stopped as soon as it has started */
@@ -81,6 +101,14 @@ struct _TsReceiver {
 
 /* --- receiver.c ------------------------------------------------------------------------------- */
 void ts_receiver_persist (TsReceiver *receiver, TsActions *out);
+/* A record of this kind, about this VM on this host. */
+TsRecord *ts_receiver_record (const TsReceiver *receiver, gint64 now_us, const char *kind);
+/* Says to the peer where to go on, if it still waits for that. */
+void ts_receiver_welcome (TsReceiver *receiver, gint64 now_us, TsActions *out);
+void ts_receiver_forget_unsealed (TsReceiver *receiver, TsActions *out);
+/* Ends the test failover, if there is one: now, or as soon as that is possible. */
+void ts_receiver_end_test (TsReceiver *receiver, gint64 now_us, TsActions *out);
+void ts_receiver_go_on_applying (TsReceiver *receiver, gint64 now_us, TsActions *out);
 void ts_receiver_acknowledge (TsReceiver *receiver, TsAckKind what, guint64 set, guint disk,
                               guint64 offset_bytes, TsActions *out);
 /* Says why, to the peer and to the journal; nothing more is taken from this connection. */
@@ -96,3 +124,23 @@ void ts_receiver_copy_end (TsReceiver *receiver, TsActions *out);
 /* A write or flush of the copy has failed. */
 void ts_receiver_copy_trouble (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 void ts_receiver_copy_flushed (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+
+/* --- receiver-resync.c ------------------------------------------------------------------------ */
+/* Is what is received kept beside the disks? */
+gboolean ts_receiver_resync_copying (const TsReceiver *receiver);
+/* The number that the next set must have. */
+guint64 ts_receiver_next_set (const TsReceiver *receiver);
+/* HELLO's run.  TRUE: answered, or to be answered later; FALSE: go on as without. */
+gboolean ts_receiver_resync_hello (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+/* Begins the run that waits for it, if it can now. */
+void ts_receiver_resync_go_on (TsReceiver *receiver, TsActions *out);
+/* Ends a run that can still be ended: the disks stay what they are. */
+void ts_receiver_resync_cancel (TsReceiver *receiver, gint64 now_us, const char *why,
+                                TsActions *out);
+/* The connection is gone. */
+void ts_receiver_resync_lost (TsReceiver *receiver);
+void ts_receiver_resync_compare (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+void ts_receiver_resync_hashed (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+void ts_receiver_resync_opened (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+void ts_receiver_resync_sealed (TsReceiver *receiver, gint64 now_us, TsActions *out);
+void ts_receiver_resync_applied (TsReceiver *receiver, gint64 now_us, TsActions *out);

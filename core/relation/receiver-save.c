@@ -3,8 +3,9 @@
 #include "core/base/units.h"
 
 /* version, state, hello, created, copy done, durable copy mark, stored, applied, chain, point (set,
- * instant), planned, then per stored set that is not known to be applied: number, manifest */
-#define STATE_TYPE "(uuaybb(ut)ttaay(tx)ba(tay))"
+ * instant), planned, then per stored set that is not known to be applied: number, manifest; then the
+ * resynchronization: stage, run, set */
+#define STATE_TYPE "(uuaybb(ut)ttaay(tx)ba(tay)(utt))"
 #define STATE_VERSION 1
 
 static GVariant *
@@ -29,9 +30,10 @@ ts_receiver_save (const TsReceiver *r)
     g_variant_builder_add (&sets, "(t@ay)", set->number, pack (ts_manifest_pack (&set->manifest)));
   }
   g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
-      "(uu@aybb(ut)ttaay(tx)ba(tay))", STATE_VERSION, r->state, pack (ts_hello_pack (&r->hello)),
+      "(uu@aybb(ut)ttaay(tx)ba(tay)(utt))", STATE_VERSION, r->state, pack (ts_hello_pack (&r->hello)),
       r->created, r->copy_done, r->copy_durable.disk, r->copy_durable.offset_bytes, r->stored,
-      r->applied, &chain, r->point_set, r->point_us, r->planned, &sets));
+      r->applied, &chain, r->point_set, r->point_us, r->planned, &sets, r->resync,
+      r->resync_run, r->resync_set));
   return g_variant_get_data_as_bytes (state);
 }
 
@@ -42,10 +44,12 @@ load (TsReceiver *r, GVariant *state, GError **error)
   g_autoptr (GVariant) packed_hello = NULL;
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariantIter) sets = NULL;
-  g_variant_get (state, "(uu@aybb(ut)ttaay(tx)ba(tay))", &version, &number, &packed_hello,
+  guint32 resync;
+  g_variant_get (state, "(uu@aybb(ut)ttaay(tx)ba(tay)(utt))", &version, &number, &packed_hello,
                  &r->created, &r->copy_done, &mark_disk, &r->copy_durable.offset_bytes, &r->stored,
-                 &r->applied, &chain, &r->point_set, &r->point_us, &r->planned, &sets);
-  if (version != STATE_VERSION || number >= TS_STATE_COUNT)
+                 &r->applied, &chain, &r->point_set, &r->point_us, &r->planned, &sets,
+                 &resync, &r->resync_run, &r->resync_set);
+  if (version != STATE_VERSION || number >= TS_STATE_COUNT || resync > RESYNC_MERGING)
     return ts_throw (error, TS_ERROR_FORMAT, "receiver state: version %u, state %u", version,
                      number);
   g_autoptr (GBytes) hello = g_variant_get_data_as_bytes (packed_hello);
@@ -58,7 +62,12 @@ load (TsReceiver *r, GVariant *state, GError **error)
   r->state = (TsState)number;
   r->copy_durable.disk = mark_disk;
   r->copy_mark = r->copy_durable;
-  r->recv_set = r->stored + 1;
+  r->resync = resync == RESYNC_OPENING ? RESYNC_NONE : (TsResyncStage)resync;
+  if (resync == RESYNC_OPENING) { /* begun again when the primary asks again */
+    r->resync_run = 0;
+    r->copy_done = r->state != TS_STATE_INITIAL;
+  }
+  r->recv_set = ts_receiver_next_set (r);
   if (r->state == TS_STATE_RECOVERED || r->state == TS_STATE_COMMITTED)
     r->failover = FAILOVER_DONE;
   for (guint i = 0; i < r->hello.disks; i++) {

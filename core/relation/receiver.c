@@ -7,8 +7,8 @@
 
 /* --- telling ---------------------------------------------------------------------------------- */
 
-static TsRecord *
-record (const TsReceiver *r, gint64 now_us, const char *kind)
+TsRecord *
+ts_receiver_record (const TsReceiver *r, gint64 now_us, const char *kind)
 {
   TsRecord *rec = ts_record_new (now_us, r->source ? r->source : r->host, kind);
   if (r->known)
@@ -28,7 +28,7 @@ change_state (TsReceiver *r, gint64 now_us, TsState to, TsActions *out)
   if (r->state == to)
     return;
   g_assert (ts_state_may_follow (r->state, to));
-  TsRecord *rec = ts_record_text (record (r, now_us, "state"), "role", "replica");
+  TsRecord *rec = ts_record_text (ts_receiver_record (r, now_us, "state"), "role", "replica");
   ts_record_text (rec, "from", ts_state_name (r->state));
   ts_record_text (rec, "to", ts_state_name (to));
   ts_record_int (rec, "wmi", to);
@@ -56,7 +56,7 @@ judge_health (TsReceiver *r, gint64 now_us, TsActions *out)
   if (health == r->health)
     return;
   r->health = health;
-  TsRecord *rec = ts_record_text (record (r, now_us, "health"), "role", "replica");
+  TsRecord *rec = ts_record_text (ts_receiver_record (r, now_us, "health"), "role", "replica");
   ts_record_text (rec, "health", ts_health_name (health));
   ts_actions_report (out, ts_record_text (rec, "reason", reason));
 }
@@ -86,7 +86,7 @@ void
 ts_receiver_refuse_peer (TsReceiver *r, gint64 now_us, TsRefusal why, const char *text,
                          TsActions *out)
 {
-  TsRecord *rec = ts_record_text (record (r, now_us, "refused"), "verb", "receive");
+  TsRecord *rec = ts_record_text (ts_receiver_record (r, now_us, "refused"), "verb", "receive");
   ts_record_int (rec, "code", TS_CODE_INVALID_STATE);
   ts_record_text (rec, "state", ts_state_name (r->state));
   ts_actions_report (out, ts_record_text (rec, "reason", text));
@@ -98,12 +98,12 @@ ts_receiver_refuse_peer (TsReceiver *r, gint64 now_us, TsRefusal why, const char
 
 /* --- log sets: stored, sealed, applied -------------------------------------------------------- */
 
-static void
-forget_unsealed (TsReceiver *r, TsActions *out)
+void
+ts_receiver_forget_unsealed (TsReceiver *r, TsActions *out)
 {
   ts_actions_add (out, TS_ACTION_DROP)->set = r->stored;
   g_queue_clear_full (&r->seals, g_free);
-  r->recv_set = r->stored + 1;
+  r->recv_set = ts_receiver_next_set (r);
   r->recv_disk = 0;
   r->recv_offset = 0;
 }
@@ -119,7 +119,7 @@ take_point (TsReceiver *r, const TsReceiverSet *set)
 static void
 report_point (TsReceiver *r, gint64 now_us, const TsReceiverSet *set, TsActions *out)
 {
-  TsRecord *rec = ts_record_int (record (r, now_us, "point"), "set", (gint64)set->number);
+  TsRecord *rec = ts_record_int (ts_receiver_record (r, now_us, "point"), "set", (gint64)set->number);
   ts_record_int (rec, "instant_us", set->manifest.instant_us);
   ts_actions_report (
       out,
@@ -137,7 +137,7 @@ static void
 report_test (TsReceiver *r, gint64 now_us, const char *phase, TsActions *out)
 {
   g_autofree char *name = g_strdup_printf ("%s - Test", r->hello.name);
-  TsRecord *rec = ts_record_text (record (r, now_us, "test_failover"), "test", name);
+  TsRecord *rec = ts_record_text (ts_receiver_record (r, now_us, "test_failover"), "test", name);
   ts_record_text (rec, "phase", phase);
   if (test_stands (r)) {
     ts_record_int (rec, "set", (gint64)r->test_set);
@@ -147,8 +147,8 @@ report_test (TsReceiver *r, gint64 now_us, const char *phase, TsActions *out)
 }
 
 /* Ends the test failover, if there is one: now, or as soon as that is possible. */
-static void
-end_test (TsReceiver *r, gint64 now_us, TsActions *out)
+void
+ts_receiver_end_test (TsReceiver *r, gint64 now_us, TsActions *out)
 {
   if (r->test == TEST_APPLYING) {
     r->test = TEST_NONE;
@@ -161,8 +161,8 @@ end_test (TsReceiver *r, gint64 now_us, TsActions *out)
   }
 }
 
-static void
-go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
+void
+ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
 {
   gboolean may = (r->state == TS_STATE_INITIAL || r->state == TS_STATE_REPLICATING ||
                   r->failover == FAILOVER_APPLYING) &&
@@ -170,7 +170,10 @@ go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
   if (may && !r->applying && r->apply_retry_us == TS_NEVER && r->applies.length > 0) {
     TsReceiverSet *set = g_queue_peek_head (&r->applies);
     r->applying = TRUE;
-    ts_actions_add (out, TS_ACTION_APPLY)->set = set->number;
+    if (set->manifest.kind == TS_SET_RESYNC && !r->merged)
+      ts_actions_add (out, TS_ACTION_RESYNC_MERGE);
+    else
+      ts_actions_add (out, TS_ACTION_APPLY)->set = set->number;
   }
   if (r->test == TEST_APPLYING && !r->applying && r->applies.length == 0) {
     r->test = TEST_STARTING;
@@ -180,9 +183,11 @@ go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
   }
   if (r->failover == FAILOVER_APPLYING && !r->applying && r->applies.length == 0 &&
       r->seals.length == 0 && !test_stands (r)) {
+    ts_receiver_resync_cancel (r, now_us, "failover", out); /* HVR 2.9: what was whole is taken */
     r->failover = FAILOVER_BRANCHING;
     ts_actions_add (out, TS_ACTION_BRANCH);
   }
+  ts_receiver_resync_go_on (r, out);
 }
 
 /* Which of the announced logs is not what was stored; NULL: all are. */
@@ -200,8 +205,6 @@ seal_mismatch (const TsManifest *want, const TsManifest *have)
   return NULL;
 }
 
-static void welcome (TsReceiver *r, gint64 now_us, TsActions *out);
-
 static void
 sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
@@ -218,7 +221,8 @@ sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
   } else
     trouble = seal_mismatch (&set->manifest, ev->done.sealed);
   /* HVR 2.9, secondary: out-of-sequence log */
-  for (guint i = 0; !trouble && i < set->manifest.disks; i++)
+  gboolean new_chain = set->manifest.kind == TS_SET_RESYNC && r->resync == RESYNC_COPIED;
+  for (guint i = 0; !trouble && !new_chain && i < set->manifest.disks; i++)
     if (!ts_guid_equal (&set->manifest.disk[i].previous, &r->chain[i])) {
       refusal = TS_REFUSE_SEQUENCE;
       trouble = g_strdup_printf ("the log of disk %u in set %" G_GUINT64_FORMAT
@@ -226,10 +230,10 @@ sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
                                  i, set->number);
     }
   if (trouble) {
-    forget_unsealed (r, out);
+    ts_receiver_forget_unsealed (r, out);
     if (r->greeted)
       ts_receiver_refuse_peer (r, now_us, refusal, trouble, out);
-    go_on_applying (r, now_us, out);
+    ts_receiver_go_on_applying (r, now_us, out);
     return;
   }
   g_queue_pop_head (&r->seals);
@@ -237,21 +241,24 @@ sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
   for (guint i = 0; i < set->manifest.disks; i++)
     r->chain[i] = set->manifest.disk[i].unique;
   g_queue_push_tail (&r->applies, set);
-  if (set->manifest.kind != TS_SET_INITIAL)
+  gboolean is_point = set->manifest.kind != TS_SET_INITIAL && set->manifest.kind != TS_SET_RESYNC;
+  if (is_point)
     take_point (r, set);
+  if (set->manifest.kind == TS_SET_RESYNC)
+    ts_receiver_resync_sealed (r, now_us, out);
   ts_receiver_persist (r, out);
   r->statistics.last_sync_us = now_us;
-  if (set->manifest.kind != TS_SET_INITIAL)
+  if (is_point)
     report_point (r, now_us, set, out);
   ts_receiver_acknowledge (r, TS_ACK_STORED, set->number, 0, 0, out);
   if (set->manifest.kind == TS_SET_PLANNED) /* the primary waits for it to be applied (CHOICE) */
-    end_test (r, now_us, out);
+    ts_receiver_end_test (r, now_us, out);
   TsReceiverSet *next = g_queue_peek_head (&r->seals);
   if (next)
     ts_actions_add (out, TS_ACTION_SEAL)->set = next->number;
   else if (r->welcome_due)
-    welcome (r, now_us, out);
-  go_on_applying (r, now_us, out);
+    ts_receiver_welcome (r, now_us, out);
+  ts_receiver_go_on_applying (r, now_us, out);
 }
 
 static void
@@ -263,7 +270,7 @@ applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   if (!set || set->number != ev->done.set)
     return;
   if (!ev->done.ok) { /* HVR 2.4.5, event 32032: state, health and RPO stay; retried */
-    TsRecord *rec = ts_record_int (record (r, now_us, "failure"), "event", 32032);
+    TsRecord *rec = ts_record_int (ts_receiver_record (r, now_us, "failure"), "event", 32032);
     ts_record_text (rec, "action", "apply");
     ts_actions_report (out, ts_record_text (rec, "reason", ev->done.reason));
     r->apply_retry_us = now_us + APPLY_RETRY_US;
@@ -271,32 +278,39 @@ applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   }
   g_queue_pop_head (&r->applies);
   r->applied = set->number;
-  if (set->manifest.kind == TS_SET_INITIAL)
+  gboolean is_point = set->manifest.kind == TS_SET_INITIAL || set->manifest.kind == TS_SET_RESYNC;
+  if (is_point)
     take_point (r, set);
+  if (set->manifest.kind == TS_SET_RESYNC)
+    ts_receiver_resync_applied (r, now_us, out);
   ts_receiver_persist (r, out);
-  TsRecord *rec = ts_record_int (record (r, now_us, "applied"), "set", (gint64)set->number);
+  if (set->manifest.kind == TS_SET_RESYNC)
+    ts_actions_add (out, TS_ACTION_RESYNC_DROP);
+  TsRecord *rec = ts_record_int (ts_receiver_record (r, now_us, "applied"), "set", (gint64)set->number);
   ts_actions_report (out, ts_record_int (rec, "instant_us", set->manifest.instant_us));
-  if (set->manifest.kind == TS_SET_INITIAL) /* before, the copy was of no instant at all */
+  if (is_point) /* before, the copy was of no instant at all */
     report_point (r, now_us, set, out);
   ts_actions_add (out, TS_ACTION_DELETE_SET)->set = set->number;
   ts_receiver_acknowledge (r, TS_ACK_APPLIED, set->number, 0, 0, out);
   g_free (set);
   if (r->state == TS_STATE_INITIAL)
     change_state (r, now_us, TS_STATE_REPLICATING, out);
-  go_on_applying (r, now_us, out);
+  ts_receiver_go_on_applying (r, now_us, out);
 }
 
 /* --- what the primary says -------------------------------------------------------------------- */
 
-static void
-welcome (TsReceiver *r, gint64 now_us, TsActions *out)
+void
+ts_receiver_welcome (TsReceiver *r, gint64 now_us, TsActions *out)
 {
+  if (r->resync_wanted || r->resync == RESYNC_OPENING)
+    return; /* it is due when that has begun */
   r->welcome_due = FALSE;
   if (!r->connected)
     return;
   r->greeted = TRUE;
   TsAction *a = send_frame (out, TS_FRAME_WELCOME, r->copy_done ? 1 + r->applied : 0);
-  a->frame.set = r->stored;
+  a->frame.set = ts_receiver_next_set (r) - 1;
   a->frame.disk = (guint16)(r->copy_done ? r->recv_disk : r->copy_mark.disk);
   a->frame.offset_bytes = r->copy_done ? r->recv_offset : r->copy_mark.offset_bytes;
 }
@@ -352,18 +366,20 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_STATE, "the replica has failed over", out);
     return;
   }
+  if (r->created && ts_receiver_resync_hello (r, ev, out))
+    return;
   if (!r->created)
     create (r, out); /* again, if the host crashed in the middle of it */
   if (!r->created || r->seals.length > 0)
     r->welcome_due = TRUE;
   else
-    welcome (r, ev->now_us, out);
+    ts_receiver_welcome (r, ev->now_us, out);
 }
 
 void
 ts_receiver_protocol_error (TsReceiver *r, gint64 now_us, const char *what, TsActions *out)
 {
-  ts_actions_report (out, ts_record_text (record (r, now_us, "failure"), "reason", what));
+  ts_actions_report (out, ts_record_text (ts_receiver_record (r, now_us, "failure"), "reason", what));
   ts_actions_add (out, TS_ACTION_DISCONNECT);
   r->connected = r->greeted = r->welcome_due = FALSE;
 }
@@ -430,6 +446,8 @@ frame_in (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_receiver_copy_frame (r, ev, out);
     return;
   case TS_FRAME_COPY_END:
+    if (r->resync == RESYNC_COPYING)
+      r->resync_set = ev->frame.frame->value;
     ts_receiver_copy_end (r, out);
     return;
   case TS_FRAME_LOG:
@@ -438,6 +456,10 @@ frame_in (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_FRAME_SET_END:
     set_end (r, ev, out);
     return;
+  case TS_FRAME_COMPARE:
+    ts_receiver_resync_compare (r, ev, out);
+    return;
+  case TS_FRAME_COMPARED:
   case TS_FRAME_HELLO:
   case TS_FRAME_WELCOME:
   case TS_FRAME_ACK:
@@ -482,6 +504,10 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     why = g_strdup ("a failover is under way");
   else if (ask == TS_ASK_TEST_FAILOVER && r->failover != FAILOVER_NONE)
     why = g_strdup ("a failover is under way");
+  else if (ask == TS_ASK_TEST_FAILOVER && (r->resync != RESYNC_NONE || r->resync_wanted))
+    why = g_strdup ("a resynchronization is under way"); /* trap 4 */
+  else if (ask == TS_ASK_FAILOVER && ev->ask.planned && r->resync != RESYNC_NONE)
+    why = g_strdup ("a resynchronization is under way");
   else if (ask == TS_ASK_TEST_FAILOVER && r->test != TEST_NONE) /* HVR 3.6: one at a time */
     why = g_strdup ("a test failover is running already");
   else if (ask == TS_ASK_STOP_TEST_FAILOVER &&
@@ -500,38 +526,39 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
   else if (r->starting && (ask == TS_ASK_CANCEL_FAILOVER || ask == TS_ASK_REVERSE))
     why = g_strdup ("the virtual machine is being started");
   if (why) {
-    TsRecord *rec = record (r, now_us, "refused");
+    TsRecord *rec = ts_receiver_record (r, now_us, "refused");
     ts_state_verb_record (rec, r->state, TS_ROLE_REPLICA, ask);
     ts_record_int (rec, "code", TS_CODE_INVALID_STATE);
     ts_actions_report (out, ts_record_text (rec, "reason", why));
     return;
   }
   ts_actions_report (
-      out, ts_state_verb_record (record (r, now_us, "verb"), r->state, TS_ROLE_REPLICA, ask));
+      out, ts_state_verb_record (ts_receiver_record (r, now_us, "verb"), r->state, TS_ROLE_REPLICA, ask));
   switch (ask) {
   case TS_ASK_FAILOVER: {
     if (r->connected)
       ts_actions_add (out, TS_ACTION_DISCONNECT);
     r->connected = r->greeted = r->welcome_due = FALSE;
+    r->resync_wanted = 0;
     /* What is whole is still sealed and taken (HVR 3.6: received logs are applied first); what came
      * in part is forgotten. */
     if (r->seals.length == 0)
-      forget_unsealed (r, out);
+      ts_receiver_forget_unsealed (r, out);
     r->failover = FAILOVER_APPLYING;
     r->planned = ev->ask.planned;
     r->apply_retry_us = TS_NEVER;
-    end_test (r, now_us, out); /* CHOICE: what is real goes before what is tried */
-    go_on_applying (r, now_us, out);
+    ts_receiver_end_test (r, now_us, out); /* CHOICE: what is real goes before what is tried */
+    ts_receiver_go_on_applying (r, now_us, out);
     return;
   }
   case TS_ASK_TEST_FAILOVER:
     r->test = TEST_APPLYING;
     r->statistics.last_test_us = now_us;
     report_test (r, now_us, "begun", out);
-    go_on_applying (r, now_us, out);
+    ts_receiver_go_on_applying (r, now_us, out);
     return;
   case TS_ASK_STOP_TEST_FAILOVER:
-    end_test (r, now_us, out);
+    ts_receiver_end_test (r, now_us, out);
     return;
   case TS_ASK_COMMIT:
     r->merging = TRUE;
@@ -556,6 +583,8 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_ASK_SUSPEND:
   case TS_ASK_RESUME:
   case TS_ASK_PREPARE:
+  case TS_ASK_RESYNC:
+  case TS_ASK_CANCEL_RESYNC:
   case TS_ASK_COUNT:
     return;
   }
@@ -564,7 +593,7 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
 static void
 report_failover (TsReceiver *r, gint64 now_us, const char *phase, TsActions *out)
 {
-  TsRecord *rec = ts_record_bool (record (r, now_us, "failover"), "planned", r->planned);
+  TsRecord *rec = ts_record_bool (ts_receiver_record (r, now_us, "failover"), "planned", r->planned);
   ts_record_text (rec, "phase", phase);
   ts_record_int (rec, "set", (gint64)r->point_set);
   ts_actions_report (out, ts_record_int (rec, "instant_us", r->point_us));
@@ -573,7 +602,7 @@ report_failover (TsReceiver *r, gint64 now_us, const char *phase, TsActions *out
 static void
 own_failure (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
-  TsRecord *rec = ts_record_int (record (r, ev->now_us, "failure"), "event", 33680);
+  TsRecord *rec = ts_record_int (ts_receiver_record (r, ev->now_us, "failure"), "event", 33680);
   ts_record_text (rec, "action", ts_action_name (ev->done.action));
   ts_actions_report (out, ts_record_text (rec, "reason", ev->done.reason));
 }
@@ -590,7 +619,7 @@ test_started (TsReceiver *r, const TsEvent *ev, TsActions *out)
     r->test_over = TRUE; /* what was made of it goes */
   }
   if (r->test_over)
-    end_test (r, ev->now_us, out);
+    ts_receiver_end_test (r, ev->now_us, out);
   r->test_over = FALSE;
 }
 
@@ -605,7 +634,7 @@ test_stopped (TsReceiver *r, const TsEvent *ev, TsActions *out)
     own_failure (r, ev, out);
     r->failover = FAILOVER_NONE; /* if one waited for it: its disks are not free */
   }
-  go_on_applying (r, ev->now_us, out);
+  ts_receiver_go_on_applying (r, ev->now_us, out);
 }
 
 static void
@@ -626,8 +655,28 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
     r->created = TRUE;
     ts_receiver_persist (r, out);
     if (r->welcome_due)
-      welcome (r, now_us, out);
+      ts_receiver_welcome (r, now_us, out);
     return;
+  case TS_ACTION_HASH:
+    ts_receiver_resync_hashed (r, ev, out);
+    return;
+  case TS_ACTION_RESYNC_OPEN:
+    ts_receiver_resync_opened (r, ev, out);
+    return;
+  case TS_ACTION_RESYNC_MERGE:
+    r->applying = FALSE;
+    if (ev->done.ok)
+      r->merged = TRUE;
+    else {
+      own_failure (r, ev, out);
+      r->apply_retry_us = now_us + APPLY_RETRY_US;
+    }
+    ts_receiver_go_on_applying (r, now_us, out);
+    return;
+  case TS_ACTION_RESYNC_WRITE:
+    if (!ts_receiver_resync_copying (r))
+      return;
+    /* fall through */
   case TS_ACTION_WRITE:
     if (!ev->done.ok)
       ts_receiver_copy_trouble (r, ev, out);
@@ -635,6 +684,7 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
       ts_receiver_acknowledge (r, TS_ACK_COPY, 0, ev->done.disk, ev->done.offset_bytes, out);
     return;
   case TS_ACTION_FLUSH:
+  case TS_ACTION_RESYNC_FLUSH:
     ts_receiver_copy_flushed (r, ev, out);
     return;
   case TS_ACTION_STORE:
@@ -642,7 +692,7 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
       ts_receiver_acknowledge (r, TS_ACK_LOG, ev->done.set, ev->done.disk, ev->done.offset_bytes,
                                out);
     else if (r->greeted) {
-      forget_unsealed (r, out);
+      ts_receiver_forget_unsealed (r, out);
       ts_receiver_refuse_peer (r, now_us, TS_REFUSE_STORAGE, ev->done.reason, out);
     }
     return;
@@ -707,7 +757,7 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
     change_state (r, now_us, TS_STATE_REPLICATING, out);
     report_failover (r, now_us, "cancelled", out);
     r->planned = FALSE;
-    go_on_applying (r, now_us, out);
+    ts_receiver_go_on_applying (r, now_us, out);
     return;
   default:
     return;
@@ -721,11 +771,11 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_EVENT_TICK:
     if (r->restored) { /* logs received in part are of no use without the mark of how far */
       r->restored = FALSE;
-      forget_unsealed (r, out);
+      ts_receiver_forget_unsealed (r, out);
     }
     if (ev->now_us >= r->apply_retry_us) {
       r->apply_retry_us = TS_NEVER;
-      go_on_applying (r, ev->now_us, out);
+      ts_receiver_go_on_applying (r, ev->now_us, out);
     }
     break;
   case TS_EVENT_ASK:
@@ -734,9 +784,12 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_EVENT_CONNECTED:
     r->connected = TRUE;
     r->greeted = r->welcome_due = FALSE;
+    ts_receiver_resync_lost (r);
     break;
   case TS_EVENT_LOST:
     r->connected = r->greeted = r->welcome_due = FALSE;
+    r->resync_wanted = 0;
+    ts_receiver_resync_lost (r);
     break;
   case TS_EVENT_FRAME:
     frame_in (r, ev, out);
@@ -820,6 +873,7 @@ ts_receiver_new (const char *host)
   r->statistics.last_sync_us = r->statistics.last_test_us = -1;
   g_queue_init (&r->seals);
   g_queue_init (&r->applies);
+  g_queue_init (&r->questions);
   return r;
 }
 
@@ -830,6 +884,7 @@ ts_receiver_free (TsReceiver *r)
     return;
   g_queue_clear_full (&r->seals, g_free);
   g_queue_clear_full (&r->applies, g_free);
+  ts_receiver_resync_lost (r);
   g_free (r->host);
   g_free (r->source);
   g_free (r);

@@ -48,6 +48,7 @@ ts_sender_copy_send (TsSender *s, TsActions *out)
     if (ts_extents_next (s->map[s->copy_disk], s->copy_offset, TS_SENDER_CHUNK_BYTES, &next)) {
       TsAction *a = ts_sender_frame (out, TS_FRAME_COPY);
       a->source = TS_SOURCE_DISK;
+      a->frame.set = s->resync_run;
       a->frame.disk = (guint16)s->copy_disk;
       a->frame.offset_bytes = next.offset_bytes;
       a->len_bytes = (guint32)next.len_bytes;
@@ -59,10 +60,12 @@ ts_sender_copy_send (TsSender *s, TsActions *out)
     s->copy_disk++;
     s->copy_offset = 0;
   }
-  if (s->copy != COPY_SENDING)
+  if (s->copy != COPY_SENDING || s->cut_void)
     return FALSE;
   s->copy = COPY_ENDING;
-  ts_sender_frame (out, TS_FRAME_COPY_END);
+  TsAction *end = ts_sender_frame (out, TS_FRAME_COPY_END);
+  end->frame.set = s->resync_run;
+  end->frame.value = s->next_set; /* what comes next */
   return TRUE;
 }
 

@@ -2,6 +2,7 @@
  * sender-copy.c (the initial copy) and sender-save.c (what outlives the process).  Of others only a
  * checker of the simulator looks into it. */
 #pragma once
+#include "core/disk/compare.h"
 #include "core/relation/sender.h"
 
 typedef struct { /* a closed log set that the replica has not acknowledged as stored */
@@ -19,6 +20,7 @@ typedef enum {
   COPY_NONE,  /* not asked for */
   COPY_TRACK, /* waiting for tracking to start */
   COPY_MAP,   /* waiting for the maps of the disks */
+  COPY_COMPARE, /* instead of MAP, where there is something at the replica already */
   COPY_SENDING,
   COPY_ENDING, /* COPY_END is out */
   COPY_DONE,
@@ -51,11 +53,20 @@ struct _TsSender {
   guint64 copy_offset;
   guint64 copy_total, copy_acked, copy_reported;
 
+  /* a resynchronization: sender-resync.c */
+  guint64 resync_run;    /* what HELLO says of it; 0: none is under way */
+  guint64 resync_set;    /* its log set; 0: not cut yet */
+  guint compare_disk;    /* next to hash */
+  guint64 compare_offset;
+  guint64 compared_bytes, compared_reported;
+  GQueue batches; /* hashed or being hashed, not yet answered; in order */
+
   /* the sets */
   GQueue sets;             /* TsSenderSet *, oldest first */
   guint64 next_set;        /* number of the next cut */
   guint64 stored, applied; /* the replica's newest */
   gboolean cutting;
+  gboolean cut_void; /* the cut under way is of tracking that was stopped since */
   TsSetKind cut_kind;
   gint64 due_us; /* of the next cycle; TS_NEVER: cycles do not run */
   TsGuid last_unique[TS_WIRE_DISKS_MAX];
@@ -75,6 +86,11 @@ struct _TsSender {
 TsRecord *ts_sender_record (const TsSender *sender, gint64 now_us, const char *kind);
 /* A SEND of an otherwise empty frame. */
 TsAction *ts_sender_frame (TsActions *out, TsFrameKind kind);
+/* Persists and tells it; asserts that it may follow. */
+void ts_sender_change_state (TsSender *sender, gint64 now_us, TsState to, TsActions *out);
+void ts_sender_expect_answer (TsSender *sender, gint64 now_us);
+/* One of the triggers of HVR 2.9: tracking stops, nothing is sent any more. */
+void ts_sender_require_resync (TsSender *sender, gint64 now_us, const char *why, TsActions *out);
 
 /* --- sender-copy.c ---------------------------------------------------------------------------- */
 void ts_sender_copy_report (TsSender *sender, gint64 now_us, const char *phase, TsActions *out);
@@ -84,3 +100,23 @@ gboolean ts_sender_copy_mapped (TsSender *sender, const TsEvent *event, TsAction
 gboolean ts_sender_copy_send (TsSender *sender, TsActions *out);
 /* How much of the copy lies before (disk, offset). */
 guint64 ts_sender_copy_bytes_until (const TsSender *sender, guint disk, guint64 offset_bytes);
+
+/* --- sender-resync.c -------------------------------------------------------------------------- */
+/* Begins a run: tracking starts, the disks are compared, what differs is sent, a set is cut.  The
+ * caller has stopped tracking and forgotten its sets (ts_sender_require_resync does). */
+void ts_sender_resync_begin (TsSender *sender, gint64 now_us, TsActions *out);
+/* Whatever is known of a run goes: nothing of it is under way. */
+void ts_sender_resync_forget (TsSender *sender);
+void ts_sender_resync_tracked (TsSender *sender, gint64 now_us, TsActions *out);
+void ts_sender_resync_hashed (TsSender *sender, const TsEvent *event, TsActions *out);
+void ts_sender_resync_welcome (TsSender *sender);
+gboolean ts_sender_resync_compared (TsSender *sender, const TsEvent *event, TsActions *out);
+void ts_sender_resync_pump (TsSender *sender, gint64 now_us, TsActions *out);
+/* Is a batch out that the replica has to answer? */
+gboolean ts_sender_resync_waiting (const TsSender *sender);
+/* Does the replica have all of it?  Then there is no way back. */
+gboolean ts_sender_resync_merging (const TsSender *sender);
+void ts_sender_resync_done (TsSender *sender, gint64 now_us, TsActions *out);
+void ts_sender_resync_pause (TsSender *sender, gint64 now_us, TsActions *out);
+void ts_sender_resync_resume (TsSender *sender, gint64 now_us, TsActions *out);
+void ts_sender_resync_report (TsSender *sender, gint64 now_us, const char *phase, TsActions *out);

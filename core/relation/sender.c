@@ -48,8 +48,8 @@ persist (TsSender *s, TsActions *out)
   ts_actions_add (out, TS_ACTION_PERSIST)->payload = ts_sender_save (s);
 }
 
-static void
-change_state (TsSender *s, gint64 now_us, TsState to, TsActions *out)
+void
+ts_sender_change_state (TsSender *s, gint64 now_us, TsState to, TsActions *out)
 {
   if (s->state == to)
     return;
@@ -104,10 +104,14 @@ ts_sender_backoff_us (guint attempt, gint64 interval_us)
 static gboolean
 waiting (const TsSender *s)
 {
+  if (s->state == TS_STATE_RESYNC_SUSPENDED)
+    return FALSE;
   gboolean for_copy = s->copy == COPY_SENDING || s->copy == COPY_ENDING;
+  gboolean for_compare = s->copy == COPY_COMPARE && ts_sender_resync_waiting (s);
   gboolean for_apply = (s->state == TS_STATE_INITIAL && s->stored > s->applied) ||
+                       (s->resync_set && s->applied < s->resync_set) ||
                        (s->preparing && s->planned_set && s->applied < s->planned_set);
-  return for_copy || for_apply || s->sets.length > 0;
+  return for_copy || for_compare || for_apply || s->sets.length > 0;
 }
 
 /* How long the replica may be silent while something is out.  CHOICE (reference section 9, 1). */
@@ -118,8 +122,8 @@ patience_us (const TsSender *s)
   return half > 5 * TS_S ? half : 5 * TS_S;
 }
 
-static void
-expect_answer (TsSender *s, gint64 now_us)
+void
+ts_sender_expect_answer (TsSender *s, gint64 now_us)
 {
   s->deadline_us = now_us + patience_us (s);
 }
@@ -131,7 +135,7 @@ connect_peer (TsSender *s, gint64 now_us, TsActions *out)
     return;
   s->link = LINK_CONNECTING;
   s->retry_us = TS_NEVER;
-  expect_answer (s, now_us);
+  ts_sender_expect_answer (s, now_us);
   ts_actions_add (out, TS_ACTION_CONNECT);
 }
 
@@ -226,8 +230,10 @@ send_log_chunk (TsSender *s, gint64 now_us, TsActions *out)
 static void
 pump (TsSender *s, gint64 now_us, TsActions *out)
 {
-  if (s->link != LINK_UP || s->state == TS_STATE_SUSPENDED)
+  if (s->link != LINK_UP || s->state == TS_STATE_SUSPENDED ||
+      s->state == TS_STATE_RESYNC_SUSPENDED)
     return;
+  ts_sender_resync_pump (s, now_us, out);
   gboolean was_idle = s->deadline_us == TS_NEVER;
   gboolean any = FALSE;
   while (s->in_flight < TS_SENDER_WINDOW_BYTES) {
@@ -241,7 +247,7 @@ pump (TsSender *s, gint64 now_us, TsActions *out)
     any = TRUE;
   }
   if (any && was_idle)
-    expect_answer (s, now_us);
+    ts_sender_expect_answer (s, now_us);
 }
 
 /* --- cycles ----------------------------------------------------------------------------------- */
@@ -287,13 +293,10 @@ cycle_due (TsSender *s, gint64 now_us, TsActions *out)
   ask_cut (s, TS_SET_REGULAR, out);
 }
 
-/* HVR 2.9: the trigger stops tracking, nothing is sent any more, health is critical. */
+/* Whatever is tracked, queued or being compared is given up. */
 static void
-require_resync (TsSender *s, gint64 now_us, const char *why, TsActions *out)
+stop_tracking (TsSender *s, TsActions *out)
 {
-  if (!ts_state_may_follow (s->state, TS_STATE_RESYNC_REQUIRED))
-    return;
-  ts_actions_report (out, ts_record_text (ts_sender_record (s, now_us, "resync"), "reason", why));
   hang_up (s, out);
   ts_actions_add (out, TS_ACTION_UNTRACK);
   for (GList *l = s->sets.head; l; l = l->next)
@@ -301,7 +304,20 @@ require_resync (TsSender *s, gint64 now_us, const char *why, TsActions *out)
   g_queue_clear_full (&s->sets, g_free);
   s->due_us = TS_NEVER;
   s->preparing = FALSE;
-  change_state (s, now_us, TS_STATE_RESYNC_REQUIRED, out);
+  s->cut_void = s->cutting;
+  ts_sender_resync_forget (s);
+}
+
+/* HVR 2.9: the trigger stops tracking, nothing is sent any more, health is critical. */
+void
+ts_sender_require_resync (TsSender *s, gint64 now_us, const char *why, TsActions *out)
+{
+  if (!ts_state_may_follow (s->state, TS_STATE_RESYNC_REQUIRED))
+    return;
+  TsRecord *r = ts_record_text (ts_sender_record (s, now_us, "resync"), "phase", "required");
+  ts_actions_report (out, ts_record_text (r, "reason", why));
+  stop_tracking (s, out);
+  ts_sender_change_state (s, now_us, TS_STATE_RESYNC_REQUIRED, out);
   report_pending (s, now_us, out);
 }
 
@@ -320,19 +336,24 @@ cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
 {
   gint64 now_us = ev->now_us;
   s->cutting = FALSE;
-  if (s->state == TS_STATE_RESYNC_REQUIRED) { /* nothing is tracked or sent any more */
-    if (ev->done.ok)
-      ts_actions_add (out, TS_ACTION_DELETE_SET)->set = s->next_set;
+  if (s->cut_void) { /* of tracking that was stopped since */
+    s->cut_void = FALSE;
+    if (!ev->done.ok)
+      return;
+    for (guint i = 0; i < s->hello.disks; i++) /* the engine's chain has gone on to here */
+      s->last_unique[i] = ev->done.logs[i].unique;
+    ts_actions_add (out, TS_ACTION_DELETE_SET)->set = s->next_set++;
+    pump (s, now_us, out); /* the end of a copy may have waited to know that number */
     return;
   }
   if (!ev->done.ok) { /* what changed stays tracked: the next cut has it; but when that is LOST */
     own_failure (s, now_us, ev, out);
     if (ev->done.code == TS_ERROR_LOST &&
         ts_state_may_follow (s->state, TS_STATE_RESYNC_REQUIRED)) {
-      require_resync (s, now_us, "what has changed since the last log is not known any more", out);
+      ts_sender_require_resync (s, now_us, "what has changed since the last log is not known any more", out);
       return;
     }
-    if (s->cut_kind == TS_SET_INITIAL || s->cut_kind == TS_SET_PLANNED)
+    if (s->cut_kind != TS_SET_REGULAR)
       s->retry_us = now_us + ts_sender_backoff_us (1, s->interval_us);
     else {
       s->statistics.missed++;
@@ -363,9 +384,11 @@ cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
     s->planned_set = set->number;
     s->planned_us = set->manifest.instant_us;
   }
+  if (s->cut_kind == TS_SET_RESYNC)
+    s->resync_set = set->number;
   persist (s, out);
 
-  static const char *const types[] = {"-", "initial", "regular", "planned"};
+  static const char *const types[] = {"-", "initial", "regular", "planned", "resync"};
   TsRecord *r = ts_record_int (ts_sender_record (s, now_us, "cut"), "set", (gint64)set->number);
   ts_record_text (r, "type", types[s->cut_kind]);
   ts_record_int (r, "instant_us", set->manifest.instant_us);
@@ -379,7 +402,7 @@ cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
   for (guint i = 0; i < s->hello.disks; i++)
     virtual_bytes += s->hello.disk[i].size_bytes;
   if (ts_sender_pending_bytes (s) > virtual_bytes / 2) {
-    require_resync (s, now_us, "tracked changes exceed 50 % of the size of the disks", out);
+    ts_sender_require_resync (s, now_us, "tracked changes exceed 50 % of the size of the disks", out);
     return;
   }
   pump (s, now_us, out);
@@ -422,12 +445,18 @@ set_applied (TsSender *s, gint64 now_us, guint64 number, TsActions *out)
   if (number <= s->applied)
     return;
   s->applied = number;
+  if (s->resync_run) {
+    if (s->resync_set == 0 || number < s->resync_set)
+      return;
+    ts_sender_resync_done (s, now_us, out);
+    ts_sender_change_state (s, now_us, TS_STATE_REPLICATING, out);
+  }
   if (s->state == TS_STATE_INITIAL)
-    change_state (s, now_us, TS_STATE_REPLICATING, out);
+    ts_sender_change_state (s, now_us, TS_STATE_REPLICATING, out);
   if (s->preparing && s->planned_set && number >= s->planned_set) {
     s->preparing = FALSE;
     s->due_us = TS_NEVER;
-    change_state (s, now_us, TS_STATE_PREPARED, out);
+    ts_sender_change_state (s, now_us, TS_STATE_PREPARED, out);
     /* From here on the replica takes over; there is nothing more to say to it. */
     hang_up (s, out);
   }
@@ -440,12 +469,16 @@ copy_ended (TsSender *s, gint64 now_us, TsActions *out)
     return;
   s->copy = COPY_DONE;
   s->copy_acked = s->copy_total;
-  ts_sender_copy_report (s, now_us, "done", out);
+  if (s->resync_run)
+    ts_sender_resync_report (s, now_us, "sent", out);
+  else
+    ts_sender_copy_report (s, now_us, "done", out);
   s->send_set = s->next_set;
   s->send_disk = 0;
   s->send_offset = 0;
   start_cycles (s, now_us);
-  ask_cut (s, TS_SET_INITIAL, out);
+  if (!s->cutting)
+    ask_cut (s, s->resync_run ? TS_SET_RESYNC : TS_SET_INITIAL, out);
 }
 
 static void
@@ -455,9 +488,16 @@ welcome (TsSender *s, const TsEvent *ev, TsActions *out)
   s->link = LINK_UP;
   s->deadline_us = TS_NEVER;
   report_connection (s, ev->now_us, TRUE, "", out);
+  if (s->resync_run && s->copy < COPY_DONE && frame->set >= s->next_set)
+    s->next_set = frame->set + 1; /* this primary was taken back to the past: never mind */
+  ts_sender_resync_welcome (s);
+  if (s->resync_run && frame->value != 0 && s->copy < COPY_ENDING) {
+    ts_sender_require_resync (s, ev->now_us, "the replica knows nothing of a copy under way", out);
+    return;
+  }
   if (frame->value == 0) { /* the replica still wants the copy, from (disk, offset) on */
     if (s->copy >= COPY_DONE) {
-      require_resync (s, ev->now_us, "the replica has lost its initial copy", out);
+      ts_sender_require_resync (s, ev->now_us, "the replica has lost its initial copy", out);
       return;
     }
     s->copy_disk = frame->disk;
@@ -470,11 +510,11 @@ welcome (TsSender *s, const TsEvent *ev, TsActions *out)
       copy_ended (s, ev->now_us, out);
     set_stored (s, ev->now_us, frame->set, out);
     if (frame->set + 1 < s->next_set && !find_set (s, frame->set + 1)) {
-      require_resync (s, ev->now_us, "the replica is older than the oldest log that is kept", out);
+      ts_sender_require_resync (s, ev->now_us, "the replica is older than the oldest log that is kept", out);
       return;
     }
     if (frame->set >= s->next_set) {
-      require_resync (s, ev->now_us, "the replica is newer than this primary", out);
+      ts_sender_require_resync (s, ev->now_us, "the replica is newer than this primary", out);
       return;
     }
     s->send_set = frame->set + 1;
@@ -502,7 +542,12 @@ acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
       s->copy_acked = until;
       s->attempt = 0;
     }
-    if (s->copy_acked - s->copy_reported >= 8 * TS_MIB)
+    if (s->copy_acked - s->copy_reported < 8 * TS_MIB)
+      break;
+    if (s->resync_run) {
+      s->copy_reported = s->copy_acked;
+      ts_sender_resync_report (s, ev->now_us, "sending", out);
+    } else
       ts_sender_copy_report (s, ev->now_us, "progress", out);
     break;
   }
@@ -527,7 +572,7 @@ acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
   if (!waiting (s))
     s->in_flight = 0;
   if (waiting (s) && s->link == LINK_UP)
-    expect_answer (s, ev->now_us);
+    ts_sender_expect_answer (s, ev->now_us);
   else
     s->deadline_us = TS_NEVER;
   pump (s, ev->now_us, out);
@@ -542,7 +587,7 @@ peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
   g_autofree char *reason = g_utf8_make_valid (text, (gssize)len);
   switch ((TsRefusal)frame->value) {
   case TS_REFUSE_SEQUENCE:
-    require_resync (s, ev->now_us, reason, out);
+    ts_sender_require_resync (s, ev->now_us, reason, out);
     return;
   case TS_REFUSE_LOG:
   case TS_REFUSE_STORAGE: /* passing: from the replica's position again, after the back-off */
@@ -554,6 +599,10 @@ peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_REFUSE_STATE:
     break;
   }
+  if (s->resync_run) { /* sizes differ, failed over ...: HVR 2.9.1, the run ends */
+    ts_sender_require_resync (s, ev->now_us, reason, out);
+    return;
+  }
   /* HVR 2.6: not recoverable; event 32086.  Tracking goes on; nothing is sent. */
   hang_up (s, out);
   s->refused = TRUE;
@@ -561,7 +610,7 @@ peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
   TsRecord *r = ts_record_int (ts_sender_record (s, ev->now_us, "failure"), "event", 32086);
   ts_actions_report (out, ts_record_text (r, "reason", reason));
   if (ts_state_may_follow (s->state, TS_STATE_ERROR))
-    change_state (s, ev->now_us, TS_STATE_ERROR, out);
+    ts_sender_change_state (s, ev->now_us, TS_STATE_ERROR, out);
 }
 
 static void
@@ -581,6 +630,14 @@ frame_in (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_FRAME_REFUSE:
     peer_refused (s, ev, out);
     return;
+  case TS_FRAME_COMPARED:
+    if (!ts_sender_resync_compared (s, ev, out))
+      break;
+    s->deadline_us = TS_NEVER;
+    if (waiting (s))
+      ts_sender_expect_answer (s, ev->now_us);
+    pump (s, ev->now_us, out);
+    return;
   case TS_FRAME_ALIVE:
     return;
   case TS_FRAME_HELLO:
@@ -588,14 +645,23 @@ frame_in (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_FRAME_COPY_END:
   case TS_FRAME_LOG:
   case TS_FRAME_SET_END:
+  case TS_FRAME_COMPARE:
   case TS_FRAME_KINDS:
     break;
   }
   ts_actions_add (out, TS_ACTION_DISCONNECT);
-  link_lost (s, ev->now_us, "the replica sent a frame that only a primary sends", out);
+  link_lost (s, ev->now_us, "the replica sent a frame that has no place here", out);
 }
 
 /* --- what the operator says ------------------------------------------------------------------- */
+
+static void
+start_resync (TsSender *s, gint64 now_us, TsActions *out)
+{
+  if (s->state != TS_STATE_RESYNC_REQUIRED) /* of a healthy VM: paused, then this (HVR 2.9) */
+    stop_tracking (s, out);
+  ts_sender_resync_begin (s, now_us, out);
+}
 
 static void
 asked (TsSender *s, const TsEvent *ev, TsActions *out)
@@ -612,21 +678,55 @@ asked (TsSender *s, const TsEvent *ev, TsActions *out)
                                                 TS_ROLE_PRIMARY, ev->ask.ask));
   switch (ev->ask.ask) {
   case TS_ASK_ENABLE:
-    change_state (s, now_us, TS_STATE_READY, out);
+    ts_sender_change_state (s, now_us, TS_STATE_READY, out);
     connect_peer (s, now_us, out);
     return;
   case TS_ASK_START:
-    change_state (s, now_us, TS_STATE_INITIAL, out);
+    ts_sender_change_state (s, now_us, TS_STATE_INITIAL, out);
     s->copy = COPY_TRACK;
     ts_actions_add (out, TS_ACTION_TRACK);
     return;
+  case TS_ASK_RESYNC:
+    start_resync (s, now_us, out);
+    return;
+  case TS_ASK_CANCEL_RESYNC: /* the next run starts from the beginning (HVR 2.9) */
+    if (ts_sender_resync_merging (s)) {
+      refuse (s, now_us, ev->ask.ask, "the replica has all of it: it is being merged", out);
+      return;
+    }
+    ts_sender_resync_report (s, now_us, "cancelled", out);
+    ts_sender_require_resync (s, now_us, "the resynchronization was cancelled", out);
+    return;
   case TS_ASK_SUSPEND: /* tracking goes on, nothing is sent (trap 5) */
+    if (s->state == TS_STATE_RESYNCHRONIZING) {
+      if (ts_sender_resync_merging (s))
+        refuse (s, now_us, ev->ask.ask, "the replica has all of it: it is being merged", out);
+      else
+        ts_sender_resync_pause (s, now_us, out);
+      return;
+    }
     s->due_us = TS_NEVER;
-    change_state (s, now_us, TS_STATE_SUSPENDED, out);
+    ts_sender_change_state (s, now_us, TS_STATE_SUSPENDED, out);
     return;
   case TS_ASK_RESUME:
+    if (s->state == TS_STATE_RESYNC_REQUIRED) { /* CHOICE: as the health text says, HVR 5.2 */
+      start_resync (s, now_us, out);
+      return;
+    }
+    if (s->state == TS_STATE_RESYNC_SUSPENDED) {
+      ts_sender_resync_resume (s, now_us, out);
+      if (s->copy == COPY_DONE)
+        start_cycles (s, now_us);
+      if (s->copy == COPY_DONE && !s->resync_set && !s->cutting)
+        ask_cut (s, TS_SET_RESYNC, out);
+      connect_peer (s, now_us, out);
+      if (waiting (s) && s->link == LINK_UP)
+        ts_sender_expect_answer (s, now_us);
+      pump (s, now_us, out);
+      return;
+    }
     s->refused = FALSE;
-    change_state (s, now_us, TS_STATE_REPLICATING, out);
+    ts_sender_change_state (s, now_us, TS_STATE_REPLICATING, out);
     start_cycles (s, now_us);
     if (!s->cutting)
       ask_cut (s, TS_SET_REGULAR, out);
@@ -683,6 +783,11 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
       s->retry_us = ev->now_us + ts_sender_backoff_us (1, s->interval_us);
       return;
     }
+    if (s->resync_run) {
+      ts_sender_resync_tracked (s, ev->now_us, out);
+      connect_peer (s, ev->now_us, out);
+      return;
+    }
     s->copy = COPY_MAP;
     s->maps = 0;
     for (guint i = 0; i < s->hello.disks; i++)
@@ -694,8 +799,14 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
       pump (s, ev->now_us, out);
     }
     return;
+  case TS_ACTION_HASH:
+    ts_sender_resync_hashed (s, ev, out);
+    return;
   case TS_ACTION_CUT:
     cut_done (s, ev, out);
+    if (s->resync_run && s->copy == COPY_DONE && !s->resync_set && !s->cutting &&
+        s->retry_us == TS_NEVER)
+      ask_cut (s, TS_SET_RESYNC, out);
     /* a regular cut was under way when the planned one was asked for; one that failed waits */
     if (s->preparing && !s->planned_set && !s->cutting && s->cut_kind != TS_SET_PLANNED)
       ask_cut (s, TS_SET_PLANNED, out);
@@ -714,7 +825,7 @@ tick (TsSender *s, gint64 now_us, TsActions *out)
 {
   if (s->crashed) { /* trap 13; HVR 2.9, primary: log not closed gracefully */
     s->crashed = FALSE;
-    require_resync (s, now_us, "tracking was not closed gracefully: the host crashed", out);
+    ts_sender_require_resync (s, now_us, "tracking was not closed gracefully: the host crashed", out);
     return;
   }
   if (now_us >= s->deadline_us) {
@@ -725,8 +836,10 @@ tick (TsSender *s, gint64 now_us, TsActions *out)
     s->retry_us = TS_NEVER;
     if (s->copy == COPY_TRACK)
       ts_actions_add (out, TS_ACTION_TRACK);
-    if (s->copy == COPY_DONE && s->next_set == 1 && !s->cutting)
+    if (s->copy == COPY_DONE && s->next_set == 1 && !s->cutting && !s->resync_run)
       ask_cut (s, TS_SET_INITIAL, out);
+    if (s->resync_run && s->copy == COPY_DONE && !s->resync_set && !s->cutting)
+      ask_cut (s, TS_SET_RESYNC, out);
     if (s->preparing && !s->planned_set && !s->cutting)
       ask_cut (s, TS_SET_PLANNED, out);
     connect_peer (s, now_us, out);
@@ -748,10 +861,11 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_EVENT_CONNECTED:
     if (s->link == LINK_CONNECTING) {
       s->link = LINK_GREETING;
-      expect_answer (s, ev->now_us);
+      ts_sender_expect_answer (s, ev->now_us);
       TsAction *a = ts_sender_frame (out, TS_FRAME_HELLO);
       a->source = TS_SOURCE_PAYLOAD;
       a->frame.payload = ts_hello_pack (&s->hello);
+      a->frame.value = s->resync_run;
     }
     break;
   case TS_EVENT_LOST:
@@ -828,6 +942,7 @@ ts_sender_new (const TsSenderOptions *options)
   s->next_set = s->send_set = 1;
   s->statistics.last_sync_us = -1;
   g_queue_init (&s->sets);
+  g_queue_init (&s->batches);
   return s;
 }
 
@@ -836,8 +951,7 @@ ts_sender_free (TsSender *s)
 {
   if (!s)
     return;
-  for (guint i = 0; i < TS_WIRE_DISKS_MAX; i++)
-    ts_extents_free (s->map[i]);
+  ts_sender_resync_forget (s);
   g_queue_clear_full (&s->sets, g_free);
   g_free (s->vm);
   g_free (s->host);

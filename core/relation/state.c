@@ -30,23 +30,29 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
                             A (REVERSE) | A (POWER_ON) | A (RESET_STATISTICS),
                             ANY | S (READY) | S (REPLICATING)},
     [TS_STATE_SUSPENDED] = {"suspended", "Replication Paused", 8, 8, 7,
-                            A (RESUME) | A (POWER_ON) | A (RESET_STATISTICS),
+                            A (RESUME) | A (RESYNC) | A (POWER_ON) | A (RESET_STATISTICS),
                             A (FAILOVER) | A (RESET_STATISTICS),
-                            ANY | S (REPLICATING) | S (RESYNC_REQUIRED) | S (RECOVERED)},
+                            ANY | S (REPLICATING) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
+                                S (RECOVERED)},
     [TS_STATE_ERROR] = {"error", "Replication Error", 9, 9, 8,
-                        A (RESUME) | A (POWER_ON) | A (RESET_STATISTICS),
+                        A (RESUME) | A (RESYNC) | A (POWER_ON) | A (RESET_STATISTICS),
                         A (FAILOVER) | A (RESET_STATISTICS),
-                        S (DISABLED) | S (REPLICATING) | S (RESYNC_REQUIRED) | S (RECOVERED)},
+                        S (DISABLED) | S (REPLICATING) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
+                            S (RECOVERED)},
     [TS_STATE_RESYNC_REQUIRED] = {"resync-required", "Resynchronization Required", 10, 10, 9,
-                                  A (POWER_ON) | A (RESET_STATISTICS),
+                                  A (RESYNC) | A (RESUME) | A (POWER_ON) | A (RESET_STATISTICS),
                                   A (FAILOVER) | A (RESET_STATISTICS),
                                   ANY | S (RESYNCHRONIZING) | S (RECOVERED)},
     [TS_STATE_RESYNCHRONIZING] = {"resynchronizing", "Resynchronizing", 11, 11, 10,
-                                  A (POWER_ON) | A (RESET_STATISTICS), A (RESET_STATISTICS),
+                                  A (SUSPEND) | A (CANCEL_RESYNC) | A (POWER_ON) |
+                                      A (RESET_STATISTICS),
+                                  A (RESET_STATISTICS),
                                   ANY | S (REPLICATING) | S (RESYNC_REQUIRED) |
                                       S (RESYNC_SUSPENDED) | S (RECOVERED)},
     [TS_STATE_RESYNC_SUSPENDED] = {"resync-suspended", "Resynchronize Suspended", 12, 12, -1,
-                                   A (POWER_ON) | A (RESET_STATISTICS), A (RESET_STATISTICS),
+                                   A (RESUME) | A (CANCEL_RESYNC) | A (POWER_ON) |
+                                       A (RESET_STATISTICS),
+                                   A (RESET_STATISTICS),
                                    ANY | S (RESYNCHRONIZING) | S (RESYNC_REQUIRED)},
     /* CHOICE: which of the collection's later states matches is not published (3.7); by name. */
     [TS_STATE_FAILOVER_IN_PROGRESS] = {"failover-in-progress", "-", 13, 13, 4, 0, 0,
@@ -77,6 +83,8 @@ static const char *const ask_names[TS_ASK_COUNT] = {
     [TS_ASK_TEST_FAILOVER] = "test failover",
     [TS_ASK_STOP_TEST_FAILOVER] = "stop test failover",
     [TS_ASK_REVERSE] = "reverse replication",
+    [TS_ASK_RESYNC] = "resynchronize",
+    [TS_ASK_CANCEL_RESYNC] = "cancel resynchronization",
     [TS_ASK_POWER_ON] = "power on",
     [TS_ASK_RESET_STATISTICS] = "reset statistics",
 };

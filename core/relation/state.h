@@ -47,6 +47,8 @@ typedef enum {
   TS_ASK_STOP_TEST_FAILOVER, /* R  DestroySystem of the test VM (Stop-VMFailover) */
   TS_ASK_CANCEL_FAILOVER,    /* R  RevertFailover: the copy goes, with what it wrote */
   TS_ASK_REVERSE,            /* P  Set-VMReplication -AsReplica; R  ReverseReplicationRelationship */
+  TS_ASK_RESYNC,             /* P  Resynchronize: now */
+  TS_ASK_CANCEL_RESYNC,      /* P  RequestReplicationStateChange (9) */
   TS_ASK_POWER_ON,           /* either: Start-VM */
   TS_ASK_RESET_STATISTICS,   /* either: ResetReplicationStatistics */
   TS_ASK_COUNT

@@ -1,5 +1,6 @@
 /* core/relation/traffic.c -- see traffic.h. */
 #include "core/relation/traffic.h"
+#include "core/relation/wire.h"
 
 typedef struct {
   guint64 set, bytes;
@@ -53,6 +54,10 @@ ts_traffic_annotate (const TsTraffic *traffic, TsRecord *record)
   if (g_str_equal (record->kind, "sent"))
     ts_record_int (record, "wire_bytes",
                    (gint64)ts_traffic_of (traffic, (guint64)ts_record_get_int (record, "set", 0)));
+  else if (g_str_equal (record->kind, "resync") && ts_record_field (record, "run"))
+    ts_record_int (
+        record, "wire_bytes",
+        (gint64)ts_traffic_of (traffic, TS_RESYNC_RUN | (guint64)ts_record_get_int (record, "run", 0)));
   else if (g_str_equal (record->kind, "copy"))
     ts_record_int (record, "wire_bytes", (gint64)ts_traffic_of (traffic, 0));
 }

@@ -13,5 +13,6 @@ void ts_traffic_init (TsTraffic *traffic);
 void ts_traffic_clear (TsTraffic *traffic);
 void ts_traffic_count (TsTraffic *traffic, guint64 set, guint64 wire_bytes);
 guint64 ts_traffic_of (const TsTraffic *traffic, guint64 set);
-/* Adds wire_bytes to a record of kind "sent" (of its set) or "copy"; leaves others alone. */
+/* Adds wire_bytes to a record of kind "sent" (of its set), "copy" or "resync" (of its run); leaves
+ * others alone. */
 void ts_traffic_annotate (const TsTraffic *traffic, TsRecord *record);

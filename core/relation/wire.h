@@ -23,6 +23,9 @@ typedef enum { /* value of TS_FRAME_REFUSE */
                TS_REFUSE_STORAGE = 5, /* the replica cannot store: full, failing */
 } TsRefusal;
 
+/* A resynchronization's run is numbered as no set is: HELLO says it as value, its frames as set. */
+#define TS_RESYNC_RUN (G_GUINT64_CONSTANT (1) << 63)
+
 #define TS_WIRE_DISKS_MAX 16 /* HVR reference 1.8 */
 
 typedef struct { /* payload of HELLO */

@@ -16,6 +16,8 @@ typedef enum {
   TS_DO_REVERSE,            /* vm: the failed-over copy becomes the primary, the source its replica */
   TS_DO_PAUSE,              /* vm: replication, on the primary */
   TS_DO_RESUME,             /* vm */
+  TS_DO_RESYNC,             /* vm: on the primary.  Done when it has begun */
+  TS_DO_CANCEL_RESYNC,      /* vm */
   TS_DO_RESET_STATISTICS,   /* vm: both sides (Reset-VMReplicationStatistics) */
   TS_DO_WORKLOAD_START,     /* vm */
   TS_DO_WORKLOAD_STOP,      /* vm */

@@ -50,6 +50,9 @@ static const Stage reverse[] = {
 };
 static const Stage pause_it[] = {{P, FALSE, TS_ASK_SUSPEND, UNTIL_STATE, TS_STATE_SUSPENDED}};
 static const Stage resume[] = {{P, FALSE, TS_ASK_RESUME, UNTIL_STATE, TS_STATE_REPLICATING}};
+static const Stage resync[] = {{P, FALSE, TS_ASK_RESYNC, UNTIL_STATE, TS_STATE_RESYNCHRONIZING}};
+static const Stage cancel_resync[] = {
+    {P, FALSE, TS_ASK_CANCEL_RESYNC, UNTIL_STATE, TS_STATE_RESYNC_REQUIRED}};
 static const Stage reset[] = {
     {P, FALSE, TS_ASK_RESET_STATISTICS, UNTIL_GIVEN, 0},
     {R, FALSE, TS_ASK_RESET_STATISTICS, UNTIL_GIVEN, 0},
@@ -70,6 +73,7 @@ static const Course courses[TS_DO_COUNT] = {
     [TS_DO_CANCEL_FAILOVER] = COURSE (cancel), [TS_DO_COMMIT] = COURSE (commit),
     [TS_DO_PAUSE] = COURSE (pause_it),         [TS_DO_RESUME] = COURSE (resume),
     [TS_DO_RESET_STATISTICS] = COURSE (reset), [TS_DO_REVERSE] = COURSE (reverse),
+    [TS_DO_RESYNC] = COURSE (resync),          [TS_DO_CANCEL_RESYNC] = COURSE (cancel_resync),
 };
 static const Course planned_course = COURSE (planned);
 
@@ -177,6 +181,15 @@ ts_operation_fail (TsOperation *op, const char *reason)
     op->reason = g_strdup (reason);
 }
 
+/* Pausing and resuming a resynchronization lead to states of its own (HVR 3.5). */
+static gboolean
+reaches (const Stage *stage, gint64 state)
+{
+  return state == (gint64)stage->state ||
+         (stage->ask == TS_ASK_SUSPEND && state == TS_STATE_RESYNC_SUSPENDED) ||
+         (stage->ask == TS_ASK_RESUME && state == TS_STATE_RESYNCHRONIZING);
+}
+
 void
 ts_operation_hear (TsOperation *op, const TsRecord *record)
 {
@@ -195,7 +208,7 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
       ts_operation_fail (op, ts_record_get_text (record, "reason"));
   } else if (g_str_equal (record->kind, "state") && stage->until == UNTIL_STATE) {
     gint64 state = ts_record_get_int (record, "wmi", -1);
-    if (state == (gint64)stage->state)
+    if (reaches (stage, state))
       next_stage (op);
     else if (state == TS_STATE_ERROR || state == TS_STATE_RESYNC_REQUIRED)
       ts_operation_fail (op, "replication has failed meanwhile");

@@ -25,7 +25,8 @@ typedef enum {
 typedef struct _TsOperation TsOperation;
 
 /* TRUE for the verbs that are operations on a VM's relation: protect, failover, commit, pause,
- * cancel_failover, test_failover, stop_test_failover, reverse, resume, reset_statistics. */
+ * cancel_failover, test_failover, stop_test_failover, reverse, resume, resync,
+ * cancel_resync, reset_statistics. */
 gboolean ts_operation_is (TsVerb verb);
 
 /* primary, replica: names of the two hosts as they are before the operation. */

@@ -35,6 +35,10 @@ order_text (const TsScenario *scenario, const TsOrder *order)
     return g_strdup_printf ("pause the replication of %s", vm_name (scenario, order->vm));
   case TS_DO_RESUME:
     return g_strdup_printf ("resume the replication of %s", vm_name (scenario, order->vm));
+  case TS_DO_RESYNC:
+    return g_strdup_printf ("resynchronize %s", vm_name (scenario, order->vm));
+  case TS_DO_CANCEL_RESYNC:
+    return g_strdup_printf ("cancel the resynchronization of %s", vm_name (scenario, order->vm));
   case TS_DO_RESET_STATISTICS:
     return g_strdup_printf ("reset the replication statistics of %s",
                             vm_name (scenario, order->vm));

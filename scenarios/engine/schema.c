@@ -8,8 +8,8 @@
 
 #define DO_VM                                                                                      \
   (DO (PROTECT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |        \
-   DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (PAUSE) | DO (RESUME) | DO (RESET_STATISTICS) |                    \
-   DO (WORKLOAD_START) | DO (WORKLOAD_STOP) | DO (COMPARE))
+   DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (PAUSE) | DO (RESUME) | DO (RESET_STATISTICS) |     \
+   DO (RESYNC) | DO (CANCEL_RESYNC) | DO (WORKLOAD_START) | DO (WORKLOAD_STOP) | DO (COMPARE))
 #define WAIT_VM (((G_GUINT64_CONSTANT (1) << TS_WAIT_COUNT) - 1) & ~WAIT (STEP))
 
 #define STATES                                                                                     \
@@ -287,6 +287,9 @@ static const char *const verb_help[TS_DO_COUNT] = {
                       "what is not committed is committed first",
     [TS_DO_PAUSE] = "suspend replication on the primary; changes are still tracked",
     [TS_DO_RESUME] = "go on after pause",
+    [TS_DO_RESYNC] =
+        "compare both sides' disks and send what differs; of a healthy VM only when it is paused",
+    [TS_DO_CANCEL_RESYNC] = "end a resynchronization; the next one begins from the start",
     [TS_DO_RESET_STATISTICS] = "begin counting cycles anew, on both sides; health is judged anew",
     [TS_DO_WORKLOAD_START] = "the machine's workload writes",
     [TS_DO_WORKLOAD_STOP] = "the machine's workload rests",
