@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* AES first: it is what processors have instructions for. */
@@ -18,6 +19,10 @@
 
 /* How long a peer that is turned away gets to read why, before the socket is closed under it. */
 enum { FAREWELL_US = 500000 };
+enum { RECORD_BYTES = 16384 }; /* TLS 1.3 */
+/* Read beyond what GnuTLS asks for: it asks twice for each record, for five bytes and for the rest.
+ */
+enum { AHEAD_BYTES = 64 * 1024 };
 
 struct _TsLabKeys {
   gatomicrefcount refs;
@@ -33,6 +38,9 @@ struct _TsLabTls {
   GError *not_accepted; /* by judge_peer */
   gnutls_alert_description_t alert;
   gboolean established;
+  gboolean more;                       /* the writer's: what is sent now is not the end */
+  guint8 ahead[AHEAD_BYTES];           /* the reader's: received, and not yet asked for */
+  gsize ahead_from_bytes, ahead_bytes; /* what of it */
 };
 
 /* --- credentials ------------------------------------------------------------------------------ */
@@ -256,6 +264,35 @@ ts_lab_wait (int fd, int stop_fd, short events, gint64 deadline_us, GError **err
   }
 }
 
+static ssize_t
+push (gnutls_transport_ptr_t user, const giovec_t *pieces, int count)
+{
+  TsLabTls *tls = user;
+  struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+  /* Records of one payload leave in as few packets as TCP can make of them. */
+  return sendmsg (tls->fd, &message, MSG_NOSIGNAL | (tls->more ? MSG_MORE : 0));
+}
+
+static ssize_t
+pull (gnutls_transport_ptr_t user, void *into, size_t room_bytes)
+{
+  TsLabTls *tls = user;
+  if (tls->ahead_bytes == 0) {
+    struct iovec pieces[] = {{into, room_bytes}, {tls->ahead, AHEAD_BYTES}};
+    ssize_t bytes = readv (tls->fd, pieces, G_N_ELEMENTS (pieces));
+    if (bytes <= (ssize_t)room_bytes)
+      return bytes;
+    tls->ahead_from_bytes = 0;
+    tls->ahead_bytes = (gsize)bytes - room_bytes;
+    return (ssize_t)room_bytes;
+  }
+  gsize bytes = MIN (tls->ahead_bytes, room_bytes);
+  memcpy (into, tls->ahead + tls->ahead_from_bytes, bytes);
+  tls->ahead_from_bytes += bytes;
+  tls->ahead_bytes -= bytes;
+  return (ssize_t)bytes;
+}
+
 TsLabTls *
 ts_lab_tls_new (TsLabKeys *keys, int fd, int stop_fd, const char *expected_peer, GError **error)
 {
@@ -275,7 +312,9 @@ ts_lab_tls_new (TsLabKeys *keys, int fd, int stop_fd, const char *expected_peer,
     return NULL;
   }
   gnutls_session_set_ptr (tls->session, tls);
-  gnutls_transport_set_int (tls->session, fd);
+  gnutls_transport_set_ptr (tls->session, tls);
+  gnutls_transport_set_vec_push_function (tls->session, push);
+  gnutls_transport_set_pull_function (tls->session, pull);
   gnutls_handshake_set_timeout (tls->session, 0); /* ours, which bounds the whole, not a read */
   if (!expected_peer) {
     gnutls_certificate_server_set_request (tls->session, GNUTLS_CERT_REQUIRE);
@@ -410,6 +449,7 @@ ts_lab_tls_write (TsLabTls *tls, const void *data, gsize len_bytes, GError **err
 {
   gboolean again = FALSE; /* the record is GnuTLS's already, only the socket had no room */
   while (len_bytes > 0) {
+    tls->more = len_bytes > RECORD_BYTES;
     gssize bytes = gnutls_record_send (tls->session, again ? NULL : data, again ? 0 : len_bytes);
     if (bytes >= 0) {
       again = FALSE;
