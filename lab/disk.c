@@ -107,6 +107,19 @@ ts_lab_disk_open (const char *path, gboolean writable, GError **error)
   return g_steal_pointer (&disk);
 }
 
+gboolean
+ts_lab_disk_clear (TsDisk *disk, guint64 offset_bytes, gsize len_bytes, GError **error)
+{
+  FileDisk *file = (FileDisk *)disk;
+  g_return_val_if_fail (
+      offset_bytes <= disk->size_bytes && len_bytes <= disk->size_bytes - offset_bytes, FALSE);
+  if (len_bytes == 0 || fallocate (file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                   (off_t)offset_bytes, (off_t)len_bytes) == 0)
+    return TRUE;
+  g_autofree guint8 *zeros = g_malloc0 (len_bytes);
+  return disk->ops->write (disk, offset_bytes, zeros, len_bytes, error);
+}
+
 static gboolean
 check_size (const char *path, guint64 size_bytes, GError **error)
 {

@@ -6,6 +6,7 @@
 #include "core/disk/apply.h"
 #include "lab/disk.h"
 #include <glib/gstdio.h>
+#include <string.h>
 
 static char *
 replica_folder (const TsLabRelation *relation)
@@ -29,6 +30,12 @@ create (TsLabJob *job)
   }
 }
 
+static gboolean
+all_zero (const guint8 *data, gsize len)
+{
+  return len == 0 || (data[0] == 0 && memcmp (data, data + 1, len - 1) == 0);
+}
+
 static void
 write_copy (TsLabJob *job)
 {
@@ -36,7 +43,9 @@ write_copy (TsLabJob *job)
   g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &job->error);
   gsize len = 0;
   const void *data = g_bytes_get_data (job->action.payload, &len);
-  if (disk)
+  if (disk && all_zero (data, len))
+    ts_lab_disk_clear (disk, job->action.offset_bytes, len, &job->error);
+  else if (disk)
     disk->ops->write (disk, job->action.offset_bytes, data, len, &job->error);
 }
 

@@ -7,8 +7,6 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
-#define ZERO_PIECE (64 * TS_KIB) /* what is all zero of these need not be copied */
-
 /* The folder for a backup job's scratch files lies with the disks, which have room; the path to it
  * is short, since its socket lies there too. */
 static char *
@@ -58,33 +56,18 @@ untrack (TsLabJob *job)
 
 /* --- map -------------------------------------------------------------------------------------- */
 
-static gboolean
-all_zero (const guint8 *data, gsize len)
-{
-  return len == 0 || (data[0] == 0 && memcmp (data, data + 1, len - 1) == 0);
-}
-
+/* What is allocated.  Zeros in it are not looked for: that would be reading all of it once more;
+ * they are found when they are sent, and do not cross (format/frame.h). */
 static void
 map (TsLabJob *job)
 {
-  TsLabVm *vm = job->relation->vm;
-  guint index = job->action.disk;
-  g_autofree char *path = ts_lab_vm_data_path (vm, index);
-  g_autoptr (TsExtents) allocated = ts_extents_new ();
+  g_autofree char *path = ts_lab_vm_data_path (job->relation->vm, job->action.disk);
   g_autoptr (TsDisk) disk = ts_lab_disk_open (path, FALSE, &job->error);
-  if (!disk || !ts_lab_disk_map (path, allocated, &job->error))
+  if (!disk)
     return;
-  ts_extents_align (allocated, 4 * TS_KIB, disk->size_bytes);
-  g_autofree guint8 *data = g_malloc (ZERO_PIECE);
   job->map = ts_extents_new ();
-  TsExtent piece;
-  for (guint64 at = 0; ts_extents_next (allocated, at, ZERO_PIECE, &piece);) {
-    at = piece.offset_bytes + piece.len_bytes;
-    if (!disk->ops->read (disk, piece.offset_bytes, data, piece.len_bytes, &job->error))
-      return;
-    if (!all_zero (data, piece.len_bytes))
-      ts_extents_add (job->map, piece.offset_bytes, piece.len_bytes);
-  }
+  if (ts_lab_disk_map (path, job->map, &job->error))
+    ts_extents_align (job->map, 4 * TS_KIB, disk->size_bytes);
 }
 
 /* --- cut -------------------------------------------------------------------------------------- */

@@ -55,6 +55,32 @@ size_must_be_sectors (void **state)
 }
 
 static void
+cleared_is_zero_and_a_hole (void **state)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = in_folder ("clear");
+  g_autofree guint8 *ones = g_malloc (TS_MIB);
+  g_autofree guint8 *back = g_malloc (TS_MIB);
+  struct stat before, after;
+  memset (ones, 1, TS_MIB);
+  assert_true (ts_lab_disk_create (path, TS_MIB, &error));
+  g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &error);
+  assert_true (disk->ops->write (disk, 0, ones, TS_MIB, &error));
+  assert_true (disk->ops->flush (disk, &error));
+  assert_int_equal (stat (path, &before), 0);
+  assert_true (ts_lab_disk_clear (disk, 4097, 512 * TS_KIB, &error)); /* also part of a block */
+  assert_true (ts_lab_disk_clear (disk, TS_MIB, 0, &error));
+  assert_true (disk->ops->flush (disk, &error));
+  assert_int_equal (stat (path, &after), 0);
+  assert_int_equal (after.st_size, TS_MIB);
+  assert_true (after.st_blocks < before.st_blocks);
+  assert_true (disk->ops->read (disk, 0, back, TS_MIB, &error));
+  memset (ones + 4097, 0, 512 * TS_KIB);
+  assert_memory_equal (back, ones, TS_MIB);
+  unlink (path);
+}
+
+static void
 reads_what_was_written (void **state)
 {
   g_autoptr (GError) error = NULL;
@@ -312,11 +338,12 @@ int
 main (void)
 {
   static const struct CMUnitTest tests[] = {
-      cmocka_unit_test (created_disk_is_sparse), cmocka_unit_test (size_must_be_sectors),
-      cmocka_unit_test (reads_what_was_written), cmocka_unit_test (map_names_what_is_there),
-      cmocka_unit_test (fill_names_its_blocks),  cmocka_unit_test (compare_counts_blocks),
-      cmocka_unit_test (tracked_data_lie_plain), cmocka_unit_test (overlay_leaves_its_base),
-      cmocka_unit_test (full_disk_is_told),      cmocka_unit_test (commands_are_bounded),
+      cmocka_unit_test (created_disk_is_sparse),  cmocka_unit_test (size_must_be_sectors),
+      cmocka_unit_test (reads_what_was_written),  cmocka_unit_test (cleared_is_zero_and_a_hole),
+      cmocka_unit_test (map_names_what_is_there), cmocka_unit_test (fill_names_its_blocks),
+      cmocka_unit_test (compare_counts_blocks),   cmocka_unit_test (tracked_data_lie_plain),
+      cmocka_unit_test (overlay_leaves_its_base), cmocka_unit_test (full_disk_is_told),
+      cmocka_unit_test (commands_are_bounded),
   };
   g_assert_nonnull (mkdtemp (folder));
   int failed = cmocka_run_group_tests (tests, NULL, NULL);
