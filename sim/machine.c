@@ -124,8 +124,8 @@ ts_sim_machine_power_on (TsSimMachine *machine, const char *why)
   machine->life++;
   report_power (machine, why);
   TsWorld *world = machine->vm->world;
-  ts_sim_clock_at (world->clock, ts_sim_now_us (world) + TS_SIM_BOOT_US, booted, machine,
-                   life_of (machine), g_free);
+  ts_sim_clock_at (world->clock, ts_sim_now_us (world) + world->topology->profile.boot_us, booted,
+                   machine, life_of (machine), g_free);
 }
 
 static void
@@ -148,8 +148,8 @@ ts_sim_machine_shut_down (TsSimMachine *machine)
 {
   TsWorld *world = machine->vm->world;
   ts_sim_workload_stop (machine);
-  ts_sim_clock_at (world->clock, ts_sim_now_us (world) + TS_SIM_SHUTDOWN_US, switched_off, machine,
-                   life_of (machine), g_free);
+  ts_sim_clock_at (world->clock, ts_sim_now_us (world) + world->topology->profile.shutdown_us,
+                   switched_off, machine, life_of (machine), g_free);
 }
 
 void

@@ -1,23 +1,24 @@
-/* sim/profile.h -- how long things take in the simulator: what was measured in the lab, on small
- * emulated guests, rounded.  One place, so that a calibration can replace it. */
+/* sim/profile.h -- what the simulator charges for what it does, beside the topology's profile
+ * (core/seam/profile.h), which a calibration replaces. */
 #pragma once
 #include "core/base/units.h"
 
-#define TS_SIM_BOOT_US (3200 * TS_MS)            /* power on to the agent's first word */
-#define TS_SIM_SHUTDOWN_US (600 * TS_MS)         /* asked to off */
-#define TS_SIM_DEFINE_US (300 * TS_MS)           /* defining and starting a machine */
-#define TS_SIM_PROBE_US (2 * TS_MS)              /* question to answer, of a running guest */
-#define TS_SIM_WRITE_US (400 * TS_US)            /* one guest write */
-#define TS_SIM_FLUSH_US (3 * TS_MS)              /* one guest flush */
-#define TS_SIM_TRACK_US (150 * TS_MS)            /* the first checkpoint */
-#define TS_SIM_CUT_US (150 * TS_MS)              /* a cut, beside reading its data */
-#define TS_SIM_STORE_US (50 * TS_US)             /* one piece of a log, to the page cache */
-#define TS_SIM_SYNC_US (10 * TS_MS)              /* making a set durable */
-#define TS_SIM_APPLY_US (10 * TS_MS)             /* a set, beside its data */
-#define TS_SIM_BRANCH_US (60 * TS_MS)            /* overlays on a replica's disks */
-#define TS_SIM_MERGE_US (300 * TS_MS)            /* overlays into the disks, beside their data */
-#define TS_SIM_DISK_BYTES_PER_S (400 * TS_MIB)   /* reading and writing in bulk */
-#define TS_SIM_SURVEY_BYTES_PER_S (150 * TS_MIB) /* a guest reading its disks back */
+/* The defaults, for what does not ask the topology's profile yet. */
+#define TS_SIM_BOOT_US (3200 * TS_MS)
+#define TS_SIM_SHUTDOWN_US (600 * TS_MS)
+#define TS_SIM_DEFINE_US (300 * TS_MS)
+#define TS_SIM_PROBE_US (2 * TS_MS)
+#define TS_SIM_WRITE_US (400 * TS_US)
+#define TS_SIM_FLUSH_US (3 * TS_MS)
+#define TS_SIM_TRACK_US (150 * TS_MS)
+#define TS_SIM_CUT_US (150 * TS_MS)
+#define TS_SIM_STORE_US (50 * TS_US)
+#define TS_SIM_SYNC_US (10 * TS_MS)
+#define TS_SIM_APPLY_US (10 * TS_MS)
+#define TS_SIM_BRANCH_US (60 * TS_MS)
+#define TS_SIM_MERGE_US (300 * TS_MS)
+#define TS_SIM_DISK_BYTES_PER_S (400 * TS_MIB)
+#define TS_SIM_SURVEY_BYTES_PER_S (150 * TS_MIB)
 
 static inline gint64
 ts_sim_disk_us (guint64 bytes)

@@ -472,6 +472,7 @@ static void
 cut (TsSimRelation *rel, const TsAction *action)
 {
   Work *work = work_of (rel, action);
+  const TsProfile *profile = &world_of (rel)->topology->profile;
   g_autoptr (GError) error = NULL;
   work->instant_us = now_us (rel);
   guint64 bytes = 0;
@@ -484,7 +485,7 @@ cut (TsSimRelation *rel, const TsAction *action)
     work->code = (TsErrorCode)error->code;
     work->reason = g_strdup (error->message);
   }
-  post (rel, work, TS_SIM_CUT_US + ts_sim_disk_us (bytes));
+  post (rel, work, profile->cut_us + ts_profile_disk_us (profile, bytes));
 }
 
 static void
@@ -492,6 +493,7 @@ perform (TsSimRelation *rel, TsAction *action)
 {
   gsize len = action->payload ? g_bytes_get_size (action->payload) : 0;
   gint64 *storage = &rel->storage_free_us;
+  const TsProfile *profile = &world_of (rel)->topology->profile;
   switch (action->kind) {
   case TS_ACTION_REPORT:
     ts_traffic_annotate (&rel->traffic, action->record);
@@ -512,13 +514,13 @@ perform (TsSimRelation *rel, TsAction *action)
     break;
   case TS_ACTION_TRACK:
     ts_sim_tracker_start (rel->tracker);
-    post (rel, work_of (rel, action), TS_SIM_TRACK_US);
+    post (rel, work_of (rel, action), profile->track_us);
     break;
   case TS_ACTION_UNTRACK:
     ts_sim_tracker_stop (rel->tracker);
     break;
   case TS_ACTION_MAP:
-    post (rel, work_of (rel, action), TS_SIM_STORE_US);
+    post (rel, work_of (rel, action), profile->store_us);
     break;
   case TS_ACTION_CUT:
     cut (rel, action);
@@ -543,44 +545,46 @@ perform (TsSimRelation *rel, TsAction *action)
     ts_sim_resync_drop (rel);
     break;
   case TS_ACTION_CREATE:
-    post_serial (rel, work_of (rel, action), storage, TS_SIM_BRANCH_US);
+    post_serial (rel, work_of (rel, action), storage, profile->branch_us);
     break;
   case TS_ACTION_WRITE:
   case TS_ACTION_RESYNC_WRITE:
   case TS_ACTION_STORE:
-    post_serial (rel, work_of (rel, action), storage, TS_SIM_STORE_US + ts_sim_disk_us (len));
+    post_serial (rel, work_of (rel, action), storage,
+                 profile->store_us + ts_profile_disk_us (profile, len));
     break;
   case TS_ACTION_FLUSH:
   case TS_ACTION_RESYNC_FLUSH:
   case TS_ACTION_SEAL:
-    post_serial (rel, work_of (rel, action), storage, TS_SIM_SYNC_US);
+    post_serial (rel, work_of (rel, action), storage, profile->sync_us);
     break;
   case TS_ACTION_DROP:
     ts_sim_spool_drop_after (rel->spool, action->set);
     break;
   case TS_ACTION_APPLY:
-    post_serial (rel, work_of (rel, action), &rel->apply_free_us,
-                 TS_SIM_APPLY_US +
-                     ts_sim_disk_us (2 * ts_sim_spool_set_bytes (rel->spool, action->set)));
+    post_serial (
+        rel, work_of (rel, action), &rel->apply_free_us,
+        profile->apply_us +
+            ts_profile_disk_us (profile, 2 * ts_sim_spool_set_bytes (rel->spool, action->set)));
     break;
   case TS_ACTION_BRANCH:
   case TS_ACTION_DISCARD:
   case TS_ACTION_TEST_STOP:
   case TS_ACTION_TURN:
-    post (rel, work_of (rel, action), TS_SIM_BRANCH_US);
+    post (rel, work_of (rel, action), profile->branch_us);
     break;
   case TS_ACTION_MERGE: {
     guint64 bytes = 0;
     for (guint i = 0; rel->overlays && i < rel->overlays->len; i++)
       bytes += ts_sim_disk_dirty_bytes (g_ptr_array_index (rel->overlays, i));
-    post (rel, work_of (rel, action), TS_SIM_MERGE_US + ts_sim_disk_us (bytes));
+    post (rel, work_of (rel, action), profile->merge_us + ts_profile_disk_us (profile, bytes));
     break;
   }
   case TS_ACTION_TEST_START:
-    post (rel, work_of (rel, action), TS_SIM_BRANCH_US + TS_SIM_DEFINE_US);
+    post (rel, work_of (rel, action), profile->branch_us + profile->define_us);
     break;
   case TS_ACTION_POWER_ON:
-    post (rel, work_of (rel, action), TS_SIM_DEFINE_US);
+    post (rel, work_of (rel, action), profile->define_us);
     break;
   case TS_ACTION_KINDS:
     g_assert_not_reached ();

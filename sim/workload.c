@@ -80,8 +80,8 @@ acknowledged (gpointer user, gpointer data)
   guint32 flush_every = machine->workload->flush_every;
   if (flush_every > 0 && machine->write.sequence % flush_every == 0) {
     machine->writing = TRUE;
-    ts_sim_clock_at (world->clock, ts_sim_now_us (world) + TS_SIM_FLUSH_US, flushed, machine, data,
-                     NULL);
+    ts_sim_clock_at (world->clock, ts_sim_now_us (world) + world->topology->profile.flush_us,
+                     flushed, machine, data, NULL);
   } else if (machine->working)
     plan_next (machine);
 }
@@ -138,8 +138,8 @@ issue (gpointer user, gpointer data)
   write_record (machine);
   if (machine->tracker)
     ts_sim_tracker_mark (machine->tracker, write->disk, write->offset_bytes, spec->record_bytes);
-  ts_sim_clock_at (world->clock, ts_sim_now_us (world) + TS_SIM_WRITE_US, acknowledged, machine,
-                   data, NULL);
+  ts_sim_clock_at (world->clock, ts_sim_now_us (world) + world->topology->profile.write_us,
+                   acknowledged, machine, data, NULL);
 }
 
 static void
@@ -364,7 +364,7 @@ ts_sim_workload_survey (TsSimMachine *machine)
   guint64 bytes = 0;
   for (guint i = 0; i < machine->disks->len; i++)
     bytes += ts_vm_spec_disk (machine->vm->spec, i)->size_bytes;
-  gint64 takes_us = (gint64)(bytes / (TS_SIM_SURVEY_BYTES_PER_S / (guint64)TS_S));
+  gint64 takes_us = ts_profile_survey_us (&world->topology->profile, bytes);
   ts_sim_clock_at (world->clock, ts_sim_now_us (world) + takes_us, survey_now, machine,
                    token (machine), NULL);
 }

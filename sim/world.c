@@ -370,7 +370,8 @@ probe_tick (gpointer user, gpointer data)
   if (ts_probe_tick (&vm->probe, now_us, &number))
     report_probe (vm, vm->service);
   if (vm->service->ready)
-    ts_sim_clock_at (world->clock, now_us + TS_SIM_PROBE_US, answered, vm, vm->service, NULL);
+    ts_sim_clock_at (world->clock, now_us + world->topology->profile.probe_us, answered, vm,
+                     vm->service, NULL);
   ts_sim_clock_at (world->clock, vm->probe.next_us, probe_tick, vm, NULL, NULL);
 }
 

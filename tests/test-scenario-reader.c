@@ -15,6 +15,7 @@
 #include "core/base/units.h"
 #include "scenarios/engine/check.h"
 #include "scenarios/engine/scenario.h"
+#include "scenarios/engine/schema.h"
 
 #define GOOD "tests/data/good.yaml"
 #define WANT "# want:"
@@ -384,6 +385,78 @@ add_folder (GArray *tests, const char *what, const char *folder, CMUnitTestFunct
     add (tests, what, names->pdata[i], run, g_build_filename (folder, names->pdata[i], NULL));
 }
 
+/* ---- the simulator's profile ---- */
+
+static void
+profile_and_schema_say_the_same (void **state)
+{
+  guint in_schema = 0;
+  TsProfile defaults, read;
+  g_autoptr (TsProblems) problems = ts_problems_new (GOOD);
+  g_autoptr (TsScenario) scenario = ts_scenario_load (GOOD, NULL, problems);
+  assert_non_null (scenario);
+  ts_profile_init (&defaults);
+  read = scenario->topology->profile;
+  for (guint i = 0; ts_schema_get (i) != NULL; i++)
+    in_schema += g_str_equal (ts_schema_get (i)->section, "sim");
+  guint count = 0;
+  for (const TsProfileRow *row; (row = ts_profile_get (count)) != NULL; count++)
+    if (*ts_profile_value (&read, row) != *ts_profile_value (&defaults, row))
+      fail_msg ("sim.%s: the schema's default is another", row->name);
+  assert_int_equal (in_schema, count);
+}
+
+static void
+profile_is_taken_from_file_and_set (void **state)
+{
+  static const char *const set[] = {"sim.cut=7ms", "sim.boot=8s", NULL};
+  TsScenarioOptions options = {.profile_path = "tests/data/profile-slow.yaml", .assignments = set};
+  g_autoptr (TsProblems) problems = ts_problems_new (GOOD);
+  assert_true (ts_profile_file_check (options.profile_path, problems));
+  g_autoptr (TsScenario) scenario = ts_scenario_load (GOOD, &options, problems);
+  assert_non_null (scenario);
+  const TsProfile *profile = &scenario->topology->profile;
+  assert_int_equal (profile->boot_us, 8 * TS_S); /* what is set counts more */
+  assert_int_equal (profile->branch_us, 500 * TS_MS);
+  assert_int_equal (profile->survey_bytes_per_s, 30 * TS_MIB);
+  assert_int_equal (profile->cut_us, 7 * TS_MS);
+  assert_int_equal (profile->shutdown_us, 600 * TS_MS); /* and what is not said is the default */
+  /* it is written out, so that the stored scenario is run as it was */
+  g_autofree char *text = ts_scenario_format (scenario);
+  g_autoptr (TsScenario) again = ts_scenario_parse ("again", text, strlen (text), NULL, problems);
+  assert_non_null (again);
+  assert_memory_equal (&again->topology->profile, profile, sizeof *profile);
+}
+
+static const struct bad_profile {
+  const char *name, *text, *want;
+} bad_profiles[] = {
+    {"no unit", "sim: {boot: 9}\n", "profile.yaml:1:13:"},
+    {"no such key", "sim: {boots: 9s}\n", "profile.yaml:1:7:"},
+    {"too slow to be one", "sim: {disk: 1KiB}\n", "profile.yaml:1:13:"},
+    {"takes no time at all", "sim: {boot: 0s}\n", "profile.yaml:1:13:"},
+    {"no profile", "boot: 9s\n", "a map with 'sim' is wanted"},
+    {"something else beside it", "sim: {}\nlab: {}\n", "profile.yaml:2:1: unknown key 'lab'"},
+    {"no map", "sim: fast\n", "profile.yaml:1:6:"},
+};
+
+static void
+bad_profile_is_told (void **state)
+{
+  const struct bad_profile *row = *state;
+  g_autofree char *folder = g_dir_make_tmp ("test-reader-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "profile.yaml", NULL);
+  assert_true (g_file_set_contents (path, row->text, -1, NULL));
+  g_autoptr (TsProblems) problems = ts_problems_new (path);
+  gboolean good = ts_profile_file_check (path, problems);
+  g_unlink (path);
+  g_rmdir (folder);
+  assert_false (good);
+  g_autofree char *told = ts_problems_format (problems);
+  if (strstr (told, row->want) == NULL)
+    fail_msg ("told: %s", told);
+}
+
 int
 main (void)
 {
@@ -401,6 +474,10 @@ main (void)
     add (tests, "set", sets[i].name, set_changes_one_value, &sets[i]);
   add_folder (tests, "written out", "scenarios", written_out_it_reads_back, 5);
   add (tests, "written out", "good.yaml", written_out_it_reads_back, GOOD);
+  add (tests, "profile", "table and schema", profile_and_schema_say_the_same, NULL);
+  add (tests, "profile", "from a file, and set", profile_is_taken_from_file_and_set, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (bad_profiles); i++)
+    add (tests, "bad profile", bad_profiles[i].name, bad_profile_is_told, &bad_profiles[i]);
   for (guint i = 0; i < G_N_ELEMENTS (suggestions); i++)
     add (tests, "suggest", suggestions[i].name, slip_is_recognized, &suggestions[i]);
   return _cmocka_run_group_tests ("scenario-reader", (struct CMUnitTest *)tests->data, tests->len,

@@ -63,6 +63,7 @@ ts_topology_new (void)
 {
   TsTopology *topology = g_new0 (TsTopology, 1);
   topology->seed = 1;
+  ts_profile_init (&topology->profile);
   topology->sites = g_ptr_array_new_with_free_func (site_free);
   topology->hosts = g_ptr_array_new_with_free_func (host_free);
   topology->vms = g_ptr_array_new_with_free_func (vm_free);

@@ -6,6 +6,7 @@
 #include <glib.h>
 #include "core/base/guid.h"
 #include "core/relation/policy.h"
+#include "core/seam/profile.h"
 
 typedef struct {
   char *name;
@@ -75,6 +76,7 @@ typedef struct {
   GPtrArray *workloads; /* TsWorkloadSpec; one VM has at most one */
   GPtrArray *links;     /* TsLinkSpec */
   GPtrArray *policies;  /* TsPolicySpec */
+  TsProfile profile;    /* of the machines that the simulator makes believe */
 } TsTopology;
 
 TsTopology *ts_topology_new (void);
@@ -83,7 +85,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsTopology, ts_topology_free)
 
 /* Each appends a thing that owns a copy of name, with its defaults, and returns it.  What is not
  * listed is zero: seed 1; VM 256 MiB of memory; workload append, records of 4 KiB, one a second,
- * each flushed; policy as ts_policy_init. */
+ * each flushed; policy as ts_policy_init; profile as ts_profile_init. */
 TsSiteSpec *ts_topology_add_site (TsTopology *topology, const char *name);
 TsHostSpec *ts_topology_add_host (TsTopology *topology, const char *name);
 TsVmSpec *ts_topology_add_vm (TsTopology *topology, const char *name);

@@ -17,6 +17,7 @@ typedef struct {
   char *out;
   char *junit;
   char **assignments;
+  char *profile;
   gint64 time_scale; /* -1: not given */
   gboolean seed_given, twice, quiet, no_plots, bytes;
   guint64 seed;
@@ -67,6 +68,10 @@ replay_command (const Run *run, const TsScenario *scenario, const TsWorldOps *op
     g_string_append_printf (command, " --time-scale %u", scenario->time_scale);
   if (run->bytes)
     g_string_append (command, " --bytes");
+  if (run->profile != NULL && g_str_equal (ops->name, "sim")) {
+    g_string_append (command, " --profile ");
+    append_quoted (command, run->profile);
+  }
   for (guint i = 0; run->assignments != NULL && run->assignments[i] != NULL; i++) {
     g_string_append (command, " --set ");
     append_quoted (command, run->assignments[i]);
@@ -208,8 +213,14 @@ run_all (Run *run, char **paths, int count)
   g_autoptr (GPtrArray) scenarios =
       g_ptr_array_new_with_free_func ((GDestroyNotify)ts_scenario_free);
   TsScenarioOptions options = {.assignments = (const char *const *)run->assignments,
+                               .profile_path = run->profile,
                                .seed_given = run->seed_given,
                                .seed = run->seed};
+  if (run->profile != NULL) {
+    g_autoptr (TsProblems) problems = ts_problems_new (run->profile);
+    if (!ts_profile_file_check (run->profile, problems))
+      return ts_command_problems (problems);
+  }
   gboolean good = TRUE;
   for (int i = 0; i < count; i++) {
     TsScenario *scenario = ts_command_load (paths[i], &options);
@@ -239,7 +250,7 @@ run_all (Run *run, char **paths, int count)
 int
 ts_command_run (int argc, char **argv)
 {
-  g_autofree char *on = NULL, *seed = NULL, *out = NULL, *junit = NULL;
+  g_autofree char *on = NULL, *seed = NULL, *out = NULL, *junit = NULL, *profile = NULL;
   g_auto (GStrv) assignments = NULL;
   Run run = {.on = "sim", .time_scale = -1};
   const GOptionEntry entries[] = {
@@ -250,6 +261,8 @@ ts_command_run (int argc, char **argv)
       {"seed", 0, 0, G_OPTION_ARG_STRING, &seed, "instead of the scenario's", "N"},
       {"set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &assignments,
        "change a value, such as links.wan.rate=10Mbit/s; may be repeated", "PATH=VALUE"},
+      {"profile", 0, 0, G_OPTION_ARG_FILENAME, &profile,
+       "how long things take in the simulator, as `twinsite lab calibrate` wrote it", "FILE"},
       {"out", 0, 0, G_OPTION_ARG_FILENAME, &out, "where runs' folders are made (results/runs)",
        "DIR"},
       {"twice", 0, 0, G_OPTION_ARG_NONE, &run.twice,
@@ -290,6 +303,7 @@ ts_command_run (int argc, char **argv)
   g_autofree char *default_out = g_build_filename ("results", "runs", NULL);
   run.out = out != NULL ? out : default_out;
   run.junit = junit;
+  run.profile = profile;
   run.assignments = assignments;
   run.verdicts = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_verdict_free);
   catch_signals ();

@@ -227,8 +227,8 @@ check_reference (Check *check, const TsYaml *node, const char *of, const char *w
     return;
   static const struct {
     const char *of, *one;
-  } singular[] = {{"sites", "site"},        {"hosts", "host"},      {"vms", "VM"},
-                  {"links", "link"},        {"policies", "policy"}, {"steps", "step"},
+  } singular[] = {{"sites", "site"},         {"hosts", "host"},      {"vms", "VM"},
+                  {"links", "link"},         {"policies", "policy"}, {"steps", "step"},
                   {"expect", "expectation"}, {"axes", "axis"}};
   g_autofree const char **words = reference_words (check, of);
   if (g_strv_contains (words, node->text))
@@ -663,6 +663,17 @@ ts_schema_check_as (TsYaml *root, const char *section, TsProblems *problems)
   return !ts_problems_any (problems);
 }
 
+gboolean
+ts_schema_check_section (TsYaml *map, const char *section, TsProblems *problems)
+{
+  Check check = {.root = map, .problems = problems};
+  if (map->kind != TS_YAML_MAP)
+    tell (&check, map, "%s: a map is wanted, this is %s", section, ts_yaml_kind_name (map));
+  else
+    check_map (&check, map, section, 0, section);
+  return !ts_problems_any (problems);
+}
+
 /* ---- --set ---- */
 
 static TsYaml *
@@ -693,9 +704,10 @@ ts_yaml_assign (TsYaml *root, const char *assignment, GError **error)
   TsYaml *node = root;
   for (guint i = 0; i < last; i++) {
     TsYaml *child = child_named (node, parts[i]);
-    /* these two may be left out of the file, and yet be set from outside */
+    /* these may be left out of the file, and yet be set from outside */
     if (child == NULL && i == 0 && node->kind == TS_YAML_MAP &&
-        (g_str_equal (parts[0], "limits") || g_str_equal (parts[0], "lab"))) {
+        (g_str_equal (parts[0], "limits") || g_str_equal (parts[0], "lab") ||
+         g_str_equal (parts[0], "sim"))) {
       child = ts_yaml_new_map ();
       ts_yaml_set (node, parts[0], child);
     }

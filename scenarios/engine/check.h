@@ -20,6 +20,11 @@ gboolean ts_yaml_assign (TsYaml *root, const char *assignment, GError **error);
  * nothing else or is a scenario.  FALSE: told in problems, which are the file's. */
 gboolean ts_yaml_take_expectations (TsYaml *root, const char *path, TsProblems *problems);
 
+/* Likewise root's sim. */
+gboolean ts_yaml_take_profile (TsYaml *root, const char *path, TsProblems *problems);
+/* Is that map one of the section, by itself?  Its defaults are added. */
+gboolean ts_schema_check_section (TsYaml *map, const char *section, TsProblems *problems);
+
 /* Text to value, for checked nodes: cannot fail any more (asserted). */
 gint64 ts_value_integer (const TsYaml *node);
 gint64 ts_value_duration (const TsYaml *node); /* -1: none */

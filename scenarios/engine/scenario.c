@@ -508,6 +508,19 @@ build_head (Build *build)
   scenario->settle_limit_us = ts_value_duration (ts_yaml_get (limits, "settle"));
 }
 
+static void
+build_profile (Build *build)
+{
+  const TsYaml *sim = ts_yaml_get (build->root, "sim");
+  TsProfile *profile = &build->scenario->topology->profile;
+  for (guint i = 0; ts_profile_get (i) != NULL; i++) {
+    const TsProfileRow *row = ts_profile_get (i);
+    const TsYaml *value = ts_yaml_get (sim, row->name);
+    *ts_profile_value (profile, row) =
+        row->is_rate ? (gint64)ts_value_size (value) : ts_value_duration (value);
+  }
+}
+
 static TsScenario *
 build_scenario (const char *path, TsYaml *root, const TsScenarioOptions *options,
                 TsProblems *problems)
@@ -519,6 +532,10 @@ build_scenario (const char *path, TsYaml *root, const TsScenarioOptions *options
   scenario->tags = g_ptr_array_new_with_free_func (g_free);
   scenario->steps = g_ptr_array_new_with_free_func (step_free);
   scenario->expectations = ts_expectations_new ();
+  if (options != NULL && options->profile_path != NULL &&
+      !ts_yaml_take_profile (root, options->profile_path, problems))
+    return NULL;
+  /* what is assigned counts more than a file, and a file more than what the scenario says */
   for (guint i = 0; options != NULL && options->assignments != NULL && options->assignments[i];
        i++) {
     g_autoptr (GError) error = NULL;
@@ -544,6 +561,7 @@ build_scenario (const char *path, TsYaml *root, const TsScenarioOptions *options
   build_workloads (&build);
   build_links (&build);
   build_policies (&build);
+  build_profile (&build);
   const TsYaml *steps = ts_yaml_get (root, "steps"), *expect = ts_yaml_get (root, "expect");
   for (guint i = 0; i < steps->items->len; i++)
     build_step (&build, steps->items->pdata[i]);

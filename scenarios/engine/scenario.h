@@ -50,7 +50,13 @@ typedef struct {
   gboolean seed_given;
   guint64 seed;
   const char *expect_path; /* NULL, or the file whose expectations count; problems are then its */
+  const char
+      *profile_path; /* NULL, or a file whose `sim` counts: ts_profile_file_check has said yes */
 } TsScenarioOptions;
+
+/* A simulator profile: a file whose `sim` is fine, and which holds nothing else or is a scenario.
+ * FALSE: told in problems. */
+gboolean ts_profile_file_check (const char *path, TsProblems *problems);
 
 /* NULL: told in problems.  options may be NULL. */
 TsScenario *ts_scenario_load (const char *path, const TsScenarioOptions *options,

@@ -36,6 +36,8 @@ static const TsSchemaRow rows[] = {
     {"", "links", TS_VALUE_NAMED, "link", FALSE, "", 0, 28, 0, "networks between sites"},
     {"", "policies", TS_VALUE_NAMED, "policy", FALSE, "", 0, 64, 0, "replication policies"},
     {"", "lab", TS_VALUE_MAP, "lab", FALSE, "", 0, 0, 0, "only for runs on real machines"},
+    {"", "sim", TS_VALUE_MAP, "sim", FALSE, "", 0, 0, 0,
+     "how long things take in the simulator; `twinsite lab calibrate` measures it"},
     {"", "steps", TS_VALUE_LIST, "step", TRUE, NULL, 1, 500, 0, "what happens, in order"},
     {"", "expect", TS_VALUE_LIST, "expect", FALSE, "", 0, 500, 0, "what must be true of the run"},
     {"", "must_fail", TS_VALUE_EXPECT_IDS, NULL, FALSE, "", 0, 0, 0,
@@ -89,6 +91,30 @@ static const TsSchemaRow rows[] = {
 
     {"lab", "time_scale", TS_VALUE_INTEGER, NULL, FALSE, "1", 1, 60, 0,
      "divides policy intervals and the steps' by and at, for a quicker run on real machines"},
+
+/* core/seam/profile.c: the same names, the same defaults */
+#define TIME(name, fallback, help)                                                                 \
+  {                                                                                                \
+    "sim", name, TS_VALUE_DURATION, NULL, FALSE, fallback, 1, TS_HOUR, 0, help                     \
+  }
+    TIME ("boot", "3.2s", "power on to the guest's first word"),
+    TIME ("shutdown", "600ms", "a machine asked to shut down, until it is off"),
+    TIME ("define", "300ms", "defining and starting a machine"),
+    TIME ("probe", "2ms", "a probe's question to its answer"),
+    TIME ("write", "400us", "one write of a guest"),
+    TIME ("flush", "3ms", "one flush of a guest"),
+    TIME ("track", "150ms", "beginning to track changes"),
+    TIME ("cut", "150ms", "a cut, beside reading its data"),
+    TIME ("store", "50us", "one piece of a log, to the page cache"),
+    TIME ("sync", "10ms", "making a set durable"),
+    TIME ("apply", "10ms", "applying a set, beside its data"),
+    TIME ("branch", "60ms", "overlays on a replica's disks"),
+    TIME ("merge", "300ms", "overlays into the disks, beside their data"),
+#undef TIME
+    {"sim", "disk", TS_VALUE_SIZE, NULL, FALSE, "400MiB", TS_MIB, 1024 * TS_GIB, 0,
+     "bytes a second of reading and writing in bulk"},
+    {"sim", "survey", TS_VALUE_SIZE, NULL, FALSE, "150MiB", TS_MIB, 1024 * TS_GIB, 0,
+     "bytes a second of a guest reading its disks back"},
 
     {"step", "id", TS_VALUE_NAME, NULL, TRUE, NULL, 0, 0, 0, "its name, unique"},
     {"step", "do", TS_VALUE_CHOICE, NULL, FALSE, NULL, 0, 0, 0, "an action"},
