@@ -305,15 +305,21 @@ draw_one (const char *gnuplot, const char *into, const char *name, gboolean png,
 }
 
 gboolean
-ts_plot_draw (const char *folder, gboolean png, GError **error)
+ts_plot_draw_script (const char *folder, const char *name, gboolean png, GError **error)
 {
   g_autofree char *gnuplot = g_find_program_in_path ("gnuplot");
   g_autofree char *into = g_build_filename (folder, "plots", NULL);
   if (!gnuplot)
     return ts_throw (error, TS_ERROR_UNAVAILABLE, "gnuplot is not in PATH (package gnuplot-nox)");
+  return draw_one (gnuplot, into, name, FALSE, error) &&
+         (!png || draw_one (gnuplot, into, name, TRUE, error));
+}
+
+gboolean
+ts_plot_draw (const char *folder, gboolean png, GError **error)
+{
   for (guint i = 0; i < G_N_ELEMENTS (plots); i++)
-    if (plots[i].script && (!draw_one (gnuplot, into, plots[i].name, FALSE, error) ||
-                            (png && !draw_one (gnuplot, into, plots[i].name, TRUE, error))))
+    if (plots[i].script && !ts_plot_draw_script (folder, plots[i].name, png, error))
       return FALSE;
   return TRUE;
 }

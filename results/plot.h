@@ -16,6 +16,9 @@ gboolean ts_plot_write (const TsVerdict *verdict, const TsJournal *journal, cons
  * line of what it said. */
 gboolean ts_plot_draw (const char *folder, gboolean png, GError **error);
 
+/* The same for one script, folder/plots/NAME.gp. */
+gboolean ts_plot_draw_script (const char *folder, const char *name, gboolean png, GError **error);
+
 /* The texts of the data files, and of run.gp; caller frees. */
 char *ts_plot_exposure_tsv (const TsJournal *journal);   /* vm t_us exposure_us */
 char *ts_plot_pending_tsv (const TsJournal *journal);    /* vm t_us pending_bytes */

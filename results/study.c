@@ -289,6 +289,19 @@ ts_groups_free (TsGroups *groups)
   g_free (groups);
 }
 
+GArray *
+ts_groups_column (const TsGroups *groups, guint column)
+{
+  GArray *all = g_array_new (FALSE, FALSE, sizeof (gint64));
+  for (guint row = 0; row < groups->rows; row++) {
+    const GArray *some = ts_groups_get (groups, column, row);
+    if (some->len > 0)
+      g_array_append_vals (all, some->data, some->len);
+  }
+  g_array_sort (all, by_number);
+  return all;
+}
+
 const GArray *
 ts_groups_get (const TsGroups *groups, guint column, guint row)
 {

@@ -104,6 +104,8 @@ typedef struct {
 TsGroups *ts_groups_new (const TsStudy *study, const TsMetric *metric) G_GNUC_WARN_UNUSED_RESULT;
 void ts_groups_free (TsGroups *groups); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsGroups, ts_groups_free)
+/* The samples of a column, of all its rows together, sorted; caller unrefs. */
+GArray *ts_groups_column (const TsGroups *groups, guint column) G_GNUC_WARN_UNUSED_RESULT;
 const GArray *ts_groups_get (const TsGroups *groups, guint column, guint row);
 void ts_groups_sample (const TsGroups *groups, guint column, guint row, TsSample *sample);
 /* Of one point's runs. */

@@ -8,6 +8,11 @@
 #include "core/base/error.h"
 #include "results/bounds.h"
 #include "results/study-files.h"
+#include "results/study-plot.h"
+#include "results/study-report.h"
+#include <ftw.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
 
 #define NEVER G_MAXINT64
 #define UNTOLD (-1)
@@ -293,6 +298,94 @@ other_cells_are_refused (void **state)
   }
 }
 
+/* ---- pictures and page ---- */
+
+static void
+picture_data (void **state)
+{
+  g_autoptr (TsStudy) study = study_full ();
+  g_autofree char *heat = ts_study_heat_tsv (study);
+  g_auto (GStrv) lines = g_strsplit (heat, "\n", -1);
+  assert_string_equal (lines[0], "column\trow\tx\ty\trpo_achieved_us_p95\tcount\twithin\ttext");
+  assert_string_equal (lines[1], "0\t0\t1Mbit/s\t5/s\t400\t3\t2\t400 us");
+  assert_string_equal (lines[5], "1\t1\t2Mbit/s\t10/s\tnan\t3\t1\tnever");
+  g_autofree char *curves = ts_study_curves_tsv (study);
+  assert_non_null (strstr (curves, "\n0\t0\t1Mbit/s\t5/s\t1000000.000000\t250\t100\t400\t400\t"
+                                   "400\t0.7500\t3\n"));
+  g_autofree char *keeping = ts_study_keeping_tsv (study);
+  assert_non_null (strstr (keeping, "\t66.67\t20.77\t93.85\t13.33\t3\n"));
+  /* the loss is told by nobody here: no line but the header; then by two runs of a column */
+  g_autofree char *none = ts_study_loss_tsv (study);
+  assert_string_equal (none, "column\tx\tloss_lost_writes\tshare\tlow\thigh\tcount\n");
+  put (&study->cells[0], "loss.lost", 7);
+  put (&study->cells[1], "loss.lost", 3);
+  g_autofree char *loss = ts_study_loss_tsv (study);
+  assert_non_null (strstr (loss, "\n0\t1Mbit/s\t3\t0.500000\t0.000000\t1.000000\t2\n"));
+  assert_non_null (strstr (loss, "\n0\t1Mbit/s\t7\t1.000000\t0.039677\t1.000000\t2\n"));
+}
+
+static void
+axes_of_a_wide_span_are_logarithmic (void **state)
+{
+  static const char *const wide[] = {"1Mbit/s", "8Mbit/s"},
+                           *const narrow[] = {"1Mbit/s", "7Mbit/s"},
+                           *const words[] = {"on", "off", "30s"};
+  g_autoptr (TsStudy) study = ts_study_new ("s", "", "b", "d");
+  ts_study_add_axis (study, "a", "a", wide, 2);
+  ts_study_add_axis (study, "b", "b", narrow, 2);
+  ts_study_add_axis (study, "c", "c", words, 3);
+  g_autofree double *a = ts_study_positions (ts_study_axis (study, 0));
+  g_autofree double *b = ts_study_positions (ts_study_axis (study, 1));
+  g_autofree double *c = ts_study_positions (ts_study_axis (study, 2));
+  assert_true (fabs (a[1] - a[0] - log (8)) < 1e-9);
+  assert_true (b[1] == 7e6);
+  assert_true (c[0] == 0 && c[2] == 2);
+}
+
+static int
+remove_one (const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+  return remove (path);
+}
+
+/* What a user calls things is not run by gnuplot, nor by a browser. */
+static void
+names_are_only_text (void **state)
+{
+  g_autoptr (TsStudy) study = study_full ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *folder = g_dir_make_tmp ("test-study-XXXXXX", NULL);
+  TsStudyAxis *axis = study->axes->pdata[1];
+  g_free (axis->label);
+  axis->label = g_strdup ("it's `touch evil` <b>&");
+  put (&study->cells[0], "loss.lost", 7);
+  assert_true (ts_study_plot_write (study, folder, &error));
+  g_autofree char *html = ts_study_report_to_html (study, "a: <x>", NULL);
+  const GMarkupParser parser = {0};
+  g_autoptr (GMarkupParseContext) context =
+      g_markup_parse_context_new (&parser, G_MARKUP_DEFAULT_FLAGS, NULL, NULL);
+  const char *body = strstr (html, "<html"); /* GMarkup does not read the DOCTYPE's kin */
+  assert_true (g_markup_parse_context_parse (context, body, -1, &error));
+  assert_true (g_markup_parse_context_end_parse (context, &error));
+  assert_non_null (strstr (html, "it&apos;s `touch evil` &lt;b&gt;&amp;"));
+  assert_non_null (strstr (html, "<td>3 of 3 runs; at least 43.8 % of all</td>"));
+  assert_null (strstr (html, "<script"));
+  g_autofree char *gnuplot = g_find_program_in_path ("gnuplot");
+  if (gnuplot != NULL) {
+    assert_true (ts_study_plot_draw (folder, FALSE, &error));
+    static const char *const names[] = {"heat.svg", "curves.svg", "keeping.svg", "loss.svg"};
+    for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+      g_autofree char *path = g_build_filename (folder, "plots", names[i], NULL);
+      g_autofree char *svg = NULL;
+      assert_true (g_file_get_contents (path, &svg, NULL, NULL));
+      assert_non_null (strstr (svg, "</svg>"));
+    }
+    g_autofree char *evil = g_build_filename (folder, "plots", "evil", NULL);
+    assert_false (g_file_test (evil, G_FILE_TEST_EXISTS));
+  }
+  nftw (folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 int
 main (void)
 {
@@ -307,6 +400,9 @@ main (void)
       cmocka_unit_test (tables),
       cmocka_unit_test (cell_comes_back),
       cmocka_unit_test (other_cells_are_refused),
+      cmocka_unit_test (picture_data),
+      cmocka_unit_test (axes_of_a_wide_span_are_logarithmic),
+      cmocka_unit_test (names_are_only_text),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

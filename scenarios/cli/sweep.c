@@ -4,6 +4,8 @@
 #include <string.h>
 #include "core/base/error.h"
 #include "results/study-files.h"
+#include "results/study-plot.h"
+#include "results/study-report.h"
 #include "scenarios/cli/bar.h"
 #include "scenarios/cli/command.h"
 #include "scenarios/cli/engines.h"
@@ -13,7 +15,7 @@
 typedef struct {
   char *out;
   guint jobs, shard, shards; /* shard: 0 when not given */
-  gboolean quiet, fresh, list;
+  gboolean quiet, fresh, list, no_plots, png;
 } Options;
 
 static volatile sig_atomic_t interrupted;
@@ -81,14 +83,29 @@ fill_replays (const TsGrid *grid, TsStudy *study)
   }
 }
 
-/* Tables, and how it ends.  cells: those that were asked for. */
-static int
-publish (const TsGrid *grid, TsStudy *study, const char *folder, const GArray *cells)
+/* What fails here is told, and changes nothing else. */
+static void
+publish_pictures (const TsStudy *study, const Options *options)
 {
+  g_autoptr (GError) error = NULL;
+  if (!ts_study_report_write (study, options->out, &error))
+    fprintf (stderr, "twinsite: no report: %s\n", error->message);
+  g_clear_error (&error);
+  if (!options->no_plots && (!ts_study_plot_write (study, options->out, &error) ||
+                             !ts_study_plot_draw (options->out, options->png, &error)))
+    fprintf (stderr, "twinsite: no pictures in plots/ (all else stands): %s\n", error->message);
+}
+
+/* Tables and pictures, and how it ends.  cells: those that were asked for. */
+static int
+publish (const TsGrid *grid, TsStudy *study, const Options *options, const GArray *cells)
+{
+  const char *folder = options->out;
   g_autoptr (GError) error = NULL;
   fill_replays (grid, study);
   if (!ts_study_write (study, folder, &error))
     return ts_command_error (error);
+  publish_pictures (study, options);
   g_autofree char *text = ts_study_format (study);
   printf ("%s%s\n", text, folder);
   fflush (stdout);
@@ -177,7 +194,7 @@ run_sweep (const TsGrid *grid, const Options *options)
              "there\n",
              options->out);
   return options->shard > 0 ? finish_shard (grid, study, options, cells)
-                            : publish (grid, study, options->out, cells);
+                            : publish (grid, study, options, cells);
 }
 
 /* For people: how much it would be. */
@@ -278,7 +295,7 @@ merge (char **paths, guint count, Options *options)
     if (study->cells[i].done && !ts_farm_store (study, options->out, i, &study->cells[i], &error))
       return ts_command_error (error);
   g_autoptr (GArray) cells = ts_grid_shard (grid, 1, 1);
-  return publish (grid, study, options->out, cells);
+  return publish (grid, study, options, cells);
 }
 
 /* ---- the command ---- */
@@ -334,6 +351,9 @@ ts_command_sweep (int argc, char **argv)
        "run nothing, show which runs there would be", NULL},
       {"fresh", 0, 0, G_OPTION_ARG_NONE, &options.fresh,
        "remove the runs that an earlier call has left, and begin anew", NULL},
+      {"no-plots", 0, 0, G_OPTION_ARG_NONE, &options.no_plots,
+       "no gnuplot; tables and report.html only", NULL},
+      {"png", 0, 0, G_OPTION_ARG_NONE, &options.png, "make a PNG of each picture, too", NULL},
       {"quiet", 'q', 0, G_OPTION_ARG_NONE, &options.quiet, "no progress, only the results", NULL},
       G_OPTION_ENTRY_NULL,
   };
