@@ -4,10 +4,10 @@
 #include "core/base/error.h"
 
 /* version, name, index, run, sockets, cache, certificates, realm, kernel, initrd, origin, seed,
- * accel, two ports, peers (name, address, two ports), VMs (name, home, id, memory, disks (name,
- * size, fill)) */
-#define CONFIG_TYPE "(ususssssssxtuqqa(ssqq)a(ssayta(stt)))"
-#define CONFIG_VERSION 2
+ * accel, two ports, peers (name, address, two ports), authorization (server, storage, trust group),
+ * VMs (name, home, id, memory, disks (name, size, fill)) */
+#define CONFIG_TYPE "(ususssssssxtuqqa(ssqq)a(sss)a(ssayta(stt)))"
+#define CONFIG_VERSION 3
 
 static void
 peer_free (gpointer data)
@@ -34,6 +34,7 @@ ts_lab_host_config_new (void)
 {
   TsLabHostConfig *config = g_new0 (TsLabHostConfig, 1);
   config->peers = g_ptr_array_new_with_free_func (peer_free);
+  config->authorization = ts_authorization_new ();
   config->vms = g_ptr_array_new_with_free_func (vm_free);
   return config;
 }
@@ -108,13 +109,18 @@ ts_lab_host_config_layout (const TsLabHostConfig *config)
 gboolean
 ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError **error)
 {
-  GVariantBuilder peers, vms;
+  GVariantBuilder peers, entries, vms;
   g_variant_builder_init (&peers, G_VARIANT_TYPE ("a(ssqq)"));
   for (guint i = 0; i < config->peers->len; i++) {
     const TsLabPeer *peer = config->peers->pdata[i];
     g_variant_builder_add (&peers, "(ssqq)", peer->name, peer->address, peer->port,
                            peer->kerberos_port);
   }
+  g_variant_builder_init (&entries, G_VARIANT_TYPE ("a(sss)"));
+  TsGrant entry;
+  for (guint i = 0; ts_authorization_get (config->authorization, i, &entry); i++)
+    g_variant_builder_add (&entries, "(sss)", entry.allowed_primary_server, entry.storage_location,
+                           entry.trust_group);
   g_variant_builder_init (&vms, G_VARIANT_TYPE ("a(ssayta(stt))"));
   for (guint i = 0; i < config->vms->len; i++) {
     const TsLabVmConfig *vm = config->vms->pdata[i];
@@ -131,7 +137,7 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
       CONFIG_TYPE, CONFIG_VERSION, config->name, config->index, config->run, config->sockets,
       config->cache, config->certificates, config->realm ? config->realm : "", config->kernel,
       config->initrd, config->origin_us, config->seed, (guint32)config->accel, config->port,
-      config->kerberos_port, &peers, &vms));
+      config->kerberos_port, &peers, &entries, &vms));
   g_autoptr (GError) reason = NULL;
   if (!g_file_set_contents (path, g_variant_get_data (all), (gssize)g_variant_get_size (all),
                             &reason)) {
@@ -182,20 +188,25 @@ ts_lab_host_config_load (const char *path, GError **error)
   }
   g_autoptr (TsLabHostConfig) config = ts_lab_host_config_new ();
   g_autoptr (GVariantIter) peers = NULL;
+  g_autoptr (GVariantIter) entries = NULL;
   g_autoptr (GVariantIter) vms = NULL;
   g_variant_get (all, CONFIG_TYPE, &version, &config->name, &config->index, &config->run,
                  &config->sockets, &config->cache, &config->certificates, &config->realm,
                  &config->kernel, &config->initrd, &config->origin_us, &config->seed, &accel,
-                 &config->port, &config->kerberos_port, &peers, &vms);
+                 &config->port, &config->kerberos_port, &peers, &entries, &vms);
   config->accel = (TsLabAccel)accel;
   const char *name, *address;
   guint16 port, kerberos_port;
-  config->authorization = ts_authorization_new ();
   while (g_variant_iter_next (peers, "(&s&sqq)", &name, &address, &port, &kerberos_port)) {
     ts_lab_host_config_add_peer (config, name, address, port, kerberos_port);
-    /* One place for all: the layout of a run knows where a host keeps its replicas. */
-    if (!ts_authorization_add (config->authorization, name, "replica", TS_TRUST_GROUP_DEFAULT,
-                               error))
+  }
+  const char *server, *storage, *trust_group;
+  while (g_variant_iter_next (entries, "(&s&s&s)", &server, &storage, &trust_group)) {
+    if (!ts_lab_name_is_plain (storage)) { /* it becomes part of a path */
+      ts_throw (error, TS_ERROR_FORMAT, "%s: \"%s\" is no storage location", path, storage);
+      return NULL;
+    }
+    if (!ts_authorization_add (config->authorization, server, storage, trust_group, error))
       return NULL;
   }
   for (gsize n = g_variant_iter_n_children (vms); n > 0; n--) {

@@ -39,10 +39,9 @@ typedef struct {
   guint16 port; /* to listen on */
   guint16 kerberos_port;
   GPtrArray *peers; /* TsLabPeer */
-  /* Who may replicate to this host; made by load: an entry for each peer, all of the trust group
-   * DEFAULT. */
-  TsAuthorization *authorization;
-  GPtrArray *vms; /* TsLabVmConfig, as in the topology */
+  TsAuthorization
+      *authorization; /* who may replicate to this host; new makes one without entries */
+  GPtrArray *vms;     /* TsLabVmConfig, as in the topology */
 } TsLabHostConfig;
 
 TsLabHostConfig *ts_lab_host_config_new (void);

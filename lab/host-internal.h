@@ -48,6 +48,7 @@ struct _TsLabVm { /* the machine of one VM on this host, at home or as a copy */
   TsLabTimer *watch;
   gboolean on, looking;   /* looking: a look is on the worker */
   gint64 shut_down_by_us; /* TS_NEVER: not asked */
+  char *owner, *owner_group, *storage; /* of the replica here (owner.c); NULL: there is none */
 };
 
 typedef struct _TsLabJob TsLabJob;
@@ -86,6 +87,18 @@ TsRecord *ts_lab_host_record (const TsLabHost *host, const TsLabVm *vm, const ch
 void ts_lab_host_give_up (TsLabHost *host, const GError *reason);
 /* The relation of that VM on this host, or NULL. */
 TsLabRelation *ts_lab_host_relation (const TsLabHost *host, const TsLabVm *vm);
+
+/* --- owner.c ---------------------------------------------------------------------------------- */
+/* The folder in which its replica's disks lie. */
+const char *ts_lab_vm_storage (const TsLabVm *vm);
+/* Whether peer may replicate this VM to here: by an entry, and of the owner's trust group when
+ * there is a replica.  TS_ERROR_REFUSED with the reason. */
+gboolean ts_lab_vm_admit (const TsLabVm *vm, const char *peer, TsGrant *grant, GError **error);
+/* The replica that is made now is peer's, by that grant: kept on disk, and reported. */
+gboolean ts_lab_vm_own (TsLabVm *vm, const char *peer, const TsGrant *grant, GError **error);
+/* After a start of the host: whose it was.  Fine when there is none. */
+gboolean ts_lab_vm_recall_owner (TsLabVm *vm, GError **error);
+void ts_lab_vm_forget_owner (TsLabVm *vm); /* in memory only */
 
 /* --- host-mounts.c ---------------------------------------------------------------------------- */
 /* Gives this process, which has one thread yet, an empty /run, with these folders (NULL-terminated,

@@ -160,8 +160,14 @@ caller_frame (TsLabLink *link, TsFrame *frame, gpointer user)
     refuse_caller (caller, TS_REFUSE_STATE, "this host is the virtual machine's primary");
     return;
   }
+  TsGrant grant;
+  if (!ts_lab_vm_admit (vm, ts_lab_link_peer (link), &grant, &error)) {
+    refuse_caller (caller, TS_REFUSE_STATE, error->message);
+    return;
+  }
   if (!relation) {
-    relation = ts_lab_relation_new_receiver (vm, &error);
+    if (ts_lab_vm_own (vm, ts_lab_link_peer (link), &grant, &error))
+      relation = ts_lab_relation_new_receiver (vm, &error);
     if (!relation) {
       refuse_caller (caller, TS_REFUSE_STORAGE, error->message);
       return;
@@ -354,6 +360,8 @@ restore_relations (TsLabHost *host, GError **error)
     return ts_throw_errno (error, "make %s", folder);
   for (guint i = 0; i < host->vms->len; i++) {
     g_autoptr (GError) reason = NULL;
+    if (!ts_lab_vm_recall_owner (host->vms->pdata[i], error))
+      return FALSE;
     TsLabRelation *relation = ts_lab_relation_restore (host->vms->pdata[i], &reason);
     if (reason) {
       g_propagate_error (error, g_steal_pointer (&reason));
@@ -385,9 +393,8 @@ open_listeners (TsLabHost *host, GError **error)
   g_setenv ("KRB5_CONFIG", settings, TRUE); /* before the library is asked for the first time */
   host->kerberos.principal = g_strdup_printf ("hvr/%s@" TS_LAB_REALM, config->name);
   host->kerberos.keytab = ts_lab_realm_keytab (config->realm, config->name);
-  host->kerberos_listener =
-      ts_lab_listener_new ("0.0.0.0", config->kerberos_port, &host->kerberos, HANDSHAKE_US, &events,
-                           host, error);
+  host->kerberos_listener = ts_lab_listener_new ("0.0.0.0", config->kerberos_port, &host->kerberos,
+                                                 HANDSHAKE_US, &events, host, error);
   return host->kerberos_listener != NULL;
 }
 

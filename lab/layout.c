@@ -41,21 +41,24 @@ ts_lab_path_data (const TsLabLayout *layout, const char *host, const char *vm, c
 }
 
 char *
-ts_lab_path_replica (const TsLabLayout *layout, const char *host, const char *vm, const char *disk)
+ts_lab_path_replica (const TsLabLayout *layout, const char *host, const char *storage,
+                     const char *vm, const char *disk)
 {
-  return disk_file (layout, host, "replica", vm, disk, "raw");
+  return disk_file (layout, host, storage, vm, disk, "raw");
 }
 
 char *
-ts_lab_path_overlay (const TsLabLayout *layout, const char *host, const char *vm, const char *disk)
+ts_lab_path_overlay (const TsLabLayout *layout, const char *host, const char *storage,
+                     const char *vm, const char *disk)
 {
-  return disk_file (layout, host, "replica", vm, disk, "overlay.qcow2");
+  return disk_file (layout, host, storage, vm, disk, "overlay.qcow2");
 }
 
 char *
-ts_lab_path_test (const TsLabLayout *layout, const char *host, const char *vm, const char *disk)
+ts_lab_path_test (const TsLabLayout *layout, const char *host, const char *storage, const char *vm,
+                  const char *disk)
 {
-  return disk_file (layout, host, "replica", vm, disk, "test.qcow2");
+  return disk_file (layout, host, storage, vm, disk, "test.qcow2");
 }
 
 char *

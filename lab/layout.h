@@ -5,6 +5,7 @@
  *                             host on which it ran first its plain data too, VM.DISK.raw
  *   RUN/HOST/replica/         VM.DISK.raw, plain data on other hosts; while failed over
  *                             VM.DISK.overlay.qcow2; during a test failover VM.DISK.test.qcow2
+ *   RUN/HOST/replica.NAME/    likewise: what an authorization entry with that storage location let in
  *   RUN/HOST/spool/VM/        log sets
  *   RUN/HOST/state/           what relations persist
  *   SOCKETS/                  short: sockets have room for 107 bytes of path
@@ -26,12 +27,13 @@ char *ts_lab_path_disk (const TsLabLayout *layout, const char *host, const char 
                         const char *disk);
 char *ts_lab_path_data (const TsLabLayout *layout, const char *host, const char *vm,
                         const char *disk);
-char *ts_lab_path_replica (const TsLabLayout *layout, const char *host, const char *vm,
-                           const char *disk);
-char *ts_lab_path_overlay (const TsLabLayout *layout, const char *host, const char *vm,
-                           const char *disk);
-char *ts_lab_path_test (const TsLabLayout *layout, const char *host, const char *vm,
-                        const char *disk);
+/* storage: the folder that the host keeps this replica in, "replica" or "replica.NAME". */
+char *ts_lab_path_replica (const TsLabLayout *layout, const char *host, const char *storage,
+                           const char *vm, const char *disk);
+char *ts_lab_path_overlay (const TsLabLayout *layout, const char *host, const char *storage,
+                           const char *vm, const char *disk);
+char *ts_lab_path_test (const TsLabLayout *layout, const char *host, const char *storage,
+                        const char *vm, const char *disk);
 char *ts_lab_path_spool (const TsLabLayout *layout, const char *host, const char *vm);
 char *ts_lab_path_state (const TsLabLayout *layout, const char *host, const char *vm,
                          const char *role);

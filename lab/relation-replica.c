@@ -11,7 +11,8 @@
 static char *
 replica_folder (const TsLabRelation *relation)
 {
-  return ts_lab_path_host (&relation->host->layout, relation->host->config->name, "replica");
+  return ts_lab_path_host (&relation->host->layout, relation->host->config->name,
+                           ts_lab_vm_storage (relation->vm));
 }
 
 static void

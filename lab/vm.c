@@ -19,14 +19,15 @@ ts_lab_vm_data_path (const TsLabVm *vm, guint disk)
   const char *host = vm->host->config->name, *name = vm->config->disk[disk].name;
   return g_str_equal (vm->config->home, host)
              ? ts_lab_path_data (&vm->host->layout, host, vm->config->name, name)
-             : ts_lab_path_replica (&vm->host->layout, host, vm->config->name, name);
+             : ts_lab_path_replica (&vm->host->layout, host, ts_lab_vm_storage (vm),
+                                    vm->config->name, name);
 }
 
 char *
 ts_lab_vm_overlay_path (const TsLabVm *vm, guint disk)
 {
-  return ts_lab_path_overlay (&vm->host->layout, vm->host->config->name, vm->config->name,
-                              vm->config->disk[disk].name);
+  return ts_lab_path_overlay (&vm->host->layout, vm->host->config->name, ts_lab_vm_storage (vm),
+                              vm->config->name, vm->config->disk[disk].name);
 }
 
 char *
@@ -153,8 +154,8 @@ typedef struct {
 static char *
 test_path (const TsLabVm *vm, guint disk)
 {
-  return ts_lab_path_test (&vm->host->layout, vm->host->config->name, vm->config->name,
-                           vm->config->disk[disk].name);
+  return ts_lab_path_test (&vm->host->layout, vm->host->config->name, ts_lab_vm_storage (vm),
+                           vm->config->name, vm->config->disk[disk].name);
 }
 
 /* The overlay, or what it was merged into. */
@@ -283,8 +284,7 @@ static gboolean
 delete_overlays (const TsLabVm *vm, const Kind *kind, GError **error)
 {
   for (guint i = 0; i < vm->config->disks; i++) {
-    g_autofree char *path =
-        kind == &as_copy ? ts_lab_vm_overlay_path (vm, i) : kind->disk (vm, i);
+    g_autofree char *path = kind == &as_copy ? ts_lab_vm_overlay_path (vm, i) : kind->disk (vm, i);
     if (g_unlink (path) < 0 && errno != ENOENT)
       return ts_throw_errno (error, "delete %s", path);
   }
@@ -393,5 +393,6 @@ ts_lab_vm_free (TsLabVm *vm)
   ts_lab_tracker_free (vm->tracker);
   ts_lab_machine_free (vm->test);
   ts_lab_machine_free (vm->machine);
+  ts_lab_vm_forget_owner (vm);
   g_free (vm);
 }

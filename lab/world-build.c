@@ -165,6 +165,12 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
                                    port_of (topology, i, TS_AUTH_CERTIFICATE),
                                    port_of (topology, i, TS_AUTH_KERBEROS));
   }
+  ts_authorization_free (config->authorization);
+  config->authorization = ts_topology_authorization (topology, index, error);
+  if (!config->authorization) {
+    g_prefix_error (error, "host %s: ", name);
+    return FALSE;
+  }
   for (guint i = 0; i < topology->vms->len; i++) {
     const TsVmSpec *spec = ts_topology_vm (topology, i);
     TsLabVmConfig *vm = ts_lab_host_config_add_vm (config, spec->name,
@@ -371,11 +377,24 @@ ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error)
     return ts_throw (error, TS_ERROR_ARGUMENT, "the lab needs a folder for the run");
 
   g_autofree char *cache = ts_lab_world_cache ();
-  return make_folders (world, error) && start_sites (world, error) &&
-         make_realm (world, error) && start_hosts (world, cache, ts_lab_doctor_accel (findings), error) && boot (world, error);
+  return make_folders (world, error) && start_sites (world, error) && make_realm (world, error) &&
+         start_hosts (world, cache, ts_lab_doctor_accel (findings), error) && boot (world, error);
 }
 
 /* --- and down again --------------------------------------------------------------------------- */
+
+/* Places of their own that entries name. */
+static void
+add_storage (TsWorld *world, guint host, GPtrArray *bulk)
+{
+  g_autoptr (TsAuthorization) authorization =
+      ts_topology_authorization (world->topology, host, NULL);
+  const char *name = ts_topology_host (world->topology, host)->name;
+  TsGrant entry;
+  for (guint i = 0; authorization && ts_authorization_get (authorization, i, &entry); i++)
+    if (!g_str_equal (entry.storage_location, TS_STORAGE_DEFAULT))
+      g_ptr_array_add (bulk, ts_lab_path_host (&world->layout, name, entry.storage_location));
+}
 
 static void
 remove_bulk (TsWorld *world)
@@ -389,6 +408,7 @@ remove_bulk (TsWorld *world)
     const char *host = ts_topology_host (world->topology, i)->name;
     for (guint r = 0; r < G_N_ELEMENTS (rooms); r++)
       g_ptr_array_add (bulk, ts_lab_path_host (&world->layout, host, rooms[r]));
+    add_storage (world, i, bulk);
     for (guint v = 0; v < world->topology->vms->len; v++) {
       g_autofree char *scratch =
           g_strconcat ("scratch.", ts_topology_vm (world->topology, v)->name, NULL);
@@ -419,5 +439,7 @@ ts_lab_world_demolish (TsWorld *world)
   g_clear_pointer (&world->run, g_free);
   g_clear_pointer (&world->certificates, g_free);
   g_clear_pointer (&world->realm, g_free);
+  for (guint i = 0; world->vms && i < world->topology->vms->len; i++)
+    g_free (world->vms[i].storage);
   g_clear_pointer (&world->vms, g_free);
 }

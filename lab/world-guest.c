@@ -327,7 +327,11 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
     switched_on (world, (guint)vm, (guint)host, FALSE);
   else if (g_str_equal (record->kind, "test_failover"))
     hear_test (world, (guint)vm, (guint)host, record);
-  else if (g_str_equal (record->kind, "failover")) {
+  else if (g_str_equal (record->kind, "authorized") &&
+           (guint)host != ts_topology_vm (world->topology, (guint)vm)->host) {
+    g_free (view->storage);
+    view->storage = g_strdup (ts_record_get_text (record, "storage"));
+  } else if (g_str_equal (record->kind, "failover")) {
     const char *phase = ts_record_get_text (record, "phase");
     if (g_strcmp0 (phase, "promoted") == 0) {
       view->failed_over = TRUE;

@@ -46,6 +46,7 @@ typedef struct { /* a VM over all hosts */
   gint replica;               /* -1: not protected */
   gint policy;                /* of its protection; -1: not protected */
   gboolean failed_over;       /* and neither cancelled nor reversed */
+  char *storage;              /* the folder of its replica there; NULL: not told yet */
   guint64 next_write;         /* n of core/format/plan.h */
   gboolean planned;           /* of the last failover */
   gint64 point_set, point_us; /* that the failover took */

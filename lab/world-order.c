@@ -35,12 +35,12 @@ relate (TsWorld *world, guint vm, guint host, guint peer, GError **error)
 {
   const TsPolicy *policy =
       &ts_topology_policy (world->topology, (guint)world->vms[vm].policy)->policy;
-  return ts_lab_seat_order (
-      world->seats->pdata[host], "relate",
-      g_variant_new ("(ssxuub)", ts_topology_vm (world->topology, vm)->name,
-                     ts_topology_host (world->topology, peer)->name, policy->frequency_us,
-                     policy->time_scale, (guint32)policy->authentication, policy->compression),
-      error);
+  return ts_lab_seat_order (world->seats->pdata[host], "relate",
+                            g_variant_new ("(ssxuub)", ts_topology_vm (world->topology, vm)->name,
+                                           ts_topology_host (world->topology, peer)->name,
+                                           policy->frequency_us, policy->time_scale,
+                                           (guint32)policy->authentication, policy->compression),
+                            error);
 }
 
 static gboolean
@@ -267,11 +267,14 @@ comparison_free (gpointer data)
 
 /* Where a host has the plain data of a disk, whichever part it has now. */
 static char *
-plain_path (const TsWorld *world, const TsVmSpec *vm, guint host, const char *disk)
+plain_path (const TsWorld *world, const TsVmSpec *vm, const char *storage, guint host,
+            const char *disk)
 {
   const char *name = ts_topology_host (world->topology, host)->name;
-  return host == vm->host ? ts_lab_path_data (&world->layout, name, vm->name, disk)
-                          : ts_lab_path_replica (&world->layout, name, vm->name, disk);
+  return host == vm->host
+             ? ts_lab_path_data (&world->layout, name, vm->name, disk)
+             : ts_lab_path_replica (&world->layout, name, storage ? storage : TS_STORAGE_DEFAULT,
+                                    vm->name, disk);
 }
 
 /* Both sites' files can be seen from here.  Means something when the source is quiet or off, and
@@ -293,8 +296,8 @@ begin_compare (TsWorld *world, const TsOrder *order)
   c->count = vm->disks->len;
   for (guint i = 0; i < c->count; i++) {
     const char *disk = ts_vm_spec_disk (vm, i)->name;
-    c->source[i] = plain_path (world, vm, view->primary, disk);
-    c->copy[i] = plain_path (world, vm, (guint)view->replica, disk);
+    c->source[i] = plain_path (world, vm, view->storage, view->primary, disk);
+    c->copy[i] = plain_path (world, vm, view->storage, (guint)view->replica, disk);
   }
   ts_lab_worker_push (world->worker, compare, compared, comparison_free, c);
 }

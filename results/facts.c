@@ -95,6 +95,18 @@ first_claim (const TsFacts *facts, gint64 from_us, const char *kind, const char 
   return -1;
 }
 
+/* Who is turned away has not said for which VM it speaks. */
+static void
+gather_turned_away (TsFacts *facts, const TsJournal *journal)
+{
+  facts->turned_away = g_array_new (FALSE, FALSE, sizeof (gint64));
+  for (guint i = 0; i < journal->records->len; i++) {
+    const TsRecord *record = journal->records->pdata[i];
+    if (ts_record_is (record, "refused") && ts_record_says (record, "verb", "connect"))
+      g_array_append_val (facts->turned_away, record->t_us);
+  }
+}
+
 static void
 gather_points (TsFacts *facts)
 {
@@ -231,6 +243,7 @@ ts_facts_new (const TsJournal *journal, const char *vm)
   facts->end_us = ts_journal_end_us (journal);
   facts->records = records_of (journal, vm);
   facts->points = g_array_new (FALSE, FALSE, sizeof (TsPointStep));
+  gather_turned_away (facts, journal);
   gather_points (facts);
   gather_failover (facts);
   gather_disaster (facts);
@@ -247,6 +260,7 @@ ts_facts_free (TsFacts *facts)
   g_free (facts->copy);
   g_ptr_array_unref (facts->records);
   g_array_unref (facts->points);
+  g_array_unref (facts->turned_away);
   g_free (facts);
 }
 

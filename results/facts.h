@@ -11,8 +11,9 @@ typedef struct {
 
 typedef struct {
   char *vm;
-  GPtrArray *records; /* const TsRecord *, those that name the VM, by (time, order of hearing) */
-  gint64 end_us;      /* of the whole journal */
+  GPtrArray *records;  /* const TsRecord *, those that name the VM, by (time, order of hearing) */
+  gint64 end_us;       /* of the whole journal */
+  GArray *turned_away; /* gint64: when a host refused a connection, of whomever */
 
   gboolean is_protected; /* a policy or a point was told */
   gint64 interval_us;    /* of the last policy */

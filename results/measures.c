@@ -356,6 +356,18 @@ ts_measure_throughput_max (TsAsk *ask)
     ts_answer_unknown (ask, "nothing was sent");
 }
 
+void
+ts_measure_peers_refused (TsAsk *ask)
+{
+  const GArray *times = ask->facts->turned_away;
+  gint64 count = 0;
+  for (guint i = 0; i < times->len; i++) {
+    gint64 t_us = g_array_index (times, gint64, i);
+    count += t_us >= ask->from_us && t_us <= ask->to_us;
+  }
+  answer (ask, count);
+}
+
 static gint
 compare_i64 (gconstpointer a, gconstpointer b)
 {

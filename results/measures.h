@@ -41,6 +41,7 @@ void ts_measure_bytes_data (TsAsk *ask);
 void ts_measure_bytes_wire (TsAsk *ask);
 void ts_measure_points (TsAsk *ask);
 void ts_measure_throughput_max (TsAsk *ask);
+void ts_measure_peers_refused (TsAsk *ask);
 void ts_measure_transfer_max (TsAsk *ask);
 void ts_measure_transfer_p95 (TsAsk *ask);
 void ts_measure_transfer_percentile (TsAsk *ask);

@@ -58,6 +58,7 @@ static const Row rows[] = {
     {{"bytes.data", "bytes_data", BYTES, TALLY, "changed data in acknowledged sets"}, ts_measure_bytes_data},
     {{"bytes.wire", "bytes_wire", BYTES, TALLY, "bytes on the wire, for sets and initial replication"}, ts_measure_bytes_wire},
     {{"throughput.max", "throughput_bytes_per_s_max", RATE, CURVE, "most bytes a second on the wire, each set's and each piece of a copy's spread over its time"}, ts_measure_throughput_max},
+    {{"peers.refused", "peers_refused", COUNT, TALLY, "connections that any host of the run refused"}, ts_measure_peers_refused},
     {{"transfer.max", "transfer_us_max", US, TALLY, "longest time from sending a set to its acknowledgement"}, ts_measure_transfer_max},
     {{"transfer.p95", "transfer_us_p95", US, TALLY, "same, 95th percentile (nearest rank)"}, ts_measure_transfer_p95},
     {{"pending.max", "pending_bytes_max", BYTES, CURVE, "most bytes tracked and not yet acknowledged"}, ts_measure_pending_max},

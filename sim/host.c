@@ -14,6 +14,10 @@ ts_sim_host_new (TsWorld *world, guint index)
   host->spec = ts_topology_host (world->topology, index);
   host->up = TRUE;
   host->by_vm = g_hash_table_new (NULL, NULL);
+  g_autoptr (GError) error = NULL;
+  host->authorization = ts_topology_authorization (world->topology, index, &error);
+  if (error)
+    g_error ("host %s: %s", host->spec->name, error->message); /* the reader has looked */
   host->relations = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_relation_free);
   return host;
 }
@@ -25,6 +29,7 @@ ts_sim_host_free (TsSimHost *host)
     return;
   g_ptr_array_unref (host->relations);
   g_hash_table_unref (host->by_vm);
+  ts_authorization_free (host->authorization);
   g_free (host);
 }
 
@@ -43,6 +48,50 @@ vm_by_id (TsWorld *world, const TsGuid *id)
       return vm;
   }
   return NULL;
+}
+
+/* --- who connects ----------------------------------------------------------------------------- */
+
+static void
+report_refused (TsSimHost *host, const char *peer, const char *reason)
+{
+  TsRecord *record = ts_record_new (ts_sim_now_us (host->world), host->spec->name, "refused");
+  ts_record_text (record, "host", host->spec->name);
+  ts_record_text (record, "verb", "connect");
+  ts_record_text (record, "peer", peer);
+  ts_sim_report (host->world, ts_record_text (record, "reason", reason));
+}
+
+/* The replica is the peer's from now on. */
+static void
+own (TsSimRelation *rel, const char *peer, const TsGrant *grant)
+{
+  TsSimHost *host = rel->host;
+  rel->owner = peer;
+  g_free (rel->owner_group);
+  rel->owner_group = g_strdup (grant->trust_group);
+  TsRecord *record = ts_record_new (ts_sim_now_us (host->world), host->spec->name, "authorized");
+  ts_record_text (record, "vm", rel->vm->spec->name);
+  ts_record_text (record, "host", host->spec->name);
+  ts_record_text (record, "peer", peer);
+  ts_record_text (record, "entry",
+                  grant->allowed_primary_server ? grant->allowed_primary_server : "");
+  ts_record_text (record, "storage", grant->storage_location);
+  ts_sim_report (host->world, ts_record_text (record, "trust_group", grant->trust_group));
+}
+
+/* May the peer go on with this replica, if it is one? */
+static gboolean
+may_go_on (TsSimHost *host, const TsSimRelation *rel, const char *peer, TsGrant *grant)
+{
+  g_autoptr (GError) error = NULL;
+  TsReplicaOwner owner = {rel ? rel->owner : NULL, rel ? rel->owner_group : NULL};
+  if (owner.server
+          ? ts_authorization_admit_replica (host->authorization, peer, &owner, grant, &error)
+          : ts_authorization_admit (host->authorization, peer, grant, &error))
+    return TRUE;
+  report_refused (host, peer, error->message);
+  return FALSE;
 }
 
 /* The first message of a connection must be a HELLO of a VM that exists; else it is hung up on. */
@@ -69,8 +118,15 @@ first_message (TsSimConn *conn, GBytes *bytes, gpointer user)
     return;
   }
   TsSimRelation *rel = ts_sim_host_relation (host, vm);
-  if (!rel)
+  TsGrant grant;
+  if (!may_go_on (host, rel, ts_sim_conn_peer (conn), &grant)) {
+    ts_sim_conn_close (conn);
+    return;
+  }
+  if (!rel) {
     rel = ts_sim_relation_new_receiver (host, vm);
+    own (rel, ts_sim_conn_peer (conn), &grant);
+  }
   if (!rel->receiver) { /* HVR traps: a primary takes no data */
     ts_sim_conn_close (conn);
     return;
@@ -95,10 +151,17 @@ void
 ts_sim_host_accept (TsSimConn *conn, gpointer user)
 {
   TsSimHost *host = user;
-  if (host->up)
-    ts_sim_conn_set_events (conn, &first_events, host);
-  else
+  g_autoptr (GError) error = NULL;
+  TsGrant grant;
+  if (!host->up)
     ts_sim_conn_vanish (conn);
+  else if (ts_authorization_admit (host->authorization, ts_sim_conn_peer (conn), &grant, &error))
+    ts_sim_conn_set_events (conn, &first_events, host);
+  else {
+    /* Authentic, not authorized: not one byte, not even why. */
+    report_refused (host, ts_sim_conn_peer (conn), error->message);
+    ts_sim_conn_close (conn);
+  }
 }
 
 guint

@@ -45,6 +45,7 @@ struct _TsSimHost {
   guint64 life;         /* counts power losses: calls of an earlier life are void */
   GPtrArray *relations; /* TsSimRelation */
   GHashTable *by_vm;    /* of the same; looked up, never walked */
+  TsAuthorization *authorization;
 };
 
 typedef struct { /* what the source was at the instant of a cut */
@@ -108,6 +109,9 @@ struct _TsSimRelation {
   GPtrArray *test_overlays; /* TsSimDisk, during a test failover */
   GPtrArray *resync_overlays; /* TsSimDisk, during a resynchronization: relation-resync.c */
   GBytes *persisted;
+  const char *owner; /* receiver's: the server that created the replica, a host's name; NULL: the
+                        replica was at home here before */
+  char *owner_group; /* and of which trust group it was then */
   TsSimConn *conn;
   TsFrameReader *reader; /* when bytes travel */
   guint64 sent_frames;

@@ -46,6 +46,7 @@ struct _Shared {
   TsSimLink *link;
   guint from; /* site of side 0 */
   guint calls;
+  const char *name; /* of who connects */
   TsSimConn end[2];
   Direction direction[2]; /* by sending side */
   void (*welcome_far) (TsSimConn *far, gpointer user);
@@ -271,6 +272,7 @@ ts_sim_link_connect (TsSimLink *link, guint from, const TsSimConnEvents *events,
   shared->from = from;
   shared->welcome_far = welcome_far;
   shared->far_user = far_user;
+  shared->name = "";
   for (guint i = 0; i < 2; i++) {
     shared->end[i].shared = shared;
     shared->end[i].side = i;
@@ -283,6 +285,18 @@ ts_sim_link_connect (TsSimLink *link, guint from, const TsSimConnEvents *events,
   near->open = near->known = TRUE;
   say (shared, 0, SAY_SYN, 60, NULL);
   return near;
+}
+
+void
+ts_sim_conn_introduce (TsSimConn *conn, const char *name)
+{
+  conn->shared->name = name;
+}
+
+const char *
+ts_sim_conn_peer (const TsSimConn *conn)
+{
+  return conn->shared->name;
 }
 
 void

@@ -30,6 +30,10 @@ typedef struct {
 TsSimConn *ts_sim_link_connect (TsSimLink *link, guint from, const TsSimConnEvents *events,
                                 gpointer user, void (*welcome_far) (TsSimConn *far, gpointer user),
                                 gpointer far_user);
+/* How who connects is called by its certificate or ticket: the far end then knows it.  Right after
+ * connecting; name is not copied. */
+void ts_sim_conn_introduce (TsSimConn *conn, const char *name);
+const char *ts_sim_conn_peer (const TsSimConn *conn); /* the far end's; "": it did not say */
 void ts_sim_conn_set_events (TsSimConn *conn, const TsSimConnEvents *events, gpointer user);
 /* wire_bytes: what it takes on the line. */
 void ts_sim_conn_send (TsSimConn *conn, GBytes *bytes, gsize wire_bytes);

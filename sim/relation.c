@@ -387,6 +387,7 @@ connect_peer (TsSimRelation *rel)
   guint from =
       ts_topology_link (world->topology, (guint)index)->site[0] == rel->host->spec->site ? 0 : 1;
   take_conn (rel, ts_sim_link_connect (link, from, &conn_events, rel, ts_sim_host_accept, peer));
+  ts_sim_conn_introduce (rel->conn, rel->host->spec->name);
 }
 
 void
@@ -733,6 +734,7 @@ ts_sim_relation_free (TsSimRelation *rel)
   ts_sim_resync_drop (rel);
   g_clear_pointer (&rel->disks, g_ptr_array_unref);
   g_clear_pointer (&rel->persisted, g_bytes_unref);
+  g_free (rel->owner_group);
   ts_traffic_clear (&rel->traffic);
   g_free (rel);
 }

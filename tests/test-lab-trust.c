@@ -100,6 +100,8 @@ loopback_up (void)
   close (fd);
 }
 
+static const TsGuid web_id = {{2}};
+
 static void
 write_config (const char *path)
 {
@@ -116,6 +118,17 @@ write_config (const char *path)
   config->port = PORT;
   ts_lab_host_config_add_peer (config, "hv-lyon", "127.0.0.1", PORT + 1, PORT + 2);
   ts_lab_vm_config_add_disk (ts_lab_host_config_add_vm (config, "db", "hv-paris"), "os", TS_MIB, 0);
+  TsLabVmConfig *web = ts_lab_host_config_add_vm (config, "web", "hv-lyon");
+  ts_lab_vm_config_add_disk (web, "os", TS_MIB, 0);
+  web->id = web_id;
+  static const char *const entries[][3] = {
+      {"hv-lyon", "replica.sales", "sales"},
+      {"hv-nice", "replica", "sales"},
+      {"hv-turin", "replica", "DEFAULT"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
+    assert_true (ts_authorization_add (config->authorization, entries[i][0], entries[i][1],
+                                       entries[i][2], &error));
   assert_true (ts_lab_host_config_save (config, path, &error));
 }
 
@@ -123,7 +136,7 @@ static int
 start_host (void **state)
 {
   static const TsLabControlEvents events = {on_message, on_closed};
-  static const char *const names[] = {"hv-paris", "hv-lyon", "hv-mallory"};
+  static const char *const names[] = {"hv-paris", "hv-lyon", "hv-mallory", "hv-nice", "hv-turin"};
   TsLabLayout layout = {folder, folder};
   g_autofree char *socket_path = ts_lab_path_control (&layout, 0);
   g_autofree char *config = g_build_filename (folder, "config", NULL);
@@ -183,7 +196,7 @@ typedef struct {
   TsLabLink *link;
   guint frames;
   TsFrameKind kind; /* of the last */
-  gboolean lost;
+  gboolean answered, lost;
 } Caller;
 
 static void
@@ -191,6 +204,7 @@ on_frame (TsLabLink *link, TsFrame *frame, gpointer user)
 {
   Caller *caller = user;
   caller->frames++;
+  caller->answered = TRUE;
   caller->kind = (TsFrameKind)frame->kind;
 }
 
@@ -200,29 +214,53 @@ on_lost (TsLabLink *link, const GError *reason, gpointer user)
   ((Caller *)user)->lost = TRUE;
 }
 
-/* Says HELLO for a VM as soon as it is connected and stays until it is put out. */
-static Caller
-call_as (const char *name)
+static void
+hang_up (Caller *caller)
+{
+  ts_lab_link_free (caller->link);
+  g_free (caller);
+}
+
+/* Says HELLO for that VM as soon as it is connected. */
+static Caller *
+call_for (const char *name, TsGuid vm)
 {
   static const TsLabLinkEvents events = {NULL, on_frame, on_lost};
   g_autofree char *ca = g_build_filename (folder, "ca.pem", NULL);
   g_autofree char *certificate = g_strdup_printf ("%s/%s.pem", folder, name);
   g_autofree char *key = g_strdup_printf ("%s/%s.key", folder, name);
   TsLabCredentials credentials = {.ca = ca, .certificate = certificate, .key = key};
-  Caller caller = {0};
-  TsHello hello = {.vm = {{1}},
-                   .name = "stranger",
-                   .interval_us = 30 * TS_S,
-                   .disks = 1,
-                   .disk = {{TS_MIB, "os"}}};
+  Caller *caller = g_new0 (Caller, 1);
+  TsHello hello = {
+      .vm = vm, .name = "stranger", .interval_us = 30 * TS_S, .disks = 1, .disk = {{TS_MIB, "os"}}};
   TsFrame frame = {.kind = TS_FRAME_HELLO, .payload = ts_hello_pack (&hello)};
-  caller.link = ts_lab_link_connect ("127.0.0.1", PORT, "hv-paris", &credentials, PATIENCE_S * TS_S,
-                                     &events, &caller);
-  ts_lab_link_send (caller.link, &frame, FALSE);
+  caller->link = ts_lab_link_connect ("127.0.0.1", PORT, "hv-paris", &credentials,
+                                      PATIENCE_S * TS_S, &events, caller);
+  ts_lab_link_send (caller->link, &frame, FALSE);
   ts_frame_clear (&frame);
-  wait_for (&caller.lost);
-  ts_lab_link_free (caller.link);
   return caller;
+}
+
+/* For a VM that is not here; stays until it is put out. */
+static Caller
+call_as (const char *name)
+{
+  Caller *caller = call_for (name, (TsGuid){{1}});
+  wait_for (&caller->lost);
+  Caller end = *caller;
+  hang_up (caller);
+  return end;
+}
+
+/* The last frame that it is answered, while it stays. */
+static TsFrameKind
+answer_to (const char *name)
+{
+  Caller *caller = call_for (name, web_id);
+  wait_for (&caller->answered);
+  TsFrameKind kind = caller->kind;
+  hang_up (caller);
+  return kind;
 }
 
 static void
@@ -248,6 +286,35 @@ a_peer_with_an_entry_is_heard (void **state)
   assert_non_null (strstr (ts_record_get_text (record, "reason"), "no place for that virtual"));
 }
 
+/* HVR reference 1.3: "a replica VM accepts replication only from the server whose entry created it
+ * or from entries with the same trust group". */
+static void
+a_replica_is_of_one_trust_group (void **state)
+{
+  assert_int_not_equal (answer_to ("hv-lyon"), TS_FRAME_REFUSE);
+  const TsRecord *record = next_record ();
+  assert_string_equal (record->kind, "authorized");
+  assert_string_equal (ts_record_get_text (record, "vm"), "web");
+  assert_string_equal (ts_record_get_text (record, "storage"), "replica.sales");
+  assert_string_equal (ts_record_get_text (record, "trust_group"), "sales");
+  g_autofree char *place = g_build_filename (folder, "run/hv-paris/replica.sales", NULL);
+  for (gint i = 0; i < PATIENCE_S * 50 && !g_file_test (place, G_FILE_TEST_IS_DIR); i++)
+    g_usleep (20000);
+  assert_true (g_file_test (place, G_FILE_TEST_IS_DIR));
+
+  forget_records (NULL); /* one of the same group goes on with it, another does not */
+  assert_int_not_equal (answer_to ("hv-nice"), TS_FRAME_REFUSE);
+  forget_records (NULL);
+  assert_int_equal (answer_to ("hv-turin"), TS_FRAME_REFUSE);
+  do
+    record = next_record ();
+  while (!g_str_equal (record->kind, "refused") && g_ptr_array_remove_index (records, 0));
+  assert_string_equal (ts_record_get_text (record, "peer"), "hv-turin");
+  assert_string_equal (ts_record_get_text (record, "reason"),
+                       "the replica was created by hv-lyon of trust group sales; hv-turin is of "
+                       "trust group DEFAULT");
+}
+
 static void
 kerberos_never_becomes_tls (void **state)
 {
@@ -256,7 +323,8 @@ kerberos_never_becomes_tls (void **state)
   assert_true (ts_lab_control_send (control, "relate", body, NULL));
   const TsRecord *record = next_record ();
   assert_string_equal (record->kind, "refused");
-  assert_non_null (strstr (ts_record_get_text (record, "reason"), "there is no Kerberos realm here"));
+  assert_non_null (
+      strstr (ts_record_get_text (record, "reason"), "there is no Kerberos realm here"));
 }
 
 int
@@ -265,6 +333,7 @@ main (int argc, char **argv)
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup (an_authentic_peer_without_an_entry_gets_nothing, forget_records),
       cmocka_unit_test_setup (a_peer_with_an_entry_is_heard, forget_records),
+      cmocka_unit_test_setup (a_replica_is_of_one_trust_group, forget_records),
       cmocka_unit_test_setup (kerberos_never_becomes_tls, forget_records),
   };
   if (argc > 1 && g_str_equal (argv[1], "host"))

@@ -1,4 +1,5 @@
 /* What a world is made of, and what is asked of it. */
+#include "core/base/error.h"
 #include "core/base/units.h"
 #include "core/seam/order.h"
 #include "core/seam/topology.h"
@@ -51,6 +52,35 @@ things_are_found_by_name_in_file_order (void **state)
   assert_string_equal (ts_topology_link (topology, 0)->name, "wan");
   assert_string_equal (ts_topology_policy (topology, 0)->name, "gold");
   assert_string_equal (ts_topology_workload (topology, 0)->name, "writes");
+}
+
+static void
+entries_say_who_may_replicate (void **state)
+{
+  g_autoptr (TsTopology) topology = sample ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TsAuthorization) all = ts_topology_authorization (topology, 1, &error);
+  TsGrant grant;
+  assert_non_null (all); /* without entries: every other host, but not itself */
+  assert_true (ts_authorization_admit (all, "hv-paris", &grant, NULL));
+  assert_string_equal (grant.storage_location, "replica");
+  assert_false (ts_authorization_admit (all, "hv-lyon", &grant, NULL));
+  assert_false (ts_authorization_get (all, 1, &grant));
+
+  ts_host_spec_restrict (ts_topology_host (topology, 1));
+  g_autoptr (TsAuthorization) nobody = ts_topology_authorization (topology, 1, &error);
+  assert_false (ts_authorization_admit (nobody, "hv-paris", &grant, NULL));
+
+  ts_host_spec_authorize (ts_topology_host (topology, 1), "*.nice", "fast", "south");
+  g_autoptr (TsAuthorization) nice = ts_topology_authorization (topology, 1, &error);
+  assert_true (ts_authorization_admit (nice, "hv.nice", &grant, NULL));
+  assert_string_equal (grant.storage_location, "replica.fast");
+  assert_string_equal (grant.trust_group, "south");
+  assert_false (ts_authorization_admit (nice, "hv-paris", &grant, NULL));
+
+  ts_host_spec_authorize (ts_topology_host (topology, 1), "hv.*", NULL, "south");
+  assert_null (ts_topology_authorization (topology, 1, &error));
+  assert_int_equal (error->code, TS_ERROR_ARGUMENT);
 }
 
 static void
@@ -137,6 +167,7 @@ main (void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (things_are_found_by_name_in_file_order),
+      cmocka_unit_test (entries_say_who_may_replicate),
       cmocka_unit_test (names_are_copies),
       cmocka_unit_test (disks_keep_their_names_while_more_come),
       cmocka_unit_test (links_join_both_ways),

@@ -10,9 +10,20 @@ site_free (gpointer data)
 }
 
 static void
+entry_free (gpointer data)
+{
+  TsEntrySpec *entry = data;
+  g_free (entry->server);
+  g_free (entry->storage);
+  g_free (entry->trust_group);
+  g_free (entry);
+}
+
+static void
 host_free (gpointer data)
 {
   TsHostSpec *host = data;
+  g_clear_pointer (&host->entries, g_ptr_array_unref);
   g_free (host->name);
   g_free (host);
 }
@@ -104,6 +115,43 @@ ts_topology_add_host (TsTopology *topology, const char *name)
   host->name = g_strdup (name);
   g_ptr_array_add (topology->hosts, host);
   return host;
+}
+
+void
+ts_host_spec_restrict (TsHostSpec *host)
+{
+  if (!host->entries)
+    host->entries = g_ptr_array_new_with_free_func (entry_free);
+}
+
+void
+ts_host_spec_authorize (TsHostSpec *host, const char *server, const char *storage,
+                        const char *trust_group)
+{
+  TsEntrySpec *entry = g_new0 (TsEntrySpec, 1);
+  *entry = (TsEntrySpec){g_strdup (server), g_strdup (storage), g_strdup (trust_group)};
+  ts_host_spec_restrict (host);
+  g_ptr_array_add (host->entries, entry);
+}
+
+TsAuthorization *
+ts_topology_authorization (const TsTopology *topology, guint index, GError **error)
+{
+  const TsHostSpec *host = ts_topology_host (topology, index);
+  g_autoptr (TsAuthorization) authorization = ts_authorization_new ();
+  for (guint i = 0; !host->entries && i < topology->hosts->len; i++)
+    if (i != index && !ts_authorization_add (authorization, ts_topology_host (topology, i)->name,
+                                             TS_STORAGE_DEFAULT, TS_TRUST_GROUP_DEFAULT, error))
+      return NULL;
+  for (guint i = 0; host->entries && i < host->entries->len; i++) {
+    const TsEntrySpec *entry = host->entries->pdata[i];
+    g_autofree char *storage = entry->storage
+                                   ? g_strconcat (TS_STORAGE_DEFAULT ".", entry->storage, NULL)
+                                   : g_strdup (TS_STORAGE_DEFAULT);
+    if (!ts_authorization_add (authorization, entry->server, storage, entry->trust_group, error))
+      return NULL;
+  }
+  return g_steal_pointer (&authorization);
 }
 
 TsVmSpec *

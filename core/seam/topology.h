@@ -7,14 +7,22 @@
 #include "core/base/guid.h"
 #include "core/relation/policy.h"
 #include "core/seam/profile.h"
+#include "core/site/authorization.h"
 
 typedef struct {
   char *name;
 } TsSiteSpec;
 
+typedef struct { /* an authorization entry (site/authorization.h) */
+  char *server;  /* that may replicate to the host, perhaps with a wildcard */
+  char *storage; /* name of a place of its own for its replicas; NULL: the host's default */
+  char *trust_group;
+} TsEntrySpec;
+
 typedef struct {
   char *name;
   guint site;
+  GPtrArray *entries; /* TsEntrySpec; NULL: an entry for every other host of the topology */
 } TsHostSpec;
 
 typedef struct {
@@ -88,6 +96,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsTopology, ts_topology_free)
  * each flushed; policy as ts_policy_init; profile as ts_profile_init. */
 TsSiteSpec *ts_topology_add_site (TsTopology *topology, const char *name);
 TsHostSpec *ts_topology_add_host (TsTopology *topology, const char *name);
+/* Also makes the host's list of entries, so that only who is in it may replicate there. */
+void ts_host_spec_restrict (TsHostSpec *host);
+/* storage: NULL is fine. */
+void ts_host_spec_authorize (TsHostSpec *host, const char *server, const char *storage,
+                             const char *trust_group);
 TsVmSpec *ts_topology_add_vm (TsTopology *topology, const char *name);
 TsDiskSpec *ts_vm_spec_add_disk (TsVmSpec *vm, const char *name); /* valid until the next one */
 TsWorkloadSpec *ts_topology_add_workload (TsTopology *topology, const char *name);
@@ -102,6 +115,13 @@ TsWorkloadSpec *ts_topology_workload (const TsTopology *topology, guint index);
 TsLinkSpec *ts_topology_link (const TsTopology *topology, guint index);
 TsPolicySpec *ts_topology_policy (const TsTopology *topology, guint index);
 TsDiskSpec *ts_vm_spec_disk (const TsVmSpec *vm, guint index);
+
+/* Who may replicate to a host: its entries, or those that stand for them.  The storage location of
+ * each is the name of a folder: "replica", or "replica.NAME" for a place of its own.
+ * TS_ERROR_ARGUMENT: an entry cannot be. */
+TsAuthorization *ts_topology_authorization (const TsTopology *topology, guint host,
+                                            GError **error) G_GNUC_WARN_UNUSED_RESULT;
+#define TS_STORAGE_DEFAULT "replica"
 
 /* The VM's workload, or NULL. */
 TsWorkloadSpec *ts_topology_workload_of (const TsTopology *topology, guint vm);

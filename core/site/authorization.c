@@ -211,6 +211,16 @@ best_entry (const TsAuthorization *authorization, const char *server)
 }
 
 gboolean
+ts_authorization_get (const TsAuthorization *authorization, guint index, TsGrant *grant)
+{
+  if (index >= authorization->entries->len)
+    return FALSE;
+  const Entry *entry = authorization->entries->pdata[index];
+  *grant = (TsGrant){entry->server, entry->storage, entry->trust_group};
+  return TRUE;
+}
+
+gboolean
 ts_authorization_admit (const TsAuthorization *authorization, const char *server, TsGrant *grant,
                         GError **error)
 {

@@ -46,6 +46,9 @@ typedef struct {                    /* kept with a replica as long as it lives *
   const char *server, *trust_group; /* that created it, and of which group it was then */
 } TsReplicaOwner;
 
+/* The entries, in the order in which they were added; FALSE past the end. */
+gboolean ts_authorization_get (const TsAuthorization *authorization, guint index, TsGrant *entry);
+
 /* Whether server may replicate to this host, and by which entry: the one that names it, else the
  * one with the longest name that fits.  TS_ERROR_REFUSED with the reason; grant is unchanged then.
  */

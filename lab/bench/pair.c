@@ -225,6 +225,9 @@ write_config (TsBenchPair *pair, guint index, GError **error)
   config->port = (guint16)(FIRST_PORT + index);
   ts_lab_host_config_add_peer (config, host_name[!index], "127.0.0.1",
                                (guint16)(FIRST_PORT + !index), 0);
+  if (!ts_authorization_add (config->authorization, host_name[!index], TS_STORAGE_DEFAULT,
+                             TS_TRUST_GROUP_DEFAULT, error))
+    return FALSE;
   TsLabVmConfig *vm = ts_lab_host_config_add_vm (config, VM, host_name[PRIMARY]);
   vm->id = ts_guid_draw (&random);
   vm->memory_bytes = 128 * TS_MIB;
@@ -338,7 +341,7 @@ ts_bench_pair_new (const char *folder, const char *image, gboolean compress, GEr
   pair->certificates = g_build_filename (folder, "c", NULL);
   pair->layout = (TsLabLayout){pair->folder, pair->sockets};
   pair->source = ts_lab_path_data (&pair->layout, host_name[PRIMARY], VM, DISK);
-  pair->replica = ts_lab_path_replica (&pair->layout, host_name[REPLICA], VM, DISK);
+  pair->replica = ts_lab_path_replica (&pair->layout, host_name[REPLICA], TS_STORAGE_DEFAULT, VM, DISK);
   pair->clock.origin_us = g_get_monotonic_time ();
   pair->compress = compress;
   if (set_up (pair, image, error))

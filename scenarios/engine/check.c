@@ -164,6 +164,21 @@ check_name (Check *check, const TsYaml *node, const char *what)
           what, node->text);
 }
 
+/* A host is called by its full name, too: labels with dots between (HVR reference 1.3). */
+static void
+check_host_name (Check *check, const TsYaml *node, const char *what)
+{
+  g_auto (GStrv) labels = g_strsplit (node->text, ".", -1);
+  gboolean good = labels[0] != NULL && strlen (node->text) <= 40;
+  for (guint i = 0; labels[i] != NULL; i++)
+    good &= name_is_good (labels[i]);
+  if (!good)
+    tell (check, node,
+          "%s: '%s' is no name of a host: a letter, then letters, digits, '-' or '_', at most 31; "
+          "or several of these with dots between, at most 40 in all",
+          what, node->text);
+}
+
 static void
 check_choice (Check *check, const TsYaml *node, const TsSchemaRow *row, const char *what)
 {
@@ -493,7 +508,10 @@ check_named (Check *check, TsYaml *node, const TsSchemaRow *row, const char *wha
 {
   for (guint i = 0; i < node->items->len; i++) {
     const TsYaml *key = node->keys->pdata[i];
-    check_name (check, key, what);
+    if (g_str_equal (row->of, "host"))
+      check_host_name (check, key, what);
+    else
+      check_name (check, key, what);
     g_autofree char *inside = g_strdup_printf ("%s %s", row->of, key->text);
     check_map (check, node->items->pdata[i], row->of, 0, inside);
   }

@@ -73,6 +73,21 @@ ts_step_text (const TsScenario *scenario, const TsStep *step)
 }
 
 static void
+explain_entries (const TsHostSpec *host, GString *out)
+{
+  if (host->entries != NULL && host->entries->len == 0)
+    g_string_append (out, "      nobody may replicate to it\n");
+  for (guint i = 0; host->entries != NULL && i < host->entries->len; i++) {
+    const TsEntrySpec *entry = host->entries->pdata[i];
+    g_string_append_printf (out, "      %s may replicate to it, trust group %s", entry->server,
+                            entry->trust_group);
+    if (entry->storage != NULL)
+      g_string_append_printf (out, ", into place %s", entry->storage);
+    g_string_append_c (out, '\n');
+  }
+}
+
+static void
 explain_topology (const TsScenario *scenario, GString *out)
 {
   const TsTopology *topology = scenario->topology;
@@ -82,6 +97,7 @@ explain_topology (const TsScenario *scenario, GString *out)
       if (ts_topology_host (topology, h)->site != s)
         continue;
       g_string_append_printf (out, "    host %s\n", ts_topology_host (topology, h)->name);
+      explain_entries (ts_topology_host (topology, h), out);
       for (guint v = 0; v < topology->vms->len; v++) {
         const TsVmSpec *vm = ts_topology_vm (topology, v);
         if (vm->host != h)

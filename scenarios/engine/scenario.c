@@ -48,6 +48,24 @@ choice_of (const char *const *choices, const char *text)
 
 /* ---- topology ---- */
 
+/* What an entry can be, the one who judges it knows best. */
+static void
+build_entries (Build *build, TsHostSpec *host, const TsYaml *list)
+{
+  g_autoptr (TsAuthorization) trial = ts_authorization_new ();
+  if (list == NULL)
+    return;
+  ts_host_spec_restrict (host);
+  for (guint i = 0; i < list->items->len; i++) {
+    const TsYaml *node = list->items->pdata[i], *server = ts_yaml_get (node, "server");
+    const char *group = text_of (node, "trust_group");
+    g_autoptr (GError) error = NULL;
+    if (!ts_authorization_add (trial, server->text, TS_STORAGE_DEFAULT, group, &error))
+      tell (build, server, "host %s: authorize: %s", host->name, error->message);
+    ts_host_spec_authorize (host, server->text, text_of (node, "storage"), group);
+  }
+}
+
 static void
 build_sites_and_hosts (Build *build)
 {
@@ -59,6 +77,7 @@ build_sites_and_hosts (Build *build)
   for (guint i = 0; i < hosts->items->len; i++) {
     TsHostSpec *host = ts_topology_add_host (topology, ((TsYaml *)hosts->keys->pdata[i])->text);
     host->site = index_of (build, "sites", text_of (hosts->items->pdata[i], "site"));
+    build_entries (build, host, ts_yaml_get (hosts->items->pdata[i], "authorize"));
   }
 }
 

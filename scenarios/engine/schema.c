@@ -53,6 +53,17 @@ static const TsSchemaRow rows[] = {
 
     {"host", "site", TS_VALUE_REFERENCE, "sites", TRUE, NULL, 0, 0, 0, "where it stands"},
 
+    {"host", "authorize", TS_VALUE_LIST, "entry", FALSE, NULL, 0, 64, 0,
+     "who may replicate to it (authorization entries); without it every host of the scenario, an "
+     "empty list: nobody"},
+
+    {"entry", "server", TS_VALUE_TEXT, NULL, TRUE, NULL, 0, 0, 0,
+     "a host's name; '*' may stand in the first of several labels (\"*.paris.example\")"},
+    {"entry", "storage", TS_VALUE_NAME, NULL, FALSE, NULL, 0, 0, 0,
+     "name of a place of its own for replicas that it creates"},
+    {"entry", "trust_group", TS_VALUE_NAME, NULL, FALSE, "DEFAULT", 0, 0, 0,
+     "servers of one group may go on with each other's replicas"},
+
     {"vm", "host", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, 0, "where it runs first"},
     {"vm", "memory", TS_VALUE_SIZE, NULL, FALSE, "128MiB", 32 * TS_MIB, 1024 * TS_GIB, 0,
      "memory of the machine"},
