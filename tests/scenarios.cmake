@@ -2,6 +2,7 @@
 ts_test(test-scenario-reader LIBS ts_engine)
 ts_test(test-timeline LIBS ts_engine)
 ts_test(test-rejudge LIBS ts_engine ts_sim)
+ts_test(test-calibration LIBS ts_engine ts_sim)
 ts_fuzz(fuzz-scenario ts_engine)
 ts_test(test-pairwise LIBS ts_engine)
 ts_test(test-sweep LIBS ts_engine)

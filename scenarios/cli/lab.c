@@ -1,13 +1,20 @@
-/* scenarios/cli/lab.c -- twinsite lab doctor|down|ps */
+/* scenarios/cli/lab.c -- twinsite lab doctor|down|ps|calibrate */
 #include <stdio.h>
 #include "scenarios/cli/command.h"
+
+typedef struct {
+  gboolean all;    /* down */
+  const char *out; /* calibrate */
+  gint64 rounds;   /* calibrate; 0: not given */
+} Options;
 
 #ifdef TS_HAVE_LAB
 #include "lab/doctor.h"
 #include "lab/tidy.h"
+#include "scenarios/cli/calibrate.h"
 
 static int
-doctor (gboolean all)
+doctor (const Options *options)
 {
   g_autofree char *cache = g_build_filename (g_get_user_cache_dir (), "twinsite", NULL);
   g_autoptr (GPtrArray) findings = ts_lab_doctor (cache);
@@ -16,45 +23,57 @@ doctor (gboolean all)
 }
 
 static int
-down (gboolean all)
+down (const Options *options)
 {
-  return ts_lab_tidy_down (all, stdout) ? TS_EXIT_PASSED : TS_EXIT_INTERNAL;
+  return ts_lab_tidy_down (options->all, stdout) ? TS_EXIT_PASSED : TS_EXIT_INTERNAL;
 }
 
 static int
-ps (gboolean all)
+ps (const Options *options)
 {
   ts_lab_tidy_ps (stdout);
   return TS_EXIT_PASSED;
 }
 
+static int
+calibrate (const Options *options)
+{
+  return ts_calibrate (options->out != NULL ? options->out : "profile.yaml",
+                       options->rounds > 0 ? (guint)options->rounds : 3);
+}
+
 static const struct {
   const char *name;
-  int (*run) (gboolean all);
+  int (*run) (const Options *options);
 } verbs[] = {
     {"doctor", doctor},
     {"down", down},
     {"ps", ps},
+    {"calibrate", calibrate},
 };
 
 static int
-run_verb (const char *name, gboolean all)
+run_verb (const char *name, const Options *options)
 {
   const char *words[G_N_ELEMENTS (verbs) + 1] = {NULL};
   for (guint i = 0; i < G_N_ELEMENTS (verbs); i++) {
     words[i] = verbs[i].name;
     if (!g_str_equal (verbs[i].name, name))
       continue;
-    if (all && verbs[i].run != down)
+    if (options->all && verbs[i].run != down)
       return ts_command_usage ("lab", "--all: only down knows it");
-    return verbs[i].run (all);
+    if ((options->out != NULL || options->rounds != 0) && verbs[i].run != calibrate)
+      return ts_command_usage ("lab", "--out and --rounds: only calibrate knows them");
+    if (options->rounds < 0 || options->rounds > 100)
+      return ts_command_usage ("lab", "--rounds: 1 to 100");
+    return verbs[i].run (options);
   }
   g_autofree char *hint = ts_suggest_text (name, words);
   return ts_command_usage ("lab", "there is no '%s'%s", name, hint);
 }
 #else
 static int
-run_verb (const char *name, gboolean all)
+run_verb (const char *name, const Options *options)
 {
   fputs ("twinsite: this twinsite was built without the lab; build it with -DTS_LAB=ON\n", stderr);
   return TS_EXIT_UNAVAILABLE;
@@ -64,19 +83,27 @@ run_verb (const char *name, gboolean all)
 int
 ts_command_lab (int argc, char **argv)
 {
-  gboolean all = FALSE;
+  Options options = {0};
+  g_autofree char *out = NULL;
   const GOptionEntry entries[] = {
-      {"all", 0, 0, G_OPTION_ARG_NONE, &all, "down: end runs that live, too", NULL},
+      {"all", 0, 0, G_OPTION_ARG_NONE, &options.all, "down: end runs that live, too", NULL},
+      {"out", 0, 0, G_OPTION_ARG_FILENAME, &out, "calibrate: where the profile goes (profile.yaml)",
+       "FILE"},
+      {"rounds", 0, 0, G_OPTION_ARG_INT64, &options.rounds,
+       "calibrate: so many failovers of each kind (3)", "N"},
       G_OPTION_ENTRY_NULL,
   };
   int status;
   if (!ts_command_options (
-          entries, "doctor|down|ps",
+          entries, "doctor|down|ps|calibrate",
           "doctor: what this machine has of what the lab needs, and what to install\n"
           "down:   remove what dead runs left behind\n"
-          "ps:     what runs are there",
+          "ps:     what runs are there\n"
+          "calibrate: measure how long this lab takes for what it does, a minute a failover, and\n"
+          "write a profile for the simulator (run --profile)",
           &argc, &argv, &status))
     return status;
-  return argc == 2 ? run_verb (argv[1], all)
-                   : ts_command_usage ("lab", "say what to do: doctor, down or ps");
+  options.out = out;
+  return argc == 2 ? run_verb (argv[1], &options)
+                   : ts_command_usage ("lab", "say what to do: doctor, down, ps or calibrate");
 }

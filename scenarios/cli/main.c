@@ -24,7 +24,8 @@ static const TsCommand commands[] = {
     {"hrl", "FILE...", "show what is in a replication log", ts_command_hrl},
     {"bench", "[--size BYTES] [--rounds N] [--only PART,...]",
      "measure the data path beside what people use today", ts_command_bench},
-    {"lab", "doctor|down|ps", "what real machines need; what is left of runs", ts_command_lab},
+    {"lab", "doctor|down|ps|calibrate",
+     "what real machines need; what is left of runs; how long they take", ts_command_lab},
     {"manual", "twinsite.1|twinsite-scenario.5|bash|zsh",
      "print the manual's pages, and what completes commands in a shell", ts_command_manual},
 };

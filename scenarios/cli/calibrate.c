@@ -1,0 +1,181 @@
+#include "scenarios/cli/calibrate.h"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/base/error.h"
+#include "core/base/units.h"
+#include "lab/measure.h"
+#include "results/calibration.h"
+#include "results/file.h"
+#include "results/series.h"
+#include "scenarios/cli/command.h"
+#include "scenarios/cli/engines.h"
+#include "scenarios/cli/progress.h"
+#include "scenarios/engine/folder.h"
+#include "scenarios/engine/run.h"
+
+/* One machine at a time, so that machines are not measured against each other; a line without a
+ * limit, so that the link is not. */
+#define HEAD(name)                                                                                 \
+  "scenario: 1\n"                                                                                  \
+  "name: " name "\n"                                                                               \
+  "limits: {run: 6m, settle: none}\n"                                                              \
+  "sites: {near: {}, far: {}}\n"                                                                   \
+  "hosts: {here: {site: near}, there: {site: far}}\n"                                              \
+  "vms: {app: {host: here, disks: {system: {size: 256MiB, fill: 48MiB}}}}\n"                       \
+  "workloads: {load: {vm: app, disks: [system], rate: 40/s, flush_every: 4}}\n"                    \
+  "links: {wan: {between: [near, far], delay: 1ms}}\n"                                             \
+  "policies: {often: {frequency: 30s}}\n"                                                          \
+  "lab: {time_scale: 6}\n"                                                                         \
+  "steps:\n"                                                                                       \
+  "  - {id: protect, do: protect, vm: app, policy: often, to: there, within: 1m}\n"                \
+  "  - {id: replicating, wait: {state: replicating, vm: app}, within: 2m}\n"                       \
+  "  - {id: cycles, wait: {cycles: 4, vm: app}, within: 2m}\n"
+#define TAIL                                                                                       \
+  "  - {id: serving, wait: {probe: up, vm: app, host: there}, within: 2m}\n"                       \
+  "  - {id: surveyed, wait: {survey: done, vm: app}, within: 2m}\n"                                \
+  "  - {id: commit, do: commit, vm: app, within: 1m}\n"
+
+static const struct {
+  const char *name, *text;
+} plays[] = {
+    {"calibrate-unplanned",
+     HEAD ("calibrate-unplanned") "  - {id: gone, do: site_down, site: near, after: {step: cycles, "
+                                  "by: 12s}}\n"
+                                  "  - {id: failover, do: failover, vm: app, kind: unplanned, "
+                                  "within: 1m}\n" TAIL},
+    {"calibrate-planned",
+     HEAD ("calibrate-planned") "  - {id: failover, do: failover, vm: app, kind: planned, within: "
+                                "1m}\n" TAIL},
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void
+on_signal (int number)
+{
+  interrupted = 1;
+  signal (number, SIG_DFL);
+}
+
+static guint64
+disks_of (const TsScenario *scenario)
+{
+  const TsVmSpec *vm = ts_topology_vm (scenario->topology, 0);
+  guint64 bytes = 0;
+  for (guint i = 0; i < vm->disks->len; i++)
+    bytes += ts_vm_spec_disk (vm, i)->size_bytes;
+  return bytes;
+}
+
+static gboolean
+add_run (TsCalibration *calibration, const char *folder, const TsScenario *scenario,
+         gint64 *wire_bytes_per_s, GError **error)
+{
+  g_autofree char *journal_path = g_build_filename (folder, "journal.jsonl", NULL);
+  g_autofree char *ledger_path = g_build_filename (folder, "ledger.tsv", NULL);
+  g_autoptr (TsJournal) journal = ts_journal_read (journal_path, error);
+  g_autoptr (TsLedger) ledger = journal != NULL ? ts_ledger_read (ledger_path, error) : NULL;
+  if (ledger == NULL)
+    return FALSE;
+  ts_calibration_add_run (calibration, journal, ledger, disks_of (scenario));
+  g_autoptr (TsMetrics) metrics = ts_metrics_new (journal, ledger);
+  g_auto (TsMeasure) fastest = {0};
+  ts_metrics_measure (metrics, ts_metric_find ("throughput.max"), "app", 0, TS_NEVER, &fastest);
+  if (fastest.kind == TS_MEASURE_VALUE)
+    *wire_bytes_per_s = MAX (*wire_bytes_per_s, fastest.number);
+  return TRUE;
+}
+
+/* Plays one of them; a run that did not pass is kept, and nothing is taken from it. */
+static int
+play (TsCalibration *calibration, guint index, const TsWorldOps *ops, const char *top,
+      gint64 *wire_bytes_per_s)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TsProblems) problems = ts_problems_new (plays[index].name);
+  g_autoptr (TsScenario) scenario = ts_scenario_parse (plays[index].name, plays[index].text,
+                                                       strlen (plays[index].text), NULL, problems);
+  if (scenario == NULL)
+    return ts_command_problems (problems);
+  g_autofree char *folder = g_build_filename (top, plays[index].name, NULL);
+  TsProgress *progress = ts_progress_new (FALSE);
+  TsRunOptions options = {.ops = ops,
+                          .folder = folder,
+                          .replay = "twinsite lab calibrate",
+                          .progress = progress,
+                          .interrupted = &interrupted};
+  fprintf (stderr, "%s on lab (real machines)\n", plays[index].name);
+  g_autoptr (TsVerdict) verdict = ts_run (scenario, &options, &error);
+  ts_progress_free (progress);
+  if (verdict == NULL)
+    return ts_command_error (error);
+  if (verdict->kind != TS_VERDICT_PASSED) {
+    fprintf (stderr, "twinsite: %s\n", verdict->headline);
+    return verdict->exit_code != 0 ? verdict->exit_code : TS_EXIT_UNAVAILABLE;
+  }
+  if (!add_run (calibration, folder, scenario, wire_bytes_per_s, &error) ||
+      !ts_folder_remove (folder, &error))
+    return ts_command_error (error);
+  return TS_EXIT_PASSED;
+}
+
+static gboolean
+measure_disk (TsCalibration *calibration, const char *folder, GError **error)
+{
+  TsLabDiskSpeed speed;
+  if (!ts_lab_measure_disk (folder, &speed, error))
+    return FALSE;
+  ts_calibration_sample (calibration, "disk", speed.bytes_per_s);
+  ts_calibration_sample (calibration, "store", speed.store_us);
+  ts_calibration_sample (calibration, "sync", speed.sync_us);
+  return TRUE;
+}
+
+static gboolean
+write_profile (const TsCalibration *calibration, const char *out, guint rounds,
+               gint64 wire_bytes_per_s, GError **error)
+{
+  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
+  g_autofree char *when = g_date_time_format (now, "%Y-%m-%dT%H:%M:%SZ");
+  g_autofree char *wire = ts_format_size ((guint64)wire_bytes_per_s);
+  g_autofree char *comment = g_strdup_printf ("Made by twinsite lab calibrate at %s: %u unplanned "
+                                              "and %u planned failovers, %u processors.\n"
+                                              "Fastest seen on an unlimited link: %s/s on the "
+                                              "wire; the simulator's such link has no limit.",
+                                              when, rounds, rounds, g_get_num_processors (), wire);
+  g_autofree char *text = ts_calibration_format (calibration, comment);
+  g_autofree char *folder = g_path_get_dirname (out), *name = g_path_get_basename (out);
+  if (!ts_file_replace (folder, name, text, error))
+    return FALSE;
+  fputs (text, stdout);
+  return TRUE;
+}
+
+int
+ts_calibrate (const char *out, guint rounds)
+{
+  g_autoptr (GError) error = NULL;
+  const TsWorldOps *ops = ts_engine_find ("lab", &error);
+  g_autofree char *top = ops != NULL ? g_dir_make_tmp ("twinsite-calibrate-XXXXXX", &error) : NULL;
+  if (top == NULL)
+    return ts_command_error (error);
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+  sigaction (SIGINT, &action, NULL);
+  sigaction (SIGTERM, &action, NULL);
+  g_autoptr (TsCalibration) calibration = ts_calibration_new ();
+  gint64 wire_bytes_per_s = 0;
+  int status = measure_disk (calibration, top, &error) ? TS_EXIT_PASSED : ts_command_error (error);
+  for (guint i = 0; i < rounds * G_N_ELEMENTS (plays) && status == TS_EXIT_PASSED; i++)
+    status = interrupted
+                 ? TS_EXIT_INCONCLUSIVE
+                 : play (calibration, i % G_N_ELEMENTS (plays), ops, top, &wire_bytes_per_s);
+  if (status != TS_EXIT_PASSED) {
+    fprintf (stderr, "twinsite: no profile; what was run is in %s\n", top);
+    return status;
+  }
+  if (!ts_folder_remove (top, &error) ||
+      !write_profile (calibration, out, rounds, wire_bytes_per_s, &error))
+    return ts_command_error (error);
+  return TS_EXIT_PASSED;
+}
