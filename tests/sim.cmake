@@ -2,7 +2,7 @@
 ts_test(test-sim-world LIBS ts_sim SOURCES sim-fixture.c)
 ts_test(test-sim-failover LIBS ts_sim SOURCES sim-fixture.c)
 ts_test(test-sim-reverse LIBS ts_sim SOURCES sim-fixture.c)
-ts_test(test-sim-resync LIBS ts_sim SOURCES sim-fixture.c)
+ts_test(test-sim-resync LIBS ts_sim SOURCES sim-fixture.c TIMEOUT 300)
 ts_test(test-sim-crash LIBS ts_sim SOURCES sim-fixture.c TIMEOUT 300)
 ts_test(test-sim-clock LIBS ts_sim)
 ts_test(test-sim-disk LIBS ts_sim)
