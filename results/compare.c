@@ -157,6 +157,10 @@ loss_classes (const TsVmFigures *figures, gboolean *told)
         measure->kind != TS_MEASURE_VALUE)
       continue;
     *told = TRUE;
+    /* no class of loss: nobody was promised it, and whether there is any hangs on where between two
+     * flushes the power went */
+    if (strcmp (metric->name, "loss.unflushed") == 0)
+      continue;
     if (measure->number > 0)
       g_string_append_printf (classes, "%s%s", classes->len > 0 ? ", " : "",
                               metric->name + strlen ("loss."));

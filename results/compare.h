@@ -4,7 +4,7 @@
  * run is of the simulator and one of the lab, of the same scenario, four questions are answered per
  * VM, the lab being the measure:
  *   states  the same sequence of replication states, on both sides
- *   loss    the same classes of loss occur
+ *   loss    the same classes of loss occur (unflushed writes are counted apart, and are none)
  *   RPO     within 10 % or 1 s, whichever is more
  *   RTO     within 15 % or 2 s, whichever is more
  * What neither run tells is no disagreement; what one tells and the other does not, is one. */

@@ -132,18 +132,15 @@ measure_disk (TsCalibration *calibration, const char *folder, GError **error)
   return TRUE;
 }
 
+/* what: of how many runs it is made, in words. */
 static gboolean
-write_profile (const TsCalibration *calibration, const char *out, guint rounds,
-               gint64 wire_bytes_per_s, GError **error)
+write_profile (const TsCalibration *calibration, const char *out, const char *what, GError **error)
 {
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
   g_autofree char *when = g_date_time_format (now, "%Y-%m-%dT%H:%M:%SZ");
-  g_autofree char *wire = ts_format_size ((guint64)wire_bytes_per_s);
-  g_autofree char *comment = g_strdup_printf ("Made by twinsite lab calibrate at %s: %u unplanned "
-                                              "and %u planned failovers, %u processors.\n"
-                                              "Fastest seen on an unlimited link: %s/s on the "
-                                              "wire; the simulator's such link has no limit.",
-                                              when, rounds, rounds, g_get_num_processors (), wire);
+  g_autofree char *comment =
+      g_strdup_printf ("Made by twinsite lab calibrate at %s, %u processors, of %s", when,
+                       g_get_num_processors (), what);
   g_autofree char *text = ts_calibration_format (calibration, comment);
   g_autofree char *folder = g_path_get_dirname (out), *name = g_path_get_basename (out);
   if (!ts_file_replace (folder, name, text, error))
@@ -174,8 +171,39 @@ ts_calibrate (const char *out, guint rounds)
     fprintf (stderr, "twinsite: no profile; what was run is in %s\n", top);
     return status;
   }
-  if (!ts_folder_remove (top, &error) ||
-      !write_profile (calibration, out, rounds, wire_bytes_per_s, &error))
+  g_autofree char *wire = ts_format_size ((guint64)wire_bytes_per_s);
+  g_autofree char *what = g_strdup_printf ("%u unplanned and %u planned failovers.\n"
+                                           "Fastest seen on an unlimited link: %s/s on the wire; "
+                                           "the simulator's such link has no limit.",
+                                           rounds, rounds, wire);
+  if (!ts_folder_remove (top, &error) || !write_profile (calibration, out, what, &error))
     return ts_command_error (error);
   return TS_EXIT_PASSED;
+}
+
+int
+ts_calibrate_from (const char *out, const char *const *runs)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TsCalibration) calibration = ts_calibration_new ();
+  g_autoptr (GString) what = g_string_new ("stored runs:");
+  gint64 wire_bytes_per_s = 0;
+  for (guint i = 0; runs[i] != NULL; i++) {
+    g_autofree char *path = g_build_filename (runs[i], "scenario.yaml", NULL);
+    g_autoptr (TsProblems) problems = ts_problems_new (path);
+    g_autoptr (TsScenario) scenario = ts_scenario_load (path, NULL, problems);
+    if (scenario == NULL)
+      return ts_command_problems (problems);
+    if (scenario->topology->vms->len != 1)
+      return ts_command_usage ("lab", "--from: %s has %u machines, and would tell of them mixed",
+                               runs[i], scenario->topology->vms->len);
+    if (!add_run (calibration, runs[i], scenario, &wire_bytes_per_s, &error)) {
+      fprintf (stderr, "twinsite: %s\n", error->message);
+      return TS_EXIT_BAD_SCENARIO; /* what it was given is not a run */
+    }
+    g_autofree char *name = g_path_get_basename (runs[i]);
+    g_string_append_printf (what, " %s", name);
+  }
+  return write_profile (calibration, out, what->str, &error) ? TS_EXIT_PASSED
+                                                             : ts_command_error (error);
 }

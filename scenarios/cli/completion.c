@@ -146,9 +146,11 @@ zsh_command (const TsCommand *command, const GOptionEntry *entries, const char *
   g_string_append_printf (out, "    %s)\n      _arguments", command->name);
   for (const GOptionEntry *entry = entries; entry != NULL && entry->long_name != NULL; entry++) {
     gboolean takes = entry->arg != G_OPTION_ARG_NONE;
-    g_string_append_printf (out, " \\\n        '%s--%s%s[",
-                            entry->arg == G_OPTION_ARG_STRING_ARRAY ? "*" : "", entry->long_name,
-                            takes ? "=" : "");
+    g_string_append_printf (
+        out, " \\\n        '%s--%s%s[",
+        entry->arg == G_OPTION_ARG_STRING_ARRAY || entry->arg == G_OPTION_ARG_FILENAME_ARRAY ? "*"
+                                                                                             : "",
+        entry->long_name, takes ? "=" : "");
     zsh_words (out, entry->description);
     g_string_append_c (out, ']');
     if (takes) {

@@ -5,6 +5,7 @@
 typedef struct {
   gboolean all;    /* down */
   const char *out; /* calibrate */
+  char **from;     /* calibrate; NULL: not given */
   gint64 rounds;   /* calibrate; 0: not given */
 } Options;
 
@@ -38,8 +39,12 @@ ps (const Options *options)
 static int
 calibrate (const Options *options)
 {
-  return ts_calibrate (options->out != NULL ? options->out : "profile.yaml",
-                       options->rounds > 0 ? (guint)options->rounds : 3);
+  const char *out = options->out != NULL ? options->out : "profile.yaml";
+  if (options->from != NULL && options->rounds != 0)
+    return ts_command_usage ("lab", "--rounds: nothing is run with --from");
+  if (options->from != NULL)
+    return ts_calibrate_from (out, (const char *const *)options->from);
+  return ts_calibrate (out, options->rounds > 0 ? (guint)options->rounds : 3);
 }
 
 static const struct {
@@ -62,8 +67,9 @@ run_verb (const char *name, const Options *options)
       continue;
     if (options->all && verbs[i].run != down)
       return ts_command_usage ("lab", "--all: only down knows it");
-    if ((options->out != NULL || options->rounds != 0) && verbs[i].run != calibrate)
-      return ts_command_usage ("lab", "--out and --rounds: only calibrate knows them");
+    if ((options->out != NULL || options->rounds != 0 || options->from != NULL) &&
+        verbs[i].run != calibrate)
+      return ts_command_usage ("lab", "--out, --rounds and --from: only calibrate knows them");
     if (options->rounds < 0 || options->rounds > 100)
       return ts_command_usage ("lab", "--rounds: 1 to 100");
     return verbs[i].run (options);
@@ -85,10 +91,13 @@ ts_command_lab (int argc, char **argv)
 {
   Options options = {0};
   g_autofree char *out = NULL;
+  g_auto (GStrv) from = NULL;
   const GOptionEntry entries[] = {
       {"all", 0, 0, G_OPTION_ARG_NONE, &options.all, "down: end runs that live, too", NULL},
       {"out", 0, 0, G_OPTION_ARG_FILENAME, &out, "calibrate: where the profile goes (profile.yaml)",
        "FILE"},
+      {"from", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &from,
+       "calibrate: by this stored run of the lab instead; may be repeated", "RUN"},
       {"rounds", 0, 0, G_OPTION_ARG_INT64, &options.rounds,
        "calibrate: so many failovers of each kind (3)", "N"},
       G_OPTION_ENTRY_NULL,
@@ -104,6 +113,7 @@ ts_command_lab (int argc, char **argv)
           &argc, &argv, &status))
     return status;
   options.out = out;
+  options.from = from;
   return argc == 2 ? run_verb (argv[1], &options)
                    : ts_command_usage ("lab", "say what to do: doctor, down, ps or calibrate");
 }
