@@ -8,6 +8,14 @@ ts_test(test-pairwise LIBS ts_engine)
 ts_test(test-sweep LIBS ts_engine)
 ts_test(test-farm LIBS ts_engine ts_sim)
 ts_fuzz(fuzz-sweep ts_engine)
+add_test(NAME sweep-command COMMAND ${PROJECT_SOURCE_DIR}/tests/sweep-command $<TARGET_FILE:twinsite>
+  ${PROJECT_SOURCE_DIR}/tests/data/sweep/small.yaml ${PROJECT_SOURCE_DIR}/scenarios/plan/ci-matrix.yml)
+set_tests_properties(sweep-command PROPERTIES TIMEOUT 300 LABELS "scenario;sim")
+add_test(NAME sweep-slurm COMMAND ${PROJECT_SOURCE_DIR}/tests/slurm-array $<TARGET_FILE:twinsite>
+  ${PROJECT_SOURCE_DIR}/scenarios/plan/slurm-array.sh ${PROJECT_SOURCE_DIR}/tests/data/sweep/small.yaml)
+set_tests_properties(sweep-slurm PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 LABELS "scenario;sim")
+add_test(NAME sweep-files COMMAND twinsite check ${PROJECT_SOURCE_DIR}/scenarios/plan/link.yaml
+  ${PROJECT_SOURCE_DIR}/scenarios/plan/disaster.yaml ${PROJECT_SOURCE_DIR}/tests/data/sweep/small.yaml)
 # what is told of the command
 ts_test(test-manual LIBS ts_engine ARGS $<TARGET_FILE:twinsite>)
 if(TS_LAB AND NOT TS_SANITIZE) # what users install has no sanitizers

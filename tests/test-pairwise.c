@@ -22,6 +22,7 @@ static const struct row {
     {"mixed", 6, {5, 4, 3, 3, 2, 2}, 20, 26},
     {"twelve of four, of 16,777,216 points", 12, {4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4}, 16, 44},
     {"64 values", 3, {64, 2, 2}, 128, 140},
+    {"six axes of 30: of 729,000,000 points", 6, {30, 30, 30, 30, 30, 30}, 900, 1800},
 };
 
 static gboolean

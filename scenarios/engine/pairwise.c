@@ -2,8 +2,9 @@
 #include <string.h>
 #include "core/base/error.h"
 
-#define OPEN 0xff                    /* an axis whose value is not chosen yet */
-#define STEPS_MAX (20 * 1000 * 1000) /* of the search for a point that the skips allow */
+#define OPEN 0xff               /* an axis whose value is not chosen yet */
+#define STEPS_MAX (1000 * 1000) /* of one search for a point that the skips allow */
+#define VALUES_MANY 128 /* so many values of all axes together make every choice count less */
 
 static guint64
 all_of (guint size)
@@ -73,7 +74,8 @@ typedef struct {
   guint values;    /* how many there are */
   guint8 *covered; /* [values * values], of both orders: nonzero is covered or impossible */
   guint open;      /* pairs that are neither */
-  guint64 steps;
+  guint steps;     /* of the search that is under way */
+  gboolean lost;   /* one took too many: no answer of it can be relied on */
 } Search;
 
 static guint8 *
@@ -83,9 +85,8 @@ pair_at (const Search *search, guint a, guint a_value, guint b, guint b_value)
                           b_value];
 }
 
-/* Can the open axes be given values so that the point is allowed?  They keep what was open. */
 static gboolean
-can_be_completed (Search *search, guint8 *point)
+find_completion (Search *search, guint8 *point)
 {
   const TsPairwiseSpace *space = search->space;
   search->steps++;
@@ -100,9 +101,21 @@ can_be_completed (Search *search, guint8 *point)
   for (guint value = 0; value < space->sizes[axis] && !found && search->steps < STEPS_MAX;
        value++) {
     point[axis] = (guint8)value;
-    found = can_be_completed (search, point);
+    found = find_completion (search, point);
   }
   point[axis] = OPEN;
+  return found;
+}
+
+/* Can the open axes be given values so that the point is allowed?  They keep what was open. */
+static gboolean
+can_be_completed (Search *search, guint8 *point)
+{
+  if (search->space->skips->len == 0)
+    return TRUE;
+  search->steps = 0;
+  gboolean found = find_completion (search, point);
+  search->lost = search->lost || search->steps >= STEPS_MAX;
   return found;
 }
 
@@ -186,7 +199,7 @@ close_impossible (Search *search, guint8 *point)
   guint impossible = 0;
   for (guint a = 0; a < space->axes; a++)
     for (guint b = a + 1; b < space->axes; b++)
-      for (guint i = 0; i < space->sizes[a]; i++)
+      for (guint i = 0; i < space->sizes[a] && !search->lost; i++)
         for (guint j = 0; j < space->sizes[b]; j++) {
           memset (point, OPEN, space->axes);
           point[a] = (guint8)i;
@@ -250,10 +263,11 @@ ts_pairwise (const TsPairwiseSpace *space, guint *impossible, GError **error)
   search.first = first;
   search.covered = covered;
   *impossible = close_impossible (&search, point);
-  while (search.open > 0 && search.steps < STEPS_MAX) {
+  guint tries = search.values > VALUES_MANY ? 1 : space->axes;
+  while (search.open > 0 && !search.lost) {
     guint best_gain = 0;
     /* which axis is asked first makes a difference: each may be it */
-    for (guint from = 0; from < space->axes; from++) {
+    for (guint from = 0; from < tries; from++) {
       begin_with_open_pair (&search, point);
       guint gain = complete (&search, point, from);
       if (from == 0 || gain > best_gain) {
@@ -264,7 +278,7 @@ ts_pairwise (const TsPairwiseSpace *space, guint *impossible, GError **error)
     close_pairs (&search, best);
     g_byte_array_append (points, best, space->axes);
   }
-  if (search.steps >= STEPS_MAX) {
+  if (search.lost) {
     ts_throw (error, TS_ERROR_ARGUMENT,
               "skip: its conditions are too entangled to find points that they allow");
     return NULL;
