@@ -125,6 +125,7 @@ base_must_be_there (void **state)
   g_autoptr (TsProblems) problems = ts_problems_new ("d/f");
   g_autoptr (TsSweep) sweep =
       ts_sweep_parse ("d/f", HEAD AXES, strlen (HEAD AXES), NULL, 0, problems);
+  assert_null (sweep);
   g_autofree char *told = ts_problems_format (problems);
   assert_string_equal (told, "d/f:3:7: base: there is no such file to read\n");
 }
