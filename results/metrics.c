@@ -146,7 +146,7 @@ find_in_family (guint family, const char *name, gint64 parameter)
 {
   static GMutex mutex;
   static GHashTable *all; /* name -> Made *; only asked, never walked */
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&mutex);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&mutex);
   if (!all)
     all = g_hash_table_new (g_str_hash, g_str_equal);
   Made *made = g_hash_table_lookup (all, name);
