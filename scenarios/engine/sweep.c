@@ -206,6 +206,16 @@ build_space (Build *build)
 
 /* ---- what is shown ---- */
 
+/* Is it one of those that every verdict has? */
+static gboolean
+is_kept (const TsMetric *metric)
+{
+  for (guint i = 0; i < ts_metric_count (); i++)
+    if (ts_metric_get (i) == metric)
+      return TRUE;
+  return FALSE;
+}
+
 /* A metric that is a number; NULL: told. */
 static const TsMetric *
 number_metric (Build *build, const TsYaml *node, const char *what)
@@ -216,6 +226,12 @@ number_metric (Build *build, const TsYaml *node, const char *what)
     tell (build, node, "%s: there is no metric '%s'%s", what, node->text, hint);
   } else if (metric->unit == TS_UNIT_TEXT) {
     tell (build, node, "%s: %s is a text; a number is needed here", what, node->text);
+    metric = NULL;
+  } else if (!is_kept (metric)) {
+    tell (build, node,
+          "%s: a sweep keeps the metrics of the table only (twinsite explain "
+          "--schema), and %s is made when it is asked for",
+          what, node->text);
     metric = NULL;
   }
   return metric;
