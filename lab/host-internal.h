@@ -117,6 +117,8 @@ char *ts_lab_vm_overlay_path (const TsLabVm *vm, guint disk);
 void ts_lab_vm_boot (TsLabVm *vm);
 /* The guest was told to power off: reports "power" when it is, "failure" when it takes too long. */
 void ts_lab_vm_expect_off (TsLabVm *vm);
+/* Blocks; on vm's worker.  Makes its disks if they are not there, and starts it on them. */
+gboolean ts_lab_vm_start_home (TsLabVm *vm, GError **error);
 /* Both block; on vm's worker.  Puts overlays over its disks; starts it on them, or on what they were
  * merged into.  track: its writes are tracked from the first one on. */
 gboolean ts_lab_vm_branch (TsLabVm *vm, GError **error);
@@ -164,6 +166,8 @@ void ts_lab_relation_lose (TsLabRelation *relation, const GError *reason);
 /* --- turn.c ----------------------------------------------------------------------------------- */
 /* TURN: the relation takes the other part (core/relation/turn.h). */
 void ts_lab_turn (TsLabRelation *relation);
+/* FORGET: the relation goes, with its logs and what it has persisted. */
+void ts_lab_forget (TsLabRelation *relation);
 
 /* --- job.c: an action on a worker ------------------------------------------------------------- */
 struct _TsLabJob {

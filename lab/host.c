@@ -165,6 +165,10 @@ caller_frame (TsLabLink *link, TsFrame *frame, gpointer user)
     refuse_caller (caller, TS_REFUSE_STATE, error->message);
     return;
   }
+  if (!relation && frame->value != TS_HELLO_FRESH) {
+    refuse_caller (caller, TS_REFUSE_STATE, "there is no replica of that virtual machine here");
+    return;
+  }
   if (!relation) {
     if (ts_lab_vm_own (vm, ts_lab_link_peer (link), &grant, &error))
       relation = ts_lab_relation_new_receiver (vm, &error);

@@ -178,6 +178,20 @@ report (TsLabRelation *relation, TsRecord *record)
 }
 
 static void
+start_at_home (TsLabJob *job)
+{
+  ts_lab_vm_start_home (job->relation->vm, &job->error);
+}
+
+static void
+started_at_home (TsLabJob *job)
+{
+  if (!job->error)
+    ts_lab_vm_is_on (job->relation->vm, "start");
+  ts_lab_job_done (job);
+}
+
+static void
 perform (TsLabRelation *relation, TsAction *action)
 {
   switch (action->kind) {
@@ -217,11 +231,16 @@ perform (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_APPLY:
   case TS_ACTION_BRANCH:
   case TS_ACTION_MERGE:
-  case TS_ACTION_POWER_ON:
   case TS_ACTION_DISCARD:
   case TS_ACTION_TEST_START:
   case TS_ACTION_TEST_STOP:
     ts_lab_replica_perform (relation, action);
+    return;
+  case TS_ACTION_POWER_ON:
+    if (relation->sender)
+      ts_lab_job_start (relation, action, relation->vm->worker, start_at_home, started_at_home);
+    else
+      ts_lab_replica_perform (relation, action);
     return;
   case TS_ACTION_TURN:
     ts_lab_turn (relation);
@@ -233,6 +252,9 @@ perform (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_RESYNC_MERGE:
   case TS_ACTION_RESYNC_DROP:
     ts_lab_resync_perform (relation, action);
+    return;
+  case TS_ACTION_FORGET:
+    ts_lab_forget (relation);
     return;
   case TS_ACTION_KINDS:
     break;

@@ -89,6 +89,42 @@ become_primary (TsLabJob *job)
   take_over (relation, "sender", out);
 }
 
+/* --- removing --------------------------------------------------------------------------------- */
+
+static void
+clear_out (TsLabJob *job)
+{
+  ts_lab_spool_drop (job->relation->spool, 0, &job->error);
+}
+
+/* Not within a job of the relation's own. */
+static gboolean
+free_it (gpointer user)
+{
+  TsLabRelation *relation = user;
+  TsLabHost *host = relation->host;
+  TsRecord *removed = ts_turn_removed (relation->vm->config->name, host->config->name,
+                                       ts_lab_relation_role (relation), ts_lab_host_now_us (host));
+  g_ptr_array_remove (host->relations, relation);
+  ts_lab_host_report (host, removed);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+cleared_out (TsLabJob *job)
+{
+  ts_lab_job_complain (job);
+  forget_state (job->relation, job->relation->state_path);
+  g_idle_add (free_it, job->relation);
+}
+
+void
+ts_lab_forget (TsLabRelation *relation)
+{
+  TsAction forget = {.kind = TS_ACTION_FORGET};
+  ts_lab_job_start (relation, &forget, relation->storage, clear_out, cleared_out);
+}
+
 void
 ts_lab_turn (TsLabRelation *relation)
 {

@@ -325,6 +325,12 @@ ts_lab_vm_stop_test (TsLabVm *vm, GError **error)
   return delete_overlays (vm, &as_test, error);
 }
 
+gboolean
+ts_lab_vm_start_home (TsLabVm *vm, GError **error)
+{
+  return make_disks (vm, error) && define_and_start (vm, &at_home, &vm->machine, error);
+}
+
 typedef struct {
   TsLabVm *vm;
   GError *error;
@@ -334,8 +340,7 @@ static void
 boot (gpointer data)
 {
   Boot *booted = data;
-  if (make_disks (booted->vm, &booted->error))
-    define_and_start (booted->vm, &at_home, &booted->vm->machine, &booted->error);
+  ts_lab_vm_start_home (booted->vm, &booted->error);
 }
 
 static void
@@ -380,6 +385,12 @@ ts_lab_vm_new (TsLabHost *host, guint index)
   vm->worker = ts_lab_worker_new ("machine");
   vm->watch = ts_lab_timer_new (&host->clock, watch, vm);
   vm->shut_down_by_us = TS_NEVER;
+  for (guint i = 0; i < vm->config->disks; i++) { /* of an earlier life of this host */
+    g_autofree char *data = ts_lab_vm_data_path (vm, i);
+    g_autoptr (GError) error = NULL;
+    if (!ts_lab_disk_unwrap (data, &error))
+      g_warning ("%s", error->message);
+  }
   return vm;
 }
 

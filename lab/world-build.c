@@ -214,37 +214,61 @@ make_folders (TsWorld *world, GError **error)
   return TRUE;
 }
 
+TsLabSite *
+ts_lab_world_start_site (TsWorld *world, guint index, GError **error)
+{
+  const char *name = ts_topology_site (world->topology, index)->name;
+  g_autofree char *folder = g_strdup_printf ("%s/%s.site", world->run, name);
+  g_autofree char *what = g_strconcat ("site.", name, NULL);
+  if (g_mkdir_with_parents (folder, 0755) < 0) {
+    ts_throw_errno (error, "make %s", folder);
+    return NULL;
+  }
+  g_autoptr (TsLabSite) site = ts_lab_site_start (name, folder, error);
+  if (!site ||
+      !ts_lab_register_process (world->registration, what, ts_lab_site_pid (site), error))
+    return NULL;
+  return g_steal_pointer (&site);
+}
+
+TsLabWan *
+ts_lab_world_start_link (TsWorld *world, guint index, GError **error)
+{
+  const TsLinkSpec *spec = ts_topology_link (world->topology, index);
+  const pid_t pids[2] = {ts_lab_site_pid (world->sites->pdata[spec->site[0]]),
+                         ts_lab_site_pid (world->sites->pdata[spec->site[1]])};
+  g_autofree char *first = link_address (index, 0);
+  g_autofree char *second = link_address (index, 1);
+  const char *const addresses[2] = {first, second};
+  return ts_lab_wan_start (spec->name, &spec->shape, world->topology->seed, pids, addresses, error);
+}
+
 static gboolean
 start_sites (TsWorld *world, GError **error)
 {
-  const TsTopology *topology = world->topology;
-  for (guint i = 0; i < topology->sites->len; i++) {
-    const char *name = ts_topology_site (topology, i)->name;
-    g_autofree char *folder = g_strdup_printf ("%s/%s.site", world->run, name);
-    g_autofree char *what = g_strconcat ("site.", name, NULL);
-    if (g_mkdir_with_parents (folder, 0755) < 0)
-      return ts_throw_errno (error, "make %s", folder);
-    TsLabSite *site = ts_lab_site_start (name, folder, error);
+  for (guint i = 0; i < world->topology->sites->len; i++) {
+    TsLabSite *site = ts_lab_world_start_site (world, i, error);
     if (!site)
       return FALSE;
     g_ptr_array_add (world->sites, site);
-    if (!ts_lab_register_process (world->registration, what, ts_lab_site_pid (site), error))
-      return FALSE;
   }
-  for (guint i = 0; i < topology->links->len; i++) {
-    const TsLinkSpec *spec = ts_topology_link (topology, i);
-    const pid_t pids[2] = {ts_lab_site_pid (world->sites->pdata[spec->site[0]]),
-                           ts_lab_site_pid (world->sites->pdata[spec->site[1]])};
-    g_autofree char *first = link_address (i, 0);
-    g_autofree char *second = link_address (i, 1);
-    const char *const addresses[2] = {first, second};
-    TsLabWan *wan =
-        ts_lab_wan_start (spec->name, &spec->shape, topology->seed, pids, addresses, error);
+  for (guint i = 0; i < world->topology->links->len; i++) {
+    TsLabWan *wan = ts_lab_world_start_link (world, i, error);
     if (!wan)
       return FALSE;
     g_ptr_array_add (world->wans, wan);
   }
   return TRUE;
+}
+
+gboolean
+ts_lab_world_serve_realm (TsWorld *world, guint site, GError **error)
+{
+  if (!world->realm)
+    return TRUE;
+  const char *name = ts_topology_site (world->topology, site)->name;
+  g_autofree char *log = g_strdup_printf ("%s/%s.site/kdc.log", world->run, name);
+  return ts_lab_realm_serve (world->realm, world->sites->pdata[site], name, log, error);
 }
 
 /* A domain for the hosts, with a controller at each site. */
@@ -263,12 +287,9 @@ make_realm (TsWorld *world, GError **error)
     return ts_throw_errno (error, "make %s", world->realm);
   if (!ts_lab_realm_create (world->realm, (const char *const *)hosts->pdata, error))
     return FALSE;
-  for (guint i = 0; i < topology->sites->len; i++) {
-    const char *name = ts_topology_site (topology, i)->name;
-    g_autofree char *log = g_strdup_printf ("%s/%s.site/kdc.log", world->run, name);
-    if (!ts_lab_realm_serve (world->realm, world->sites->pdata[i], name, log, error))
+  for (guint i = 0; i < topology->sites->len; i++)
+    if (!ts_lab_world_serve_realm (world, i, error))
       return FALSE;
-  }
   return TRUE;
 }
 
@@ -293,32 +314,46 @@ all_ready (TsWorld *world)
   return TRUE;
 }
 
-static gboolean
-start_hosts (TsWorld *world, const char *cache, TsLabAccel accel, GError **error)
+TsLabSeat *
+ts_lab_world_start_host (TsWorld *world, guint index, GError **error)
 {
-  const TsTopology *topology = world->topology;
+  const TsHostSpec *spec = ts_topology_host (world->topology, index);
   g_autofree char *self = self_path (error);
   if (!self)
-    return FALSE;
-  for (guint i = 0; i < topology->hosts->len; i++) {
-    const TsHostSpec *spec = ts_topology_host (topology, i);
-    g_autofree char *folder = ts_lab_path_host (&world->layout, spec->name, NULL);
-    g_autofree char *log = ts_lab_path_host (&world->layout, spec->name, "host.log");
-    const char *const argv[] = {self, "host", folder, NULL};
-    if (!write_config (world, i, cache, accel, error))
-      return FALSE;
-    TsLabSeat *seat = ts_lab_seat_new (world, i, error);
-    if (!seat)
-      return FALSE;
-    g_ptr_array_add (world->seats, seat);
-    if (!ts_lab_site_run (world->sites->pdata[spec->site], argv, log, error))
-      return FALSE;
-  }
+    return NULL;
+  g_autofree char *folder = ts_lab_path_host (&world->layout, spec->name, NULL);
+  g_autofree char *log = ts_lab_path_host (&world->layout, spec->name, "host.log");
+  const char *const argv[] = {self, "host", folder, NULL};
+  g_autofree char *control = ts_lab_path_control (&world->layout, index);
+  (void)g_unlink (control); /* of an earlier life */
+  TsLabSeat *seat = ts_lab_seat_new (world, index, error);
+  if (seat && !ts_lab_site_run (world->sites->pdata[spec->site], argv, log, error))
+    g_clear_pointer (&seat, ts_lab_seat_free);
+  return seat;
+}
+
+gboolean
+ts_lab_world_wait_hosts (TsWorld *world, GError **error)
+{
   if (ts_lab_world_wait (world, all_ready, HOST_READY_US, "starting the hosts", error))
     return TRUE;
   if (!world->broken)
     g_prefix_error (error, "see %s/*/host.log: ", world->run);
   return FALSE;
+}
+
+static gboolean
+start_hosts (TsWorld *world, const char *cache, TsLabAccel accel, GError **error)
+{
+  for (guint i = 0; i < world->topology->hosts->len; i++) {
+    if (!write_config (world, i, cache, accel, error))
+      return FALSE;
+    TsLabSeat *seat = ts_lab_world_start_host (world, i, error);
+    if (!seat)
+      return FALSE;
+    g_ptr_array_add (world->seats, seat);
+  }
+  return ts_lab_world_wait_hosts (world, error);
 }
 
 /* A VM that cannot be started breaks the world (ts_lab_world_report). */
@@ -369,6 +404,7 @@ ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error)
   world->operations = g_ptr_array_new_with_free_func (ts_lab_running_free);
   world->faults = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_link_fault_free);
   world->worker = ts_lab_worker_new ("compare");
+  world->lines = g_new0 (TsLabLine, world->topology->links->len);
   world->vms = g_new0 (TsLabVmView, world->topology->vms->len);
   for (guint i = 0; i < world->topology->vms->len; i++)
     world->vms[i] = (TsLabVmView){
@@ -441,5 +477,6 @@ ts_lab_world_demolish (TsWorld *world)
   g_clear_pointer (&world->realm, g_free);
   for (guint i = 0; world->vms && i < world->topology->vms->len; i++)
     g_free (world->vms[i].storage);
+  g_clear_pointer (&world->lines, g_free);
   g_clear_pointer (&world->vms, g_free);
 }

@@ -32,13 +32,34 @@ ts_lab_link_fault_free (TsLabLinkFault *fault)
   g_free (fault);
 }
 
+gboolean
+ts_lab_fault_counters (TsWorld *world, guint link, TsShaperCounters counters[2], GError **error)
+{
+  TsShaperCounters now[2];
+  const TsShaperCounters *before = world->lines[link].before;
+  if (!world->wans->pdata[link])
+    return ts_throw (error, TS_ERROR_LOST, "the link did not come back");
+  if (!ts_lab_wan_counters (world->wans->pdata[link], now, error))
+    return FALSE;
+  for (guint d = 0; d < 2; d++) {
+    now[d].packets += before[d].packets;
+    now[d].bytes += before[d].bytes;
+    now[d].dropped_queue += before[d].dropped_queue;
+    now[d].dropped_loss += before[d].dropped_loss;
+    now[d].dropped_blackhole += before[d].dropped_blackhole;
+    now[d].blackhole_bytes += before[d].blackhole_bytes;
+    counters[d] = now[d];
+  }
+  return TRUE;
+}
+
 /* last: there will be no better evidence, none is told too. */
 static void
 tell_link_evidence (TsWorld *world, guint link, gboolean last)
 {
   const char *name = ts_topology_link (world->topology, link)->name;
   TsShaperCounters now[2];
-  if (!ts_lab_wan_counters (world->wans->pdata[link], now, NULL))
+  if (!ts_lab_fault_counters (world, link, now, NULL))
     return;
   for (guint i = 0; i < world->faults->len; i++) {
     TsLabLinkFault *fault = world->faults->pdata[i];
@@ -65,9 +86,10 @@ ts_lab_fault_link (TsWorld *world, const TsOrder *order, GError **error)
   const char *name = ts_topology_link (world->topology, link)->name;
   TsShaperCounters before[2];
   tell_link_evidence (world, link, TRUE); /* of the fault that this one ends */
-  if (!ts_lab_wan_counters (wan, before, error) ||
+  if (!ts_lab_fault_counters (world, link, before, error) ||
       !ts_lab_wan_set_mode (wan, order->link_mode, error))
     return FALSE;
+  world->lines[link].mode = order->link_mode;
   tell_fault (world, order->step, "link", name, ts_link_mode_name (order->link_mode));
   if (order->link_mode != TS_LINK_UP) {
     TsLabLinkFault *fault = g_new0 (TsLabLinkFault, 1);
@@ -136,6 +158,68 @@ ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error)
   return TRUE;
 }
 
+/* --- a site comes back --------------------------------------------------------------------------
+ */
+
+static gboolean
+has_power (const TsWorld *world, guint site)
+{
+  return ts_lab_site_pid (world->sites->pdata[site]) != 0;
+}
+
+/* The devices of a link went with one of its sites, and with them the counters. */
+static gboolean
+plug_in (TsWorld *world, guint site, GError **error)
+{
+  for (guint i = 0; i < world->wans->len; i++) {
+    const TsLinkSpec *spec = ts_topology_link (world->topology, i);
+    if ((spec->site[0] != site && spec->site[1] != site) || !has_power (world, spec->site[0]) ||
+        !has_power (world, spec->site[1]))
+      continue;
+    tell_link_evidence (world, i, FALSE);
+    if (!ts_lab_fault_counters (world, i, world->lines[i].before, error))
+      return FALSE;
+    ts_lab_wan_free (world->wans->pdata[i]);
+    world->wans->pdata[i] = ts_lab_world_start_link (world, i, error);
+    if (!world->wans->pdata[i] ||
+        !ts_lab_wan_set_mode (world->wans->pdata[i], world->lines[i].mode, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+ts_lab_fault_site_up (TsWorld *world, const TsOrder *order, GError **error)
+{
+  guint site = (guint)order->site;
+  const char *name = ts_topology_site (world->topology, site)->name;
+  if (has_power (world, site)) {
+    ts_lab_world_step (world, order->step, order->verb, "done", "");
+    return TRUE;
+  }
+  tell_fault (world, order->step, "site_down", name, "up");
+  TsLabSite *fresh = ts_lab_world_start_site (world, site, error);
+  if (!fresh)
+    return FALSE;
+  ts_lab_site_free (world->sites->pdata[site]);
+  world->sites->pdata[site] = fresh;
+  if (!plug_in (world, site, error) || !ts_lab_world_serve_realm (world, site, error))
+    return FALSE;
+  for (guint i = 0; i < world->seats->len; i++) {
+    if (ts_topology_host (world->topology, i)->site != site)
+      continue;
+    TsLabSeat *seat = ts_lab_world_start_host (world, i, error);
+    if (!seat)
+      return FALSE;
+    ts_lab_seat_free (world->seats->pdata[i]);
+    world->seats->pdata[i] = seat;
+  }
+  if (!ts_lab_world_wait_hosts (world, error))
+    return FALSE;
+  ts_lab_world_step (world, order->step, order->verb, "done", "");
+  return TRUE;
+}
+
 /* --- the end ---------------------------------------------------------------------------------- */
 
 void
@@ -145,7 +229,7 @@ ts_lab_faults_finish (TsWorld *world)
     const TsLinkSpec *spec = ts_topology_link (world->topology, i);
     TsShaperCounters counters[2];
     tell_link_evidence (world, i, TRUE);
-    if (!ts_lab_wan_counters (world->wans->pdata[i], counters, NULL))
+    if (!ts_lab_fault_counters (world, i, counters, NULL))
       continue;
     for (guint d = 0; d < 2; d++) {
       TsRecord *record = ts_lab_world_record (world, "traffic");

@@ -331,6 +331,14 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
            (guint)host != ts_topology_vm (world->topology, (guint)vm)->host) {
     g_free (view->storage);
     view->storage = g_strdup (ts_record_get_text (record, "storage"));
+  } else if (g_str_equal (record->kind, "state")) {
+    gboolean replica = g_strcmp0 (ts_record_get_text (record, "role"), "replica") == 0;
+    view->state[replica ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY] =
+        (gint)ts_record_get_int (record, "wmi", TS_STATE_UNKNOWN);
+    if (view->state[0] == TS_STATE_DISABLED && view->state[1] == TS_STATE_DISABLED) {
+      view->replica = -1; /* removed on both sides */
+      view->failed_over = FALSE;
+    }
   } else if (g_str_equal (record->kind, "failover")) {
     const char *phase = ts_record_get_text (record, "phase");
     if (g_strcmp0 (phase, "promoted") == 0) {

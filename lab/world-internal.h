@@ -47,10 +47,16 @@ typedef struct { /* a VM over all hosts */
   gint policy;                /* of its protection; -1: not protected */
   gboolean failed_over;       /* and neither cancelled nor reversed */
   char *storage;              /* the folder of its replica there; NULL: not told yet */
+  gint state[2];              /* as the sides have told, by TsRole */
   guint64 next_write;         /* n of core/format/plan.h */
   gboolean planned;           /* of the last failover */
   gint64 point_set, point_us; /* that the failover took */
 } TsLabVmView;
+
+typedef struct { /* of a link, over the lives of the sites that it joins */
+  TsLinkMode mode;
+  TsShaperCounters before[2]; /* of the devices that went with a site */
+} TsLabLine;
 
 typedef struct { /* begun; its evidence has not been told */
   char *step;
@@ -72,6 +78,7 @@ struct _TsWorld { /* the lab's */
   TsLabLayout layout;
   GPtrArray *sites;      /* TsLabSite, as in the topology */
   GPtrArray *wans;       /* TsLabWan, as in the topology's links */
+  TsLabLine *lines;      /* likewise */
   GPtrArray *seats;      /* TsLabSeat, as in the topology's hosts */
   GPtrArray *guests;     /* TsLabGuest, as they were switched on */
   TsLabVmView *vms;      /* as in the topology */
@@ -102,6 +109,13 @@ char *ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
 char *ts_lab_world_cache (void);
 /* Makes folders, certificates, sites, links and host processes; boots; starts workloads. */
 gboolean ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error);
+/* One of them, at first or again.  A host's config has been written. */
+TsLabSite *ts_lab_world_start_site (TsWorld *world, guint index, GError **error);
+TsLabWan *ts_lab_world_start_link (TsWorld *world, guint index, GError **error);
+TsLabSeat *ts_lab_world_start_host (TsWorld *world, guint index, GError **error);
+/* The site's controller, if there is a domain. */
+gboolean ts_lab_world_serve_realm (TsWorld *world, guint site, GError **error);
+gboolean ts_lab_world_wait_hosts (TsWorld *world, GError **error);
 /* Takes all of it down again, in whatever state it is. */
 void ts_lab_world_demolish (TsWorld *world);
 
@@ -137,7 +151,12 @@ void ts_lab_running_free (gpointer running);
 
 /* --- world-fault.c ---------------------------------------------------------------------------- */
 gboolean ts_lab_fault_link (TsWorld *world, const TsOrder *order, GError **error);
+/* Tells its step when its hosts are ready. */
+gboolean ts_lab_fault_site_up (TsWorld *world, const TsOrder *order, GError **error);
 gboolean ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error);
+/* All that a link has passed and dropped so far. */
+gboolean ts_lab_fault_counters (TsWorld *world, guint link, TsShaperCounters counters[2],
+                                GError **error);
 /* Evidence of what has not been told yet, and "traffic". */
 void ts_lab_faults_finish (TsWorld *world);
 void ts_lab_link_fault_free (TsLabLinkFault *fault);

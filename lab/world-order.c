@@ -173,7 +173,8 @@ no_operation (TsWorld *world, const TsOrder *order)
   for (guint i = 0; i < world->operations->len; i++)
     if (((const Running *)world->operations->pdata[i])->vm == (guint)order->vm)
       return "another operation is in progress";
-  if (order->verb == TS_DO_PROTECT && view->replica >= 0)
+  if (order->verb == TS_DO_PROTECT && view->replica >= 0 &&
+      view->state[TS_ROLE_PRIMARY] != TS_STATE_DISABLED)
     return "the virtual machine is protected already";
   if (order->verb != TS_DO_PROTECT && view->replica < 0)
     return "the virtual machine is not protected";
@@ -182,9 +183,51 @@ no_operation (TsWorld *world, const TsOrder *order)
   return NULL;
 }
 
-static void
-begin_operation (TsWorld *world, const TsOrder *order)
+/* Which sides have something to cancel; the replica's word decides when neither has. */
+static TsSides
+sides_to_cancel (const TsLabVmView *view)
 {
+  guint sides = 0;
+  if (view->state[TS_ROLE_PRIMARY] == TS_STATE_PREPARED)
+    sides |= TS_SIDES_PRIMARY;
+  if (view->state[TS_ROLE_REPLICA] == TS_STATE_RECOVERED)
+    sides |= TS_SIDES_REPLICA;
+  return sides ? (TsSides)sides : TS_SIDES_REPLICA;
+}
+
+static TsSides
+side_of_host (const TsLabVmView *view, gint host)
+{
+  if (host < 0)
+    return view->failed_over ? TS_SIDES_REPLICA : TS_SIDES_PRIMARY;
+  return host == view->replica ? TS_SIDES_REPLICA : TS_SIDES_PRIMARY;
+}
+
+/* A planned failover that waits for the primary's last log is ended, so that it can be cancelled. */
+static gboolean
+end_preparing (TsWorld *world, guint vm)
+{
+  for (guint i = 0; i < world->operations->len; i++) {
+    Running *running = world->operations->pdata[i];
+    if (running->vm != vm || !ts_operation_may_cancel (running->operation))
+      continue;
+    ts_operation_fail (running->operation, "it was cancelled");
+    go_on_all (world);
+    return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+begin_operation (TsWorld *world, const TsOrder *wanted)
+{
+  TsOrder filled = *wanted, *order = &filled;
+  if (order->verb == TS_DO_CANCEL_FAILOVER)
+    order->sides = end_preparing (world, (guint)order->vm)
+                       ? TS_SIDES_PRIMARY
+                       : sides_to_cancel (&world->vms[order->vm]);
+  else if (order->verb == TS_DO_POWER_ON)
+    order->sides = side_of_host (&world->vms[order->vm], order->host);
   const char *why_not = no_operation (world, order);
   if (why_not) {
     ts_lab_world_step (world, order->step, order->verb, "refused", why_not);
@@ -345,6 +388,8 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
     if (!ts_lab_fault_site_down (world, order, error))
       return FALSE;
     break;
+  case TS_DO_SITE_UP:
+    return ts_lab_fault_site_up (world, order, error);
   case TS_DO_PROTECT:
   case TS_DO_FAILOVER:
   case TS_DO_COMMIT:
@@ -352,6 +397,8 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_TEST_FAILOVER:
   case TS_DO_STOP_TEST_FAILOVER:
   case TS_DO_REVERSE:
+  case TS_DO_REMOVE:
+  case TS_DO_POWER_ON:
   case TS_DO_PAUSE:
   case TS_DO_RESUME:
   case TS_DO_RESYNC:

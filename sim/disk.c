@@ -77,6 +77,9 @@ make_unique (TsSimDisk *disk)
 void
 ts_sim_disk_put_word (TsSimDisk *disk, guint64 page, TsSimWord word)
 {
+  static const guint8 zeros[TS_SIM_PAGE_BYTES];
+  if (!word && disk->base) /* else one would read through to what it replaces */
+    word = ts_sim_word_bytes (zeros);
   if (disk->unflushed_len == disk->unflushed_room) {
     disk->unflushed_room = MAX (16, 2 * disk->unflushed_room);
     disk->unflushed = g_renew (Old, disk->unflushed, disk->unflushed_room);

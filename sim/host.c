@@ -2,6 +2,7 @@
  *
  * Twin of lab/host.c. */
 #include "sim/internal.h"
+#include "core/relation/turn.h"
 #include "core/relation/wire.h"
 #include "sim/parcel.h"
 
@@ -19,6 +20,7 @@ ts_sim_host_new (TsWorld *world, guint index)
   if (error)
     g_error ("host %s: %s", host->spec->name, error->message); /* the reader has looked */
   host->relations = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_relation_free);
+  host->removed = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_relation_free);
   return host;
 }
 
@@ -30,6 +32,7 @@ ts_sim_host_free (TsSimHost *host)
   g_ptr_array_unref (host->relations);
   g_hash_table_unref (host->by_vm);
   ts_authorization_free (host->authorization);
+  g_ptr_array_unref (host->removed);
   g_free (host);
 }
 
@@ -37,6 +40,31 @@ TsSimRelation *
 ts_sim_host_relation (const TsSimHost *host, const TsSimVm *vm)
 {
   return g_hash_table_lookup (host->by_vm, vm);
+}
+
+void
+ts_sim_host_forget (TsSimHost *host, TsSimRelation *rel)
+{
+  TsSimVm *vm = rel->vm;
+  guint index = 0;
+  rel->removed = TRUE;
+  if (rel->sender)
+    vm->source->tracker = NULL;
+  g_clear_pointer (&rel->persisted, g_bytes_unref);
+  ts_sim_spool_drop_after (rel->spool, 0);
+  if (!g_ptr_array_find (host->relations, rel, &index))
+    g_assert_not_reached ();
+  g_ptr_array_add (host->removed, g_ptr_array_steal_index (host->relations, index));
+  g_hash_table_remove (host->by_vm, vm);
+  gboolean other = FALSE;
+  for (guint i = 0; i < host->world->hosts->len; i++)
+    other |= ts_sim_host_relation (ts_sim_host (host->world, i), vm) != NULL;
+  if (!other)
+    vm->replica = G_MAXUINT;
+  vm->newest_point_us = -1;
+  ts_sim_report (host->world, ts_turn_removed (vm->spec->name, host->spec->name,
+                                               rel->sender ? TS_ROLE_PRIMARY : TS_ROLE_REPLICA,
+                                               ts_sim_now_us (host->world)));
 }
 
 static TsSimVm *
@@ -94,6 +122,17 @@ may_go_on (TsSimHost *host, const TsSimRelation *rel, const char *peer, TsGrant 
   return FALSE;
 }
 
+/* The caller hangs up when it has heard that. */
+static void
+refuse_caller (TsSimConn *conn, const char *reason)
+{
+  TsFrame frame = {.kind = TS_FRAME_REFUSE, .sequence = 1, .value = TS_REFUSE_STATE};
+  frame.payload = g_bytes_new (reason, strlen (reason));
+  g_autoptr (GBytes) bytes = ts_frame_encode (&frame, FALSE);
+  ts_sim_conn_send (conn, bytes, g_bytes_get_size (bytes));
+  ts_frame_clear (&frame);
+}
+
 /* The first message of a connection must be a HELLO of a VM that exists; else it is hung up on. */
 static void
 first_message (TsSimConn *conn, GBytes *bytes, gpointer user)
@@ -112,6 +151,7 @@ first_message (TsSimConn *conn, GBytes *bytes, gpointer user)
   if (frame.kind == TS_FRAME_HELLO && frame.payload &&
       ts_hello_unpack (frame.payload, &hello, NULL))
     vm = vm_by_id (host->world, &hello.vm);
+  gboolean fresh = frame.value == TS_HELLO_FRESH;
   ts_frame_clear (&frame);
   if (!vm) {
     ts_sim_conn_close (conn);
@@ -123,14 +163,18 @@ first_message (TsSimConn *conn, GBytes *bytes, gpointer user)
     ts_sim_conn_close (conn);
     return;
   }
-  if (!rel) {
-    rel = ts_sim_relation_new_receiver (host, vm);
-    own (rel, ts_sim_conn_peer (conn), &grant);
-  }
-  if (!rel->receiver) { /* HVR traps: a primary takes no data */
-    ts_sim_conn_close (conn);
+  if (!rel && !fresh) {
+    refuse_caller (conn, "there is no replica of that virtual machine here");
     return;
   }
+  if (!rel)
+    rel = ts_sim_relation_new_receiver (host, vm);
+  if (!rel->receiver) { /* HVR traps: a primary takes no data */
+    refuse_caller (conn, "this host is the virtual machine's primary");
+    return;
+  }
+  if (!rel->owner)
+    own (rel, ts_sim_conn_peer (conn), &grant);
   ts_sim_relation_adopt (rel, conn, bytes);
 }
 

@@ -46,6 +46,7 @@ struct _TsSimHost {
   GPtrArray *relations; /* TsSimRelation */
   GHashTable *by_vm;    /* of the same; looked up, never walked */
   TsAuthorization *authorization;
+  GPtrArray *removed;   /* TsSimRelation: calls may still name them, disks may be in use */
 };
 
 typedef struct { /* what the source was at the instant of a cut */
@@ -116,6 +117,7 @@ struct _TsSimRelation {
   TsFrameReader *reader; /* when bytes travel */
   guint64 sent_frames;
   TsTraffic traffic;
+  gboolean removed; /* nothing is heard any more */
   guint64 timer; /* the newest TICK call; older ones are void */
   gint64 armed_us;
   gint64 storage_free_us, apply_free_us; /* two serial workers */
@@ -131,6 +133,8 @@ void ts_sim_serve (TsSimVm *vm, TsSimMachine *machine);
  * a guest writes is no such thing; a step of a relation, a machine's switching, an answer of the probe
  * are. */
 void ts_sim_touch (TsSimVm *vm);
+/* What cuts were like, that have not been applied yet. */
+void ts_sim_forget_images (TsSimVm *vm);
 /* Takes the record; tells the observer and whoever waits for it. */
 void ts_sim_report (TsWorld *world, TsRecord *record);
 
@@ -139,6 +143,8 @@ TsSimHost *ts_sim_host_new (TsWorld *world, guint index);
 void ts_sim_host_free (TsSimHost *host);
 /* The relation of that VM on this host, or NULL. */
 TsSimRelation *ts_sim_host_relation (const TsSimHost *host, const TsSimVm *vm);
+/* The relation is no more; what its disks hold stays. */
+void ts_sim_host_forget (TsSimHost *host, TsSimRelation *relation);
 /* A peer of another host has connected: its first frame says which VM it speaks for. */
 void ts_sim_host_accept (TsSimConn *conn, gpointer host);
 /* Everything in memory is gone; disks keep what was flushed.  Returns how many things died. */

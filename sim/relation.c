@@ -249,7 +249,10 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     merge (rel);
     break;
   case TS_ACTION_POWER_ON:
-    start_copy (rel, work->track);
+    if (rel->sender)
+      ts_sim_machine_power_on (rel->vm->source, "start");
+    else
+      start_copy (rel, work->track);
     break;
   case TS_ACTION_DISCARD:
     discard_copy (rel);
@@ -270,8 +273,12 @@ complete (gpointer user, gpointer data)
 {
   TsSimRelation *rel = user;
   Work *work = data;
-  if (work->life != rel->host->life)
+  if (work->life != rel->host->life || rel->removed)
     return;
+  if (work->kind == TS_ACTION_FORGET) {
+    ts_sim_host_forget (rel->host, rel);
+    return;
+  }
   if (work->kind == TS_ACTION_TURN) {
     ts_sim_turn (rel);
     return;
@@ -572,6 +579,7 @@ perform (TsSimRelation *rel, TsAction *action)
   case TS_ACTION_DISCARD:
   case TS_ACTION_TEST_STOP:
   case TS_ACTION_TURN:
+  case TS_ACTION_FORGET:
     post (rel, work_of (rel, action), profile->branch_us);
     break;
   case TS_ACTION_MERGE: {
@@ -601,7 +609,7 @@ ticked (gpointer user, gpointer data)
 {
   TsSimRelation *rel = user;
   Tick *tick = data;
-  if (tick->life != rel->host->life || tick->timer != rel->timer)
+  if (tick->life != rel->host->life || tick->timer != rel->timer || rel->removed)
     return;
   rel->armed_us = TS_NEVER;
   TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_TICK};
@@ -761,9 +769,18 @@ ts_sim_relation_power_loss (TsSimRelation *rel, TsRandom *random)
 void
 ts_sim_relation_restore (TsSimRelation *rel)
 {
-  if (!rel->receiver) /* a primary whose host crashed: trap 13; its return is not built yet */
-    return;
   g_autoptr (GError) error = NULL;
+  rel->storage_free_us = rel->apply_free_us = 0;
+  if (rel->sender) {
+    TsSenderOptions options = ts_sim_relation_options (rel->host, rel->vm, rel->vm->policy);
+    g_clear_pointer (&rel->sender, ts_sender_free);
+    rel->sender = rel->persisted ? ts_sender_restore (&options, rel->persisted, &error)
+                                 : ts_sender_new (&options);
+    if (error)
+      g_error ("%s", error->message); /* we wrote it ourselves */
+    arm (rel);
+    return;
+  }
   ts_sim_test_stop (rel); /* what is left of one: it is off */
   g_clear_pointer (&rel->receiver, ts_receiver_free);
   if (rel->persisted)
@@ -772,6 +789,5 @@ ts_sim_relation_restore (TsSimRelation *rel)
     g_error ("%s", error->message); /* we wrote it ourselves */
   if (!rel->receiver)
     rel->receiver = ts_receiver_new (rel->host->spec->name);
-  rel->storage_free_us = rel->apply_free_us = 0;
   arm (rel);
 }

@@ -41,6 +41,7 @@ become_primary (TsSimRelation *rel, gint64 now_us, TsActions *out)
   vm->primary = rel->host->index;
   vm->forced = FALSE;
   vm->newest_point_us = -1;
+  ts_sim_forget_images (vm); /* numbers of sets may begin anew */
 }
 
 void

@@ -110,8 +110,12 @@ give (TsSimVm *vm, const TsSideOrder *order)
     return;
   }
   TsSimRelation *rel = ts_sim_host_relation (host, vm);
-  if (!rel) {
-    ts_operation_fail (operation, "there is no replica on this host");
+  gboolean is_side = rel && (order->side == TS_ROLE_PRIMARY ? rel->sender != NULL
+                                                            : rel->receiver != NULL);
+  if (!rel || (!is_side && order->ask != TS_ASK_REVERSE)) { /* HVR 3.4, known failures */
+    g_autofree char *why = g_strdup_printf ("'%s' is not applicable on virtual machine '%s'",
+                                            ts_ask_name (order->ask), vm->spec->name);
+    ts_operation_refuse (operation, why);
     return;
   }
   ts_sim_relation_ask (rel, order->ask, order->planned);
@@ -154,10 +158,39 @@ failed_over (const TsSimVm *vm)
   return state == TS_STATE_RECOVERED || state == TS_STATE_COMMITTED;
 }
 
+/* Which sides have something to cancel; the replica's word decides when neither has. */
+static TsSides
+sides_to_cancel (const TsSimVm *vm)
+{
+  const TsSimRelation *from = ts_sim_host_relation (ts_sim_host (vm->world, vm->primary), vm);
+  const TsSimRelation *to = ts_sim_host_relation (ts_sim_host (vm->world, vm->replica), vm);
+  guint sides = 0;
+  if (from && ts_sim_relation_state (from) == TS_STATE_PREPARED)
+    sides |= TS_SIDES_PRIMARY;
+  if (to && ts_sim_relation_state (to) == TS_STATE_RECOVERED)
+    sides |= TS_SIDES_REPLICA;
+  return sides ? (TsSides)sides : TS_SIDES_REPLICA;
+}
+
+static TsSides
+side_of_host (const TsSimVm *vm, gint host)
+{
+  if (host < 0)
+    return failed_over (vm) ? TS_SIDES_REPLICA : TS_SIDES_PRIMARY;
+  return (guint)host == vm->replica ? TS_SIDES_REPLICA : TS_SIDES_PRIMARY;
+}
+
 static void
-begin_operation (TsSimVm *vm, const TsOrder *order)
+begin_operation (TsSimVm *vm, const TsOrder *wanted)
 {
   TsWorld *world = vm->world;
+  TsOrder filled = *wanted, *order = &filled;
+  if (order->verb == TS_DO_CANCEL_FAILOVER && vm->operation &&
+      ts_operation_may_cancel (vm->operation)) {
+    order->sides = TS_SIDES_PRIMARY;
+    ts_operation_fail (vm->operation, "it was cancelled");
+    go_on (vm);
+  }
   if (vm->operation) {
     report_step (world, order->step, ts_verb_name (order->verb), "refused",
                  "another operation is in progress");
@@ -188,6 +221,12 @@ begin_operation (TsSimVm *vm, const TsOrder *order)
     report_step (world, order->step, ts_verb_name (order->verb), "refused",
                  "the virtual machine has not failed over");
     return;
+  }
+  if (order->verb == TS_DO_CANCEL_FAILOVER && order->sides == TS_SIDES_DEFAULT)
+    order->sides = sides_to_cancel (vm);
+  else if (order->verb == TS_DO_POWER_ON) {
+    order->sides = side_of_host (vm, order->host);
+    vm->forced |= order->sides == TS_SIDES_PRIMARY ? vm->copy && vm->copy->on : vm->source->on;
   }
   const char *replica = ts_sim_host (world, vm->replica)->spec->name;
   if (order->verb == TS_DO_FAILOVER) {
@@ -325,6 +364,19 @@ site_down (TsWorld *world, const TsOrder *order)
   report_step (world, order->step, "site_down", "done", "");
 }
 
+static void
+site_up (TsWorld *world, const TsOrder *order)
+{
+  const char *name = ts_topology_site (world->topology, (guint)order->site)->name;
+  tell_fault (world, order->step, "site_down", name, "up");
+  for (guint i = 0; i < world->hosts->len; i++) {
+    TsSimHost *host = ts_sim_host (world, i);
+    if (host->spec->site == (guint)order->site)
+      ts_sim_host_power_on (host);
+  }
+  report_step (world, order->step, "site_up", "done", "");
+}
+
 /* --- the service probe ------------------------------------------------------------------------ */
 
 static void
@@ -415,11 +467,17 @@ image_free (gpointer data)
   g_free (image);
 }
 
+void
+ts_sim_forget_images (TsSimVm *vm)
+{
+  g_queue_clear_full (&vm->images, image_free);
+}
+
 static void
 vm_free (gpointer data)
 {
   TsSimVm *vm = data;
-  g_queue_clear_full (&vm->images, image_free);
+  ts_sim_forget_images (vm);
   ts_operation_free (vm->operation);
   g_ptr_array_unref (vm->discarded);
   ts_sim_machine_free (vm->test);
@@ -586,6 +644,9 @@ sim_order (TsWorld *world, const TsOrder *order, GError **error)
     break;
   case TS_DO_SITE_DOWN:
     site_down (world, order);
+    break;
+  case TS_DO_SITE_UP:
+    site_up (world, order);
     break;
   default:
     return ts_throw (error, TS_ERROR_INTERNAL, "the simulator does not know order %d", order->verb);

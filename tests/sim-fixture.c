@@ -135,6 +135,14 @@ fixture_do (Fixture *f, TsVerb verb)
 }
 
 void
+fixture_order (Fixture *f, TsOrder wanted)
+{
+  wanted.vm = 0;
+  wanted.policy = wanted.site = wanted.link = -1;
+  order (f, wanted);
+}
+
+void
 fixture_failover (Fixture *f, gboolean planned)
 {
   order (f, (TsOrder){.verb = TS_DO_FAILOVER,
@@ -162,6 +170,17 @@ void
 fixture_site_down (Fixture *f, guint site)
 {
   order (f, (TsOrder){.verb = TS_DO_SITE_DOWN,
+                      .vm = -1,
+                      .policy = -1,
+                      .host = -1,
+                      .site = (gint)site,
+                      .link = -1});
+}
+
+void
+fixture_site_up (Fixture *f, guint site)
+{
+  order (f, (TsOrder){.verb = TS_DO_SITE_UP,
                       .vm = -1,
                       .policy = -1,
                       .host = -1,

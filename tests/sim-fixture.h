@@ -25,9 +25,12 @@ void fixture_begin (Fixture *f); /* starts the world: the VM is up */
 void fixture_free (Fixture *f);
 
 void fixture_do (Fixture *f, TsVerb verb);               /* on the VM; protect: policy 0, host 1 */
+/* An order on the VM, for verbs that have more to say; the rest of it as fixture_do has it. */
+void fixture_order (Fixture *f, TsOrder order);
 void fixture_failover (Fixture *f, gboolean planned);
 void fixture_link (Fixture *f, TsLinkMode mode);
 void fixture_site_down (Fixture *f, guint site);
+void fixture_site_up (Fixture *f, guint site);
 void fixture_run (Fixture *f, gint64 us);                /* so much longer */
 /* Until a record of that kind, with that field (text; integers as decimal), from that host (NULL:
  * any).  Fails the test when it does not come within us. */

@@ -52,6 +52,25 @@ a_snapshot_does_not_move (void **state)
   ts_sim_disk_free (disk);
 }
 
+/* A hole that is written hides what the base holds, and merges as what it is. */
+static void
+a_hole_in_an_overlay_is_zeros (void **state)
+{
+  TsSimDisk *base = ts_sim_disk_new (16384, 1);
+  put (base, 0, "old");
+  TsSimDisk *overlay = ts_sim_disk_new_overlay (base);
+  TsDisk *top = ts_sim_disk_ops (overlay), *below = ts_sim_disk_ops (base);
+  char have[3];
+  ts_sim_disk_put_word (overlay, 0, 0);
+  assert_true (top->ops->read (top, 0, have, sizeof have, NULL));
+  assert_memory_equal (have, "\0\0\0", sizeof have);
+  ts_sim_disk_merge (overlay);
+  assert_true (below->ops->read (below, 0, have, sizeof have, NULL));
+  assert_memory_equal (have, "\0\0\0", sizeof have);
+  ts_sim_disk_free (overlay);
+  ts_sim_disk_free (base);
+}
+
 static void
 an_overlay_reads_through_and_merges (void **state)
 {
@@ -203,6 +222,7 @@ main (void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (writes_cross_pages),
       cmocka_unit_test (a_snapshot_does_not_move),
+      cmocka_unit_test (a_hole_in_an_overlay_is_zeros),
       cmocka_unit_test (an_overlay_reads_through_and_merges),
       cmocka_unit_test (power_loss_keeps_what_was_flushed),
       cmocka_unit_test (a_stamped_page_reads_as_what_was_written),

@@ -87,7 +87,9 @@ trap_8_failover_can_be_undone_until_commit (void **state)
   for (TsState s = 0; s < TS_STATE_COUNT; s++) {
     assert_int_equal (ts_state_allows (s, TS_ROLE_REPLICA, TS_ASK_CANCEL_FAILOVER),
                       s == TS_STATE_RECOVERED);
-    assert_false (ts_state_allows (s, TS_ROLE_PRIMARY, TS_ASK_CANCEL_FAILOVER));
+    /* the primary's: of one that is being prepared, or is (3.6) */
+    assert_int_equal (ts_state_allows (s, TS_ROLE_PRIMARY, TS_ASK_CANCEL_FAILOVER),
+                      s == TS_STATE_REPLICATING || s == TS_STATE_PREPARED);
   }
   assert_true (ts_state_may_follow (TS_STATE_RECOVERED, TS_STATE_REPLICATING));
 }

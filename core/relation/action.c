@@ -26,6 +26,7 @@ static const char *const names[TS_ACTION_KINDS] = {
     [TS_ACTION_DISCARD] = "discard",
     [TS_ACTION_TEST_START] = "test-start",
     [TS_ACTION_TEST_STOP] = "test-stop",
+    [TS_ACTION_FORGET] = "forget",
     [TS_ACTION_TURN] = "turn",
     [TS_ACTION_HASH] = "hash",
     [TS_ACTION_RESYNC_OPEN] = "resync-open",

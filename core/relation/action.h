@@ -41,13 +41,15 @@ typedef enum {
   TS_ACTION_APPLY,      /* (done) play set's logs onto the replica disks, redo after a crash */
   TS_ACTION_BRANCH,     /* (done) put an overlay over every replica disk */
   TS_ACTION_MERGE,      /* (done) fold the overlays into the disks */
-  TS_ACTION_POWER_ON,   /* (done) start the VM on the overlays; track: its writes are tracked from
+  TS_ACTION_POWER_ON,   /* (done) start the VM on the overlays (the sender's: at home); track: its writes are tracked from
                            the first one on, so that it can become the primary without a copy */
   TS_ACTION_DISCARD,    /* (done) turn the VM off if it runs, forget the overlays; fine twice */
   TS_ACTION_TEST_START, /* (done) a second VM on overlays of its own: the disks below stand still */
   TS_ACTION_TEST_STOP,  /* (done) turn that off, forget its overlays; fine when there is nothing */
 
   /* either's */
+  TS_ACTION_FORGET, /* the relation is gone, with all that is persisted and all logs; disks and VM stay.
+                       The driver says so by a record "removed" (turn.h) */
   TS_ACTION_TURN, /* (done, only when it fails) this machine's part is over: the driver makes the
                      other one of it (turn.h), and of the disks and the VM what that one needs */
   /* the receiver's, of a resynchronization: what differs lies beside the replica disks until all of

@@ -84,6 +84,7 @@ struct _TsReceiver {
   gboolean starting, merging, discarding; /* the copy; under way */
   gboolean reversing; /* merges first, if need be */
   gboolean turning;   /* becomes the primary; under way */
+  gboolean removing;  /* as soon as nothing is under way */
 
   TsResyncStage resync;
   guint64 resync_run;    /* the newest that was begun here; 0: none */

@@ -75,7 +75,7 @@ ts_receiver_resync_go_on (TsReceiver *r, TsActions *out)
 gboolean
 ts_receiver_resync_hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
-  guint64 run = ev->frame.frame->value;
+  guint64 said = ev->frame.frame->value, run = said == TS_HELLO_FRESH ? 0 : said;
   r->resync_wanted = 0;
   if (run == 0 && (r->resync == RESYNC_OPENING || ts_receiver_resync_copying (r))) {
     ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_SEQUENCE,

@@ -161,9 +161,15 @@ ts_receiver_end_test (TsReceiver *r, gint64 now_us, TsActions *out)
   }
 }
 
+static void go_on_removing (TsReceiver *r, gint64 now_us, TsActions *out);
+
 void
 ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
 {
+  if (r->removing) {
+    go_on_removing (r, now_us, out);
+    return;
+  }
   gboolean may = (r->state == TS_STATE_INITIAL || r->state == TS_STATE_REPLICATING ||
                   r->failover == FAILOVER_APPLYING) &&
                  !test_stands (r);
@@ -204,6 +210,8 @@ seal_mismatch (const TsManifest *want, const TsManifest *have)
       return g_strdup_printf ("the stored log of disk %u is not the one that was announced", i);
   return NULL;
 }
+
+static const char paused[] = "replication is paused on the replica server";
 
 static void
 sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
@@ -366,6 +374,10 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_STATE, "the replica has failed over", out);
     return;
   }
+  if (r->state == TS_STATE_SUSPENDED || r->removing) {
+    ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_PAUSED, paused, out);
+    return;
+  }
   if (r->created && ts_receiver_resync_hello (r, ev, out))
     return;
   if (!r->created)
@@ -473,6 +485,46 @@ frame_in (TsReceiver *r, const TsEvent *ev, TsActions *out)
 
 /* --- what the operator says ------------------------------------------------------------------- */
 
+/* HVR 2.12: the relation goes, the VM stays as an ordinary one that is off, or runs when it had
+ * failed over.  CHOICE: its disks must be of one instant, so what was received is applied first;
+ * and a failover that is not committed is. */
+static void
+go_on_removing (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  if (r->applying || r->merging || r->starting || r->seals.length > 0 || test_stands (r))
+    return;
+  if (r->state == TS_STATE_RECOVERED) {
+    r->merging = TRUE;
+    ts_actions_add (out, TS_ACTION_MERGE);
+    return;
+  }
+  if (r->applies.length > 0 && r->apply_retry_us == TS_NEVER) {
+    r->applying = TRUE;
+    ts_actions_add (out, TS_ACTION_APPLY)->set =
+        ((TsReceiverSet *)g_queue_peek_head (&r->applies))->number;
+    return;
+  }
+  if (r->applies.length > 0)
+    return;
+  r->removing = FALSE;
+  change_state (r, now_us, TS_STATE_DISABLED, out);
+  ts_actions_add (out, TS_ACTION_FORGET);
+}
+
+static void
+ask_remove (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  if (r->connected)
+    ts_actions_add (out, TS_ACTION_DISCONNECT);
+  r->connected = r->greeted = r->welcome_due = FALSE;
+  if (r->seals.length == 0)
+    ts_receiver_forget_unsealed (r, out);
+  r->failover = r->failover == FAILOVER_DONE ? FAILOVER_DONE : FAILOVER_NONE;
+  r->removing = TRUE;
+  ts_receiver_end_test (r, now_us, out);
+  go_on_removing (r, now_us, out);
+}
+
 /* HVR 3.5: from 5 or 6.  Recovery points are merged first (trap 8).  On a side that is a replica
  * already it is Set-VMReplication -AsReplica, which changes nothing: said again, so that a reversal
  * that failed half-way can be asked for again. */
@@ -494,13 +546,12 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
   gint64 now_us = ev->now_us;
   TsAsk ask = ev->ask.ask;
-  gboolean failed_over = r->state == TS_STATE_RECOVERED || r->state == TS_STATE_COMMITTED;
   g_autofree char *why = NULL;
   if (!ts_state_allows (r->state, TS_ROLE_REPLICA, ask))
     why = g_strdup_printf ("Could not change the replication state: '%s' is not possible in state "
                            "'%s'",
                            ts_ask_name (ask), ts_state_name (r->state));
-  else if (ask == TS_ASK_FAILOVER && r->failover != FAILOVER_NONE)
+  else if ((ask == TS_ASK_FAILOVER || ask == TS_ASK_SUSPEND) && r->failover != FAILOVER_NONE)
     why = g_strdup ("a failover is under way");
   else if (ask == TS_ASK_TEST_FAILOVER && r->failover != FAILOVER_NONE)
     why = g_strdup ("a failover is under way");
@@ -519,10 +570,10 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     why = g_strdup ("a commit is under way");
   else if (r->discarding && ask != TS_ASK_RESET_STATISTICS)
     why = g_strdup ("the failover is being cancelled");
+  else if (r->removing)
+    why = g_strdup ("replication is being removed");
   else if ((r->reversing || r->turning) && ask != TS_ASK_RESET_STATISTICS)
     why = g_strdup ("replication is being reversed");
-  else if (ask == TS_ASK_REVERSE && failed_over && !r->planned)
-    why = g_strdup ("the failover was not planned: the other side's disks differ");
   else if (r->starting && (ask == TS_ASK_CANCEL_FAILOVER || ask == TS_ASK_REVERSE))
     why = g_strdup ("the virtual machine is being started");
   if (why) {
@@ -578,10 +629,22 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_ASK_RESET_STATISTICS:
     ts_statistics_reset (&r->statistics, now_us);
     return;
+  case TS_ASK_SUSPEND: /* HVR 2.10: nothing is taken, nothing is applied */
+    if (r->connected)
+      ts_receiver_refuse_peer (r, now_us, TS_REFUSE_PAUSED, paused, out);
+    if (r->seals.length == 0)
+      ts_receiver_forget_unsealed (r, out);
+    change_state (r, now_us, TS_STATE_SUSPENDED, out);
+    return;
+  case TS_ASK_RESUME:
+    change_state (r, now_us, TS_STATE_REPLICATING, out);
+    ts_receiver_go_on_applying (r, now_us, out);
+    return;
+  case TS_ASK_REMOVE:
+    ask_remove (r, now_us, out);
+    return;
   case TS_ASK_ENABLE:
   case TS_ASK_START:
-  case TS_ASK_SUSPEND:
-  case TS_ASK_RESUME:
   case TS_ASK_PREPARE:
   case TS_ASK_RESYNC:
   case TS_ASK_CANCEL_RESYNC:
@@ -720,11 +783,12 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
       report_failover (r, now_us, "started", out);
     else
       own_failure (r, ev, out);
+    ts_receiver_go_on_applying (r, now_us, out); /* being removed */
     return;
   case TS_ACTION_MERGE:
     r->merging = FALSE;
     if (!ev->done.ok) {
-      r->reversing = FALSE;
+      r->reversing = r->removing = FALSE;
       own_failure (r, ev, out);
       return;
     }
@@ -734,6 +798,7 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
       r->reversing = FALSE;
       ask_reverse (r, now_us, out);
     }
+    ts_receiver_go_on_applying (r, now_us, out); /* being removed */
     return;
   case TS_ACTION_TURN: /* heard only when it has failed */
     r->turning = FALSE;

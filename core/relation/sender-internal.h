@@ -75,10 +75,14 @@ struct _TsSender {
   guint64 send_offset;
 
   gboolean crashed;    /* restored after a crash of the host: see ts_sender_restore */
+  gboolean returning;  /* ... and asks the replica whether it has failed over meanwhile */
+  gboolean auto_start; /* the VM was on when the host crashed */
+  gboolean begin;      /* to compare with the old primary's disks, at the first tick */
   gboolean preparing;  /* planned failover: asked for, not yet prepared */
   guint64 planned_set; /* its last set; 0: not cut yet */
   gint64 planned_us;   /* the instant of that */
   gboolean turning;    /* becomes the replica; under way */
+  gboolean starting;   /* the VM; under way */
 };
 
 /* --- sender.c --------------------------------------------------------------------------------- */

@@ -3,10 +3,11 @@
 #include "core/relation/sender-internal.h"
 #include "core/base/units.h"
 
-/* version, state, copy, next set, stored, applied, planned set and its instant, success, missed,
+/* version, state, copy, is the VM on, next set, stored, applied, planned set and its instant,
+ * success, missed,
  * chain of log ids per disk, then per queued set: number, data bytes, counted, manifest */
-#define STATE_TYPE "(uuuttttxttaaya(ttbay))"
-#define STATE_VERSION 2
+#define STATE_TYPE "(uuubttttxttaaya(ttbay))"
+#define STATE_VERSION 3
 
 static GVariant *
 bytes_variant (const void *data, gsize len)
@@ -29,7 +30,7 @@ ts_sender_save (const TsSender *s)
                            g_variant_new_from_bytes (G_VARIANT_TYPE ("ay"), manifest, TRUE));
   }
   g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
-      STATE_TYPE, STATE_VERSION, s->state, s->copy, s->next_set, s->stored, s->applied,
+      STATE_TYPE, STATE_VERSION, s->state, s->copy, s->machine_on || s->auto_start, s->next_set, s->stored, s->applied,
       s->planned_set, s->planned_us, s->statistics.success, s->statistics.missed, &chain, &sets));
   return g_variant_get_data_as_bytes (state);
 }
@@ -40,7 +41,7 @@ load (TsSender *s, GVariant *state, GError **error)
   guint32 version, number, copy;
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariantIter) sets = NULL;
-  g_variant_get (state, STATE_TYPE, &version, &number, &copy, &s->next_set, &s->stored, &s->applied,
+  g_variant_get (state, STATE_TYPE, &version, &number, &copy, &s->auto_start, &s->next_set, &s->stored, &s->applied,
                  &s->planned_set, &s->planned_us, &s->statistics.success, &s->statistics.missed, &chain, &sets);
   if (version != STATE_VERSION || number >= TS_STATE_COUNT || copy > COPY_DONE)
     return ts_throw (error, TS_ERROR_FORMAT, "sender state: version %u, state %u, copy %u", version,
@@ -85,5 +86,6 @@ ts_sender_restore (const TsSenderOptions *options, GBytes *bytes, GError **error
     return NULL;
   s->send_set = s->stored + 1;
   s->crashed = ts_state_may_follow (s->state, TS_STATE_RESYNC_REQUIRED);
+  s->returning = s->state != TS_STATE_DISABLED && s->state != TS_STATE_PREPARED;
   return g_steal_pointer (&s);
 }

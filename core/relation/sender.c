@@ -336,6 +336,11 @@ cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
 {
   gint64 now_us = ev->now_us;
   s->cutting = FALSE;
+  if (s->state == TS_STATE_DISABLED) { /* removed */
+    if (ev->done.ok)
+      ts_actions_add (out, TS_ACTION_DELETE_SET)->set = s->next_set;
+    return;
+  }
   if (s->cut_void) { /* of tracking that was stopped since */
     s->cut_void = FALSE;
     if (!ev->done.ok)
@@ -481,6 +486,20 @@ copy_ended (TsSender *s, gint64 now_us, TsActions *out)
     ask_cut (s, s->resync_run ? TS_SET_RESYNC : TS_SET_INITIAL, out);
 }
 
+/* The replica has not failed over: this is where the VM runs. */
+static void
+returned (TsSender *s, gint64 now_us, TsActions *out)
+{
+  s->returning = FALSE;
+  s->attempt = 0;
+  if (s->auto_start && !s->machine_on && !s->starting) {
+    s->starting = TRUE;
+    ts_actions_add (out, TS_ACTION_POWER_ON);
+  }
+  s->auto_start = FALSE;
+  hang_up (s, out);
+}
+
 static void
 welcome (TsSender *s, const TsEvent *ev, TsActions *out)
 {
@@ -488,6 +507,10 @@ welcome (TsSender *s, const TsEvent *ev, TsActions *out)
   s->link = LINK_UP;
   s->deadline_us = TS_NEVER;
   report_connection (s, ev->now_us, TRUE, "", out);
+  if (s->returning) {
+    returned (s, ev->now_us, out);
+    return;
+  }
   if (s->resync_run && s->copy < COPY_DONE && frame->set >= s->next_set)
     s->next_set = frame->set + 1; /* this primary was taken back to the past: never mind */
   ts_sender_resync_welcome (s);
@@ -595,15 +618,20 @@ peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
     link_lost (s, ev->now_us, reason, out);
     s->statistics.failures++;
     return;
+  case TS_REFUSE_PAUSED:
+    ts_actions_add (out, TS_ACTION_DISCONNECT);
+    link_lost (s, ev->now_us, reason, out);
+    return;
   case TS_REFUSE_VERSION:
   case TS_REFUSE_STATE:
     break;
   }
-  if (s->resync_run) { /* sizes differ, failed over ...: HVR 2.9.1, the run ends */
+  if (s->resync_run && !s->returning) { /* sizes differ, failed over ...: HVR 2.9.1, the run ends */
     ts_sender_require_resync (s, ev->now_us, reason, out);
     return;
   }
   /* HVR 2.6: not recoverable; event 32086.  Tracking goes on; nothing is sent. */
+  s->returning = s->auto_start = FALSE;
   hang_up (s, out);
   s->refused = TRUE;
   s->due_us = TS_NEVER;
@@ -654,6 +682,25 @@ frame_in (TsSender *s, const TsEvent *ev, TsActions *out)
 }
 
 /* --- what the operator says ------------------------------------------------------------------- */
+
+/* The VM may be started again; what was sent as the last log is one like any other now. */
+static void
+cancel_planned (TsSender *s, gint64 now_us, TsActions *out)
+{
+  if (s->state == TS_STATE_REPLICATING && !s->preparing) {
+    refuse (s, now_us, TS_ASK_CANCEL_FAILOVER, "no planned failover is under way", out);
+    return;
+  }
+  s->preparing = FALSE;
+  s->planned_set = 0;
+  ts_sender_change_state (s, now_us, TS_STATE_REPLICATING, out);
+  persist (s, out);
+  ts_actions_report (
+      out, ts_record_text (ts_sender_record (s, now_us, "prepare"), "phase", "cancelled"));
+  start_cycles (s, now_us);
+  connect_peer (s, now_us, out);
+  pump (s, now_us, out);
+}
 
 static void
 start_resync (TsSender *s, gint64 now_us, TsActions *out)
@@ -758,10 +805,29 @@ asked (TsSender *s, const TsEvent *ev, TsActions *out)
     hang_up (s, out);
     ts_actions_add (out, TS_ACTION_TURN);
     return;
-  case TS_ASK_POWER_ON: /* the driver's to do; it asked whether it may */
+  case TS_ASK_CANCEL_FAILOVER: /* HVR 3.6, planned failover, cancel: 4 -> 3 */
+    cancel_planned (s, now_us, out);
+    return;
+  case TS_ASK_POWER_ON:
+    if (s->machine_on || s->starting || s->preparing || s->turning) {
+      refuse (s, now_us, ev->ask.ask,
+              s->machine_on || s->starting ? "the virtual machine is running"
+                                           : "a failover is being prepared: it must stay off",
+              out);
+      return;
+    }
+    s->starting = TRUE;
+    ts_actions_add (out, TS_ACTION_POWER_ON);
+    return;
+  case TS_ASK_REMOVE: /* HVR 2.12: this side only; the VM goes on */
+    hang_up (s, out);
+    ts_actions_add (out, TS_ACTION_UNTRACK);
+    s->due_us = TS_NEVER;
+    ts_sender_change_state (s, now_us, TS_STATE_DISABLED, out);
+    ts_actions_add (out, TS_ACTION_FORGET);
+    return;
   case TS_ASK_FAILOVER:
   case TS_ASK_COMMIT:
-  case TS_ASK_CANCEL_FAILOVER:
   case TS_ASK_TEST_FAILOVER:
   case TS_ASK_STOP_TEST_FAILOVER:
   case TS_ASK_COUNT:
@@ -811,6 +877,11 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
     if (s->preparing && !s->planned_set && !s->cutting && s->cut_kind != TS_SET_PLANNED)
       ask_cut (s, TS_SET_PLANNED, out);
     return;
+  case TS_ACTION_POWER_ON:
+    s->starting = FALSE;
+    if (!ev->done.ok)
+      own_failure (s, ev->now_us, ev, out);
+    return;
   case TS_ACTION_TURN: /* heard only when it has failed */
     s->turning = FALSE;
     own_failure (s, ev->now_us, ev, out);
@@ -823,9 +894,17 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
 static void
 tick (TsSender *s, gint64 now_us, TsActions *out)
 {
+  if (s->begin) { /* HVR 3.6: the old primary's disks are the base, what differs is sent */
+    s->begin = FALSE;
+    ts_sender_change_state (s, now_us, TS_STATE_INITIAL, out);
+    ts_sender_resync_begin (s, now_us, out);
+    return;
+  }
   if (s->crashed) { /* trap 13; HVR 2.9, primary: log not closed gracefully */
     s->crashed = FALSE;
     ts_sender_require_resync (s, now_us, "tracking was not closed gracefully: the host crashed", out);
+    if (s->returning)
+      connect_peer (s, now_us, out);
     return;
   }
   if (now_us >= s->deadline_us) {
@@ -864,8 +943,8 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
       ts_sender_expect_answer (s, ev->now_us);
       TsAction *a = ts_sender_frame (out, TS_FRAME_HELLO);
       a->source = TS_SOURCE_PAYLOAD;
+      a->frame.value = s->resync_run ? s->resync_run : s->copy < COPY_DONE ? TS_HELLO_FRESH : 0;
       a->frame.payload = ts_hello_pack (&s->hello);
-      a->frame.value = s->resync_run;
     }
     break;
   case TS_EVENT_LOST:
@@ -888,6 +967,10 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
     break;
   case TS_EVENT_MACHINE:
     s->machine_on = ev->machine.on;
+    if (s->machine_on)
+      s->auto_start = FALSE;
+    if (s->state != TS_STATE_DISABLED)
+      persist (s, out);
     break;
   }
   judge_health (s, ev->now_us, out);
@@ -896,7 +979,7 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
 gint64
 ts_sender_wake_us (const TsSender *s)
 {
-  if (s->crashed)
+  if (s->crashed || s->begin)
     return 0;
   TsHealthInput input = health_input (s, 0);
   gint64 health_us = s->health == TS_HEALTH_NORMAL ? ts_health_wake_us (&input) : TS_NEVER;

@@ -39,7 +39,10 @@ const TsGuid *ts_sender_chain (const TsSender *sender, guint disk);
 const TsStatistics *ts_sender_statistics (const TsSender *sender);
 
 /* What PERSIST carries, and back.  A restored sender has no connection, and does not know whether
- * its tracking survived: the driver says so by a MACHINE event; HVR reference 2.6.  NULL with
+ * its tracking survived: the driver says so by a MACHINE event; HVR reference 2.6.
+ * CHOICE (reference section 9, 9): a primary that returns asks its replica first.  Welcomed, it
+ * starts its VM if that was on when the host crashed; refused, since the replica has failed over,
+ * it goes to Error and its VM stays off, unless the operator starts it.  NULL with
  * TS_ERROR_FORMAT when the bytes are not such a state. */
 GBytes *ts_sender_save (const TsSender *sender) G_GNUC_WARN_UNUSED_RESULT;
 TsSender *ts_sender_restore (const TsSenderOptions *options, GBytes *state,

@@ -12,16 +12,18 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
     [TS_STATE_READY] = {"ready", "Pending Initial Replication", 1, 1, 1,
                         A (START) | A (POWER_ON) | A (RESET_STATISTICS), 0, ANY | S (INITIAL)},
     [TS_STATE_INITIAL] = {"initial", "Pending Initial Replication", 2, 3, 2,
-                          A (POWER_ON) | A (RESET_STATISTICS), A (RESET_STATISTICS),
+                          A (POWER_ON) | A (RESET_STATISTICS), A (REVERSE) | A (RESET_STATISTICS),
                           ANY | S (READY) | S (REPLICATING) | S (RESYNC_REQUIRED)},
     [TS_STATE_REPLICATING] = {"replicating", "Replication Enabled", 4, 4, 3,
-                              A (SUSPEND) | A (PREPARE) | A (POWER_ON) | A (RESET_STATISTICS),
-                              A (FAILOVER) | A (TEST_FAILOVER) | A (STOP_TEST_FAILOVER) |
+                              A (SUSPEND) | A (PREPARE) | A (CANCEL_FAILOVER) | A (POWER_ON) |
+                                  A (RESET_STATISTICS),
+                              A (SUSPEND) | A (FAILOVER) | A (TEST_FAILOVER) | A (STOP_TEST_FAILOVER) |
                                   A (REVERSE) | A (RESET_STATISTICS),
                               ANY | S (PREPARED) | S (RECOVERED) | S (SUSPENDED) |
                                   S (RESYNC_REQUIRED)},
     [TS_STATE_PREPARED] = {"prepared", "Prepared for planned failover", 5, 5, 11,
-                           A (REVERSE) | A (RESET_STATISTICS), 0, ANY | S (REPLICATING)},
+                           A (CANCEL_FAILOVER) | A (REVERSE) | A (RESET_STATISTICS), 0,
+                           ANY | S (REPLICATING)},
     [TS_STATE_RECOVERED] = {"recovered", "Failover Complete", 6, 6, 5, 0,
                             A (COMMIT) | A (CANCEL_FAILOVER) | A (REVERSE) | A (POWER_ON) |
                                 A (RESET_STATISTICS),
@@ -31,18 +33,19 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
                             ANY | S (READY) | S (REPLICATING)},
     [TS_STATE_SUSPENDED] = {"suspended", "Replication Paused", 8, 8, 7,
                             A (RESUME) | A (RESYNC) | A (POWER_ON) | A (RESET_STATISTICS),
-                            A (FAILOVER) | A (RESET_STATISTICS),
+                            A (RESUME) | A (FAILOVER) | A (RESET_STATISTICS),
                             ANY | S (REPLICATING) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
                                 S (RECOVERED)},
     [TS_STATE_ERROR] = {"error", "Replication Error", 9, 9, 8,
-                        A (RESUME) | A (RESYNC) | A (POWER_ON) | A (RESET_STATISTICS),
+                        A (RESUME) | A (RESYNC) | A (REVERSE) | A (POWER_ON) |
+                            A (RESET_STATISTICS),
                         A (FAILOVER) | A (RESET_STATISTICS),
-                        S (DISABLED) | S (REPLICATING) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
+                        S (DISABLED) | S (INITIAL) | S (REPLICATING) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
                             S (RECOVERED)},
     [TS_STATE_RESYNC_REQUIRED] = {"resync-required", "Resynchronization Required", 10, 10, 9,
-                                  A (RESYNC) | A (RESUME) | A (POWER_ON) | A (RESET_STATISTICS),
+                                  A (RESYNC) | A (RESUME) | A (REVERSE) | A (POWER_ON) | A (RESET_STATISTICS),
                                   A (FAILOVER) | A (RESET_STATISTICS),
-                                  ANY | S (RESYNCHRONIZING) | S (RECOVERED)},
+                                  ANY | S (INITIAL) | S (RESYNCHRONIZING) | S (RECOVERED)},
     [TS_STATE_RESYNCHRONIZING] = {"resynchronizing", "Resynchronizing", 11, 11, 10,
                                   A (SUSPEND) | A (CANCEL_RESYNC) | A (POWER_ON) |
                                       A (RESET_STATISTICS),
@@ -85,6 +88,7 @@ static const char *const ask_names[TS_ASK_COUNT] = {
     [TS_ASK_REVERSE] = "reverse replication",
     [TS_ASK_RESYNC] = "resynchronize",
     [TS_ASK_CANCEL_RESYNC] = "cancel resynchronization",
+    [TS_ASK_REMOVE] = "remove",
     [TS_ASK_POWER_ON] = "power on",
     [TS_ASK_RESET_STATISTICS] = "reset statistics",
 };
@@ -114,6 +118,8 @@ ts_state_allows (TsState state, TsRole role, TsAsk ask)
 {
   const TsStateRow *row = ts_state_row (state);
   guint32 asks = role == TS_ROLE_PRIMARY ? row->primary_asks : row->replica_asks;
+  if (state != TS_STATE_DISABLED) /* HVR 3.5: any state */
+    asks |= A (REMOVE);
   return (asks >> ask & 1u) != 0;
 }
 

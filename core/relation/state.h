@@ -38,19 +38,20 @@ typedef enum { TS_ROLE_PRIMARY, TS_ROLE_REPLICA } TsRole;
 typedef enum {
   TS_ASK_ENABLE,             /* P  CreateReplicationRelationship */
   TS_ASK_START,              /* P  StartReplication: initial replication over the network, now */
-  TS_ASK_SUSPEND,            /* P  RequestReplicationStateChange (7) */
-  TS_ASK_RESUME,             /* P  RequestReplicationStateChange (3) */
+  TS_ASK_SUSPEND,            /* either  RequestReplicationStateChange (7) */
+  TS_ASK_RESUME,             /* either  RequestReplicationStateChange (3) */
   TS_ASK_PREPARE,            /* P  RequestReplicationStateChange (4): planned failover */
   TS_ASK_FAILOVER,           /* R  InitiateFailover (latest point) */
   TS_ASK_COMMIT,             /* R  CommitFailover */
   TS_ASK_TEST_FAILOVER,      /* R  TestReplicaSystem (latest point) */
   TS_ASK_STOP_TEST_FAILOVER, /* R  DestroySystem of the test VM (Stop-VMFailover) */
-  TS_ASK_CANCEL_FAILOVER,    /* R  RevertFailover: the copy goes, with what it wrote */
+  TS_ASK_CANCEL_FAILOVER,    /* R  RevertFailover: the copy goes, with what it wrote; P  Stop-VMFailover */
   TS_ASK_REVERSE,            /* P  Set-VMReplication -AsReplica; R  ReverseReplicationRelationship */
   TS_ASK_RESYNC,             /* P  Resynchronize: now */
   TS_ASK_CANCEL_RESYNC,      /* P  RequestReplicationStateChange (9) */
   TS_ASK_POWER_ON,           /* either: Start-VM */
   TS_ASK_RESET_STATISTICS,   /* either: ResetReplicationStatistics */
+  TS_ASK_REMOVE,             /* either: RemoveReplicationRelationship, on that side alone */
   TS_ASK_COUNT
 } TsAsk;
 

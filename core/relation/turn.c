@@ -5,6 +5,15 @@
 #include "core/relation/sender-internal.h"
 
 TsRecord *
+ts_turn_removed (const char *vm, const char *host, TsRole role, gint64 now_us)
+{
+  g_autofree char *source = g_strdup_printf ("%s@%s", vm, host);
+  TsRecord *record = ts_record_new (now_us, source, "removed");
+  ts_record_text (ts_record_text (record, "vm", vm), "host", host);
+  return ts_record_text (record, "role", ts_role_name (role));
+}
+
+TsRecord *
 ts_turn_record (const char *vm, const char *host, TsRole role, gint64 now_us)
 {
   g_autofree char *source = g_strdup_printf ("%s@%s", vm, host);
@@ -31,23 +40,34 @@ report (const char *vm, const char *host, TsRole role, TsState from, TsState to,
   ts_actions_report (out, ts_turn_record (vm, host, role, now_us));
 }
 
-TsSender *
-ts_turn_receiver (const TsReceiver *r, const TsSenderOptions *options, gint64 now_us,
-                  TsActions *out)
+/* Both sides hold the same, and what was written since is tracked. */
+static void
+go_on (TsSender *s, const TsReceiver *r, gint64 now_us)
 {
-  TsSender *s = ts_sender_new (options);
-  g_assert (r->state == TS_STATE_COMMITTED && r->planned);
-  g_assert (r->hello.disks == s->hello.disks && r->applied == r->stored);
   s->state = TS_STATE_REPLICATING;
   s->copy = COPY_DONE;
   s->stored = s->applied = r->stored;
   s->next_set = s->send_set = r->stored + 1;
   for (guint i = 0; i < s->hello.disks; i++)
     s->last_unique[i] = r->chain[i];
-  ts_statistics_reset (&s->statistics, now_us);
-  s->statistics.last_sync_us = now_us; /* both sides hold the same */
+  s->statistics.last_sync_us = now_us;
   s->retry_us = now_us;
   s->due_us = now_us + s->interval_us;
+}
+
+TsSender *
+ts_turn_receiver (const TsReceiver *r, const TsSenderOptions *options, gint64 now_us,
+                  TsActions *out)
+{
+  TsSender *s = ts_sender_new (options);
+  g_assert (r->state == TS_STATE_COMMITTED && r->hello.disks == s->hello.disks);
+  ts_statistics_reset (&s->statistics, now_us);
+  if (r->planned)
+    go_on (s, r, now_us);
+  else { /* HVR 3.5: 6 R, after unplanned: 1, then initial replication */
+    s->state = TS_STATE_READY;
+    s->begin = TRUE;
+  }
   ts_actions_add (out, TS_ACTION_PERSIST)->payload = ts_sender_save (s);
   report (s->vm, s->host, TS_ROLE_PRIMARY, r->state, s->state, now_us, out);
   return s;
@@ -57,17 +77,23 @@ TsReceiver *
 ts_turn_sender (const TsSender *s, gint64 now_us, TsActions *out)
 {
   TsReceiver *r = ts_receiver_new (s->host);
-  g_assert (s->state == TS_STATE_PREPARED && s->sets.length == 0);
-  r->known = r->created = r->copy_done = TRUE;
+  r->known = TRUE;
   r->hello = s->hello;
   r->source = g_strdup (s->source);
-  r->state = TS_STATE_REPLICATING;
-  r->stored = r->applied = r->point_set = s->stored;
-  r->recv_set = s->stored + 1;
-  r->point_us = s->planned_us; /* it has been off since */
-  for (guint i = 0; i < s->hello.disks; i++)
-    r->chain[i] = s->last_unique[i];
-  r->statistics.last_sync_us = now_us;
+  if (s->state == TS_STATE_PREPARED) {
+    g_assert (s->sets.length == 0);
+    r->created = r->copy_done = TRUE;
+    r->state = TS_STATE_REPLICATING;
+    r->stored = r->applied = r->point_set = s->stored;
+    r->recv_set = s->stored + 1;
+    r->point_us = s->planned_us; /* it has been off since */
+    for (guint i = 0; i < s->hello.disks; i++)
+      r->chain[i] = s->last_unique[i];
+    r->statistics.last_sync_us = now_us;
+  } else { /* its disks are compared: what they hold is of no instant that the other side knows */
+    r->created = r->copy_done = TRUE;
+    r->state = TS_STATE_INITIAL;
+  }
   ts_actions_add (out, TS_ACTION_PERSIST)->payload = ts_receiver_save (r);
   report (s->vm, s->host, TS_ROLE_REPLICA, s->state, r->state, now_us, out);
   return r;

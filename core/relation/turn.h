@@ -9,6 +9,9 @@
  * After a planned failover both sides hold the same instant, and every write since is tracked: set
  * numbers and chains of logs go on where they were, and nothing is copied.
  *
+ * After an unplanned one the old primary's disks are compared with the copy's, and only what
+ * differs is sent (sender-resync.c); states go 1, 2, 3 as of any initial replication.
+ *
  * The record that says so is of kind "reverse": {vm, host, role: the new one, phase: "turned"}. */
 #pragma once
 #include "core/relation/receiver.h"
@@ -20,5 +23,7 @@ TsSender *ts_turn_receiver (const TsReceiver *receiver, const TsSenderOptions *o
 /* The replica that this primary becomes. */
 TsReceiver *ts_turn_sender (const TsSender *sender, gint64 now_us,
                             TsActions *out) G_GNUC_WARN_UNUSED_RESULT;
+/* That a side's relation has been forgotten: kind "removed", {vm, host, role}. */
+TsRecord *ts_turn_removed (const char *vm, const char *host, TsRole role, gint64 now_us);
 /* That a side has its new role. */
 TsRecord *ts_turn_record (const char *vm, const char *host, TsRole role, gint64 now_us);

@@ -21,10 +21,14 @@ typedef enum { /* value of TS_FRAME_REFUSE */
                    3, /* a log does not follow the last one: resynchronization (HVR 2.9) */
                TS_REFUSE_LOG = 4,     /* a log is damaged: send it again */
                TS_REFUSE_STORAGE = 5, /* the replica cannot store: full, failing */
+               TS_REFUSE_PAUSED = 6,  /* replication is paused on the replica: passes */
 } TsRefusal;
 
 /* A resynchronization's run is numbered as no set is: HELLO says it as value, its frames as set. */
 #define TS_RESYNC_RUN (G_GUINT64_CONSTANT (1) << 63)
+/* Value of HELLO: the primary has still to copy its disks, so a host that knows of no replica may
+ * begin one.  Else one that knows of none has lost it, or it was removed there. */
+#define TS_HELLO_FRESH 1
 
 #define TS_WIRE_DISKS_MAX 16 /* HVR reference 1.8 */
 

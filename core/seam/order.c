@@ -12,12 +12,15 @@ static const char *const verb_names[TS_DO_COUNT] = {
     [TS_DO_RESUME] = "resume",
     [TS_DO_RESYNC] = "resync",
     [TS_DO_CANCEL_RESYNC] = "cancel_resync",
+    [TS_DO_REMOVE] = "remove",
+    [TS_DO_POWER_ON] = "power_on",
     [TS_DO_RESET_STATISTICS] = "reset_statistics",
     [TS_DO_WORKLOAD_START] = "workload_start",
     [TS_DO_WORKLOAD_STOP] = "workload_stop",
     [TS_DO_COMPARE] = "compare",
     [TS_DO_LINK] = "link",
     [TS_DO_SITE_DOWN] = "site_down",
+    [TS_DO_SITE_UP] = "site_up",
 };
 
 static const char *const link_mode_names[TS_LINK_MODES] = {

@@ -14,10 +14,12 @@ typedef enum {
   TS_DO_STOP_TEST_FAILOVER, /* vm */
   TS_DO_CANCEL_FAILOVER,    /* vm: the copy is turned off, what it wrote is thrown away */
   TS_DO_REVERSE,            /* vm: the failed-over copy becomes the primary, the source its replica */
-  TS_DO_PAUSE,              /* vm: replication, on the primary */
-  TS_DO_RESUME,             /* vm */
+  TS_DO_PAUSE,              /* vm, sides: replication, on the primary or on the replica */
+  TS_DO_RESUME,             /* vm, sides */
   TS_DO_RESYNC,             /* vm: on the primary.  Done when it has begun */
   TS_DO_CANCEL_RESYNC,      /* vm */
+  TS_DO_REMOVE,             /* vm, sides: replication ends there; disks and VM stay */
+  TS_DO_POWER_ON,           /* vm, sides: Start-VM, where it is off; on its primary, or its copy */
   TS_DO_RESET_STATISTICS,   /* vm: both sides (Reset-VMReplicationStatistics) */
   TS_DO_WORKLOAD_START,     /* vm */
   TS_DO_WORKLOAD_STOP,      /* vm */
@@ -25,6 +27,7 @@ typedef enum {
   /* fate's */
   TS_DO_LINK,      /* link, link_mode */
   TS_DO_SITE_DOWN, /* site: every host and VM in it loses power at once */
+  TS_DO_SITE_UP,   /* site: power is back; hosts find what they had made durable */
   TS_DO_COUNT
 } TsVerb;
 
@@ -34,11 +37,20 @@ typedef enum {
   TS_LINK_MODES
 } TsLinkMode;
 
+typedef enum { /* of a relation, of whom it is asked: the verb's own choice, or these */
+               TS_SIDES_DEFAULT = 0,
+               TS_SIDES_PRIMARY = 1,
+               TS_SIDES_REPLICA = 2,
+               TS_SIDES_BOTH = 3,
+} TsSides;
+
 typedef struct {
   const char *step; /* the scenario step's id; owned by the scenario */
   TsVerb verb;
   gint vm, host, site, link, policy;
   gboolean planned;
+  gboolean shut_down_first; /* FAILOVER that is not planned: try to, and to send what is left */
+  TsSides sides;
   TsLinkMode link_mode;
 } TsOrder;
 

@@ -17,6 +17,8 @@ typedef struct {
     UNTIL_TEST_ON,
     UNTIL_TEST_OFF,
     UNTIL_TURNED,
+    UNTIL_REMOVED,
+    UNTIL_CANCELLED, /* told, that it is under way no more */
   } until;
   TsState state;
 } Stage;
@@ -38,18 +40,44 @@ static const Stage planned[] = {
     {R, FALSE, TS_ASK_FAILOVER, UNTIL_STATE, TS_STATE_RECOVERED},
     {R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
 };
+/* HVR 4.4, "shut down and synchronize first": what can be done of it is done, then the failover
+ * comes all the same. */
+static const Stage synced[] = {
+    {P, TRUE, 0, UNTIL_OFF, 0},
+    {P, FALSE, TS_ASK_PREPARE, UNTIL_STATE, TS_STATE_PREPARED},
+    {R, FALSE, TS_ASK_FAILOVER, UNTIL_STATE, TS_STATE_RECOVERED},
+    {R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
+};
 static const Stage commit[] = {{R, FALSE, TS_ASK_COMMIT, UNTIL_STATE, TS_STATE_COMMITTED}};
 static const Stage test[] = {{R, FALSE, TS_ASK_TEST_FAILOVER, UNTIL_TEST_ON, 0}};
 static const Stage stop_test[] = {{R, FALSE, TS_ASK_STOP_TEST_FAILOVER, UNTIL_TEST_OFF, 0}};
+/* HVR 3.6: after a planned one on both sides, the replica first: until it has given up its copy the
+ * primary would be turned away. */
 static const Stage cancel[] = {
-    {R, FALSE, TS_ASK_CANCEL_FAILOVER, UNTIL_STATE, TS_STATE_REPLICATING}};
+    {R, FALSE, TS_ASK_CANCEL_FAILOVER, UNTIL_STATE, TS_STATE_REPLICATING},
+    {P, FALSE, TS_ASK_CANCEL_FAILOVER, UNTIL_CANCELLED, 0},
+};
 /* The old primary first: until it has given up its part, the new one would be turned away. */
 static const Stage reverse[] = {
     {P, FALSE, TS_ASK_REVERSE, UNTIL_TURNED, 0},
     {R, FALSE, TS_ASK_REVERSE, UNTIL_TURNED, 0},
 };
-static const Stage pause_it[] = {{P, FALSE, TS_ASK_SUSPEND, UNTIL_STATE, TS_STATE_SUSPENDED}};
-static const Stage resume[] = {{P, FALSE, TS_ASK_RESUME, UNTIL_STATE, TS_STATE_REPLICATING}};
+static const Stage pause_it[] = {
+    {P, FALSE, TS_ASK_SUSPEND, UNTIL_STATE, TS_STATE_SUSPENDED},
+    {R, FALSE, TS_ASK_SUSPEND, UNTIL_STATE, TS_STATE_SUSPENDED},
+};
+static const Stage resume[] = {
+    {P, FALSE, TS_ASK_RESUME, UNTIL_STATE, TS_STATE_REPLICATING},
+    {R, FALSE, TS_ASK_RESUME, UNTIL_STATE, TS_STATE_REPLICATING},
+};
+static const Stage remove_it[] = {
+    {P, FALSE, TS_ASK_REMOVE, UNTIL_REMOVED, 0},
+    {R, FALSE, TS_ASK_REMOVE, UNTIL_REMOVED, 0},
+};
+static const Stage power_on[] = {
+    {P, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
+    {R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
+};
 static const Stage resync[] = {{P, FALSE, TS_ASK_RESYNC, UNTIL_STATE, TS_STATE_RESYNCHRONIZING}};
 static const Stage cancel_resync[] = {
     {P, FALSE, TS_ASK_CANCEL_RESYNC, UNTIL_STATE, TS_STATE_RESYNC_REQUIRED}};
@@ -61,29 +89,38 @@ static const Stage reset[] = {
 typedef struct {
   const Stage *stages;
   guint count;
+  TsSides sides; /* of whom it is asked, unless the order says; DEFAULT: every stage's */
 } Course;
 #define COURSE(stages)                                                                             \
   {                                                                                                \
-    stages, G_N_ELEMENTS (stages)                                                                  \
+    stages, G_N_ELEMENTS (stages), TS_SIDES_DEFAULT                                                \
+  }
+#define COURSE_OF(stages, sides)                                                                   \
+  {                                                                                                \
+    stages, G_N_ELEMENTS (stages), TS_SIDES_##sides                                                \
   }
 
 static const Course courses[TS_DO_COUNT] = {
     [TS_DO_PROTECT] = COURSE (protect),        [TS_DO_FAILOVER] = COURSE (unplanned),
     [TS_DO_TEST_FAILOVER] = COURSE (test),     [TS_DO_STOP_TEST_FAILOVER] = COURSE (stop_test),
-    [TS_DO_CANCEL_FAILOVER] = COURSE (cancel), [TS_DO_COMMIT] = COURSE (commit),
-    [TS_DO_PAUSE] = COURSE (pause_it),         [TS_DO_RESUME] = COURSE (resume),
+    [TS_DO_CANCEL_FAILOVER] = COURSE_OF (cancel, REPLICA), [TS_DO_COMMIT] = COURSE (commit),
+    [TS_DO_PAUSE] = COURSE_OF (pause_it, PRIMARY), [TS_DO_RESUME] = COURSE_OF (resume, PRIMARY),
+    [TS_DO_REMOVE] = COURSE_OF (remove_it, BOTH),  [TS_DO_POWER_ON] = COURSE_OF (power_on, PRIMARY),
     [TS_DO_RESET_STATISTICS] = COURSE (reset), [TS_DO_REVERSE] = COURSE (reverse),
     [TS_DO_RESYNC] = COURSE (resync),          [TS_DO_CANCEL_RESYNC] = COURSE (cancel_resync),
 };
 static const Course planned_course = COURSE (planned);
+static const Course synced_course = COURSE (synced);
 
 struct _TsOperation {
   char *step, *vm, *host[2]; /* by TsRole */
   TsVerb verb;
   Course course;
-  gboolean planned;
+  TsSides sides; /* DEFAULT: both */
+  gboolean planned, synced;
   guint at;
   gboolean given, refused;
+  gboolean prepared; /* the primary is */
   char *reason; /* not NULL: failed */
 };
 
@@ -91,6 +128,17 @@ gboolean
 ts_operation_is (TsVerb verb)
 {
   return verb < TS_DO_COUNT && courses[verb].count > 0;
+}
+
+/* Stages of a side that is not asked are none. */
+static void
+skip_others (TsOperation *op)
+{
+  while (op->at < op->course.count && op->sides != TS_SIDES_DEFAULT &&
+         !(op->sides &
+           (op->course.stages[op->at].side == TS_ROLE_PRIMARY ? TS_SIDES_PRIMARY
+                                                              : TS_SIDES_REPLICA)))
+    op->at++;
 }
 
 TsOperation *
@@ -104,7 +152,12 @@ ts_operation_new (const TsOrder *order, const char *vm, const char *primary, con
   op->host[TS_ROLE_PRIMARY] = g_strdup (primary);
   op->host[TS_ROLE_REPLICA] = g_strdup (replica);
   op->planned = order->verb == TS_DO_FAILOVER && order->planned;
-  op->course = op->planned ? planned_course : courses[order->verb];
+  op->synced = order->verb == TS_DO_FAILOVER && !order->planned && order->shut_down_first;
+  op->course = op->planned  ? planned_course
+               : op->synced ? synced_course
+                            : courses[order->verb];
+  op->sides = order->sides != TS_SIDES_DEFAULT ? order->sides : op->course.sides;
+  skip_others (op);
   return op;
 }
 
@@ -143,7 +196,9 @@ ts_operation_phase (const TsOperation *op, TsSideOrder *order)
   if (op->given)
     return TS_OPERATION_WAITING;
   const Stage *stage = &op->course.stages[op->at];
-  *order = (TsSideOrder){stage->side, stage->shut_down, stage->ask, op->planned};
+  /* after a shut down and a last log it is as good as a planned one */
+  gboolean whole = op->planned || (op->synced && op->prepared);
+  *order = (TsSideOrder){stage->side, stage->shut_down, stage->ask, whole};
   return TS_OPERATION_ORDER;
 }
 
@@ -164,6 +219,7 @@ next_stage (TsOperation *op)
 {
   op->at++;
   op->given = FALSE;
+  skip_others (op);
 }
 
 void
@@ -177,8 +233,30 @@ ts_operation_given (TsOperation *op)
 void
 ts_operation_fail (TsOperation *op, const char *reason)
 {
-  if (!op->reason)
-    op->reason = g_strdup (reason);
+  if (op->reason)
+    return;
+  if (op->synced && op->at < op->course.count && op->course.stages[op->at].side == TS_ROLE_PRIMARY) {
+    op->refused = FALSE;
+    while (op->course.stages[op->at].side == TS_ROLE_PRIMARY)
+      op->at++;
+    op->given = FALSE;
+    return;
+  }
+  op->reason = g_strdup (reason);
+}
+
+void
+ts_operation_refuse (TsOperation *op, const char *reason)
+{
+  op->refused = TRUE;
+  ts_operation_fail (op, reason);
+}
+
+gboolean
+ts_operation_may_cancel (const TsOperation *op)
+{
+  return op->planned && !op->reason && op->at < op->course.count &&
+         op->course.stages[op->at].ask == TS_ASK_PREPARE;
 }
 
 /* Pausing and resuming a resynchronization lead to states of its own (HVR 3.5). */
@@ -201,20 +279,27 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
     return;
   if (g_str_equal (record->kind, "refused") &&
       g_strcmp0 (ts_record_get_text (record, "verb"), ts_ask_name (stage->ask)) == 0) {
-    op->refused = TRUE;
-    ts_operation_fail (op, ts_record_get_text (record, "reason"));
+    ts_operation_refuse (op, ts_record_get_text (record, "reason"));
   } else if (g_str_equal (record->kind, "failure")) {
     if (is_ours (ts_record_get_text (record, "action")))
       ts_operation_fail (op, ts_record_get_text (record, "reason"));
   } else if (g_str_equal (record->kind, "state") && stage->until == UNTIL_STATE) {
     gint64 state = ts_record_get_int (record, "wmi", -1);
-    if (reaches (stage, state))
+    if (reaches (stage, state)) {
+      op->prepared |= state == TS_STATE_PREPARED;
       next_stage (op);
+    }
     else if (state == TS_STATE_ERROR || state == TS_STATE_RESYNC_REQUIRED)
       ts_operation_fail (op, "replication has failed meanwhile");
   } else if (g_str_equal (record->kind, "power")) {
     gboolean on = ts_record_get_int (record, "on", 0) != 0;
     if ((stage->until == UNTIL_ON && on) || (stage->until == UNTIL_OFF && !on))
+      next_stage (op);
+  } else if (g_str_equal (record->kind, "removed")) {
+    if (stage->until == UNTIL_REMOVED)
+      next_stage (op);
+  } else if (g_str_equal (record->kind, "prepare")) {
+    if (stage->until == UNTIL_CANCELLED)
       next_stage (op);
   } else if (g_str_equal (record->kind, "reverse")) {
     TsRole other = stage->side == TS_ROLE_PRIMARY ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY;

@@ -26,7 +26,7 @@ typedef struct _TsOperation TsOperation;
 
 /* TRUE for the verbs that are operations on a VM's relation: protect, failover, commit, pause,
  * cancel_failover, test_failover, stop_test_failover, reverse, resume, resync,
- * cancel_resync, reset_statistics. */
+ * cancel_resync, remove, power_on, reset_statistics. */
 gboolean ts_operation_is (TsVerb verb);
 
 /* primary, replica: names of the two hosts as they are before the operation. */
@@ -43,8 +43,13 @@ TsOperationPhase ts_operation_phase (const TsOperation *operation, TsSideOrder *
 void ts_operation_given (TsOperation *operation);
 /* A report; records of other VMs and kinds are ignored. */
 void ts_operation_hear (TsOperation *operation, const TsRecord *record);
-/* The order could not be given (host dead ...). */
+/* The order could not be given (host dead ...).  A failover that was only to try shutting down first
+ * goes on without. */
 void ts_operation_fail (TsOperation *operation, const char *reason);
+/* The order could not be given, since it is not for this state. */
+void ts_operation_refuse (TsOperation *operation, const char *reason);
+/* A planned failover that waits for the primary's last log: it may be ended to be cancelled. */
+gboolean ts_operation_may_cancel (const TsOperation *operation);
 /* The host has lost power: an operation that waits for its report has failed. */
 void ts_operation_host_lost (TsOperation *operation, const char *host);
 /* Why it failed; "" when it did not.  refused: by the state (the published 32775), not by trouble.

@@ -31,6 +31,13 @@ order_text (const TsScenario *scenario, const TsOrder *order)
     return g_strdup_printf ("cancel the failover of %s", vm_name (scenario, order->vm));
   case TS_DO_REVERSE:
     return g_strdup_printf ("reverse the replication of %s", vm_name (scenario, order->vm));
+  case TS_DO_REMOVE:
+    return g_strdup_printf ("remove the replication of %s%s", vm_name (scenario, order->vm),
+                            order->sides == TS_SIDES_PRIMARY   ? " on its primary"
+                            : order->sides == TS_SIDES_REPLICA ? " on its replica"
+                                                               : "");
+  case TS_DO_POWER_ON:
+    return g_strdup_printf ("start %s", vm_name (scenario, order->vm));
   case TS_DO_PAUSE:
     return g_strdup_printf ("pause the replication of %s", vm_name (scenario, order->vm));
   case TS_DO_RESUME:
@@ -55,6 +62,9 @@ order_text (const TsScenario *scenario, const TsOrder *order)
   }
   case TS_DO_SITE_DOWN:
     return g_strdup_printf ("site %s loses power",
+                            ts_topology_site (topology, (guint)order->site)->name);
+  case TS_DO_SITE_UP:
+    return g_strdup_printf ("site %s has power again",
                             ts_topology_site (topology, (guint)order->site)->name);
   case TS_DO_COUNT:
   default:

@@ -246,10 +246,20 @@ step_index (Build *build, const char *id)
   g_assert_not_reached ();
 }
 
+static TsSides
+sides_of (const char *text)
+{
+  return g_strcmp0 (text, "primary") == 0   ? TS_SIDES_PRIMARY
+         : g_strcmp0 (text, "replica") == 0 ? TS_SIDES_REPLICA
+         : g_strcmp0 (text, "both") == 0    ? TS_SIDES_BOTH
+                                            : TS_SIDES_DEFAULT;
+}
+
 static void
 build_order (Build *build, TsStep *step, const TsYaml *node)
 {
   const char *kind = text_of (node, "kind"), *mode = text_of (node, "mode");
+  const TsYaml *first = ts_yaml_get (node, "shut_down_first");
   step->order = (TsOrder){
       .step = step->id,
       .verb = (TsVerb)ts_verb_find (text_of (node, "do")),
@@ -259,6 +269,8 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
       .link = optional_index (build, "links", node, "link"),
       .policy = optional_index (build, "policies", node, "policy"),
       .planned = g_strcmp0 (kind, "planned") == 0,
+      .shut_down_first = first != NULL && ts_value_switch (first),
+      .sides = sides_of (text_of (node, "side")),
       .link_mode = g_strcmp0 (mode, "blackhole") == 0 ? TS_LINK_BLACKHOLE : TS_LINK_UP,
   };
   const TsTopology *topology = build->scenario->topology;
@@ -274,6 +286,11 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
       tell (build, place, "step %s: to: no link joins sites %s and %s", step->id,
             ts_topology_site (topology, from)->name, ts_topology_site (topology, to)->name);
   }
+  if (step->order.verb == TS_DO_POWER_ON)
+    step->order.host = optional_index (build, "hosts", node, "host");
+  if (step->order.shut_down_first && step->order.planned)
+    tell (build, ts_yaml_get (node, "shut_down_first"),
+          "step %s: shut_down_first: a planned failover always does", step->id);
   if ((step->order.verb == TS_DO_WORKLOAD_START || step->order.verb == TS_DO_WORKLOAD_STOP) &&
       ts_topology_workload_of (topology, (guint)step->order.vm) == NULL)
     tell (build, ts_yaml_get (node, "vm"), "step %s: VM %s has no workload", step->id,

@@ -8,8 +8,9 @@
 
 #define DO_VM                                                                                      \
   (DO (PROTECT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |        \
-   DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (PAUSE) | DO (RESUME) | DO (RESET_STATISTICS) |     \
-   DO (RESYNC) | DO (CANCEL_RESYNC) | DO (WORKLOAD_START) | DO (WORKLOAD_STOP) | DO (COMPARE))
+   DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (REMOVE) | DO (POWER_ON) | DO (PAUSE) |              \
+   DO (RESUME) | DO (RESET_STATISTICS) | DO (RESYNC) | DO (CANCEL_RESYNC) | DO (WORKLOAD_START) |   \
+   DO (WORKLOAD_STOP) | DO (COMPARE))
 #define WAIT_VM (((G_GUINT64_CONSTANT (1) << TS_WAIT_COUNT) - 1) & ~WAIT (STEP))
 
 #define STATES                                                                                     \
@@ -151,10 +152,19 @@ static const TsSchemaRow rows[] = {
      "the host that keeps the replica"},
     {"step", "kind", TS_VALUE_CHOICE, "planned|unplanned", TRUE, NULL, 0, 0, DO (FAILOVER),
      "planned: the source is shut down and its last log sent first"},
+    {"step", "shut_down_first", TS_VALUE_SWITCH, NULL, FALSE, "off", 0, 0, DO (FAILOVER),
+     "on, of one that is not planned: the source is shut down and its last log sent, if that can be; "
+     "then it goes on all the same"},
+    {"step", "side", TS_VALUE_CHOICE, "primary|replica|both", FALSE, NULL, 0, 0,
+     DO (PAUSE) | DO (RESUME) | DO (REMOVE),
+     "whom it is asked of; without it pause and resume the primary, remove both"},
+    {"step", "host", TS_VALUE_REFERENCE, "hosts", FALSE, NULL, 0, 0, DO (POWER_ON),
+     "where; without it where the machine lives now, after a failover that is the copy"},
     {"step", "link", TS_VALUE_REFERENCE, "links", TRUE, NULL, 0, 0, DO (LINK), "which link"},
     {"step", "mode", TS_VALUE_CHOICE, "up|blackhole", TRUE, NULL, 0, 0, DO (LINK),
      "blackhole: packets vanish, peers learn by timeout; up: works again"},
-    {"step", "site", TS_VALUE_REFERENCE, "sites", TRUE, NULL, 0, 0, DO (SITE_DOWN), "which site"},
+    {"step", "site", TS_VALUE_REFERENCE, "sites", TRUE, NULL, 0, 0, DO (SITE_DOWN) | DO (SITE_UP),
+     "which site"},
 
     {"after", "step", TS_VALUE_REFERENCE, "steps", TRUE, NULL, 0, 0, 0, "the step to be done"},
     {"after", "by", TS_VALUE_DURATION, NULL, FALSE, "0", 0, 30 * 24 * TS_HOUR, 0,
@@ -322,16 +332,21 @@ static const char *const verb_help[TS_DO_COUNT] = {
         "undo a failover that is not committed: the copy is turned off, what it wrote is discarded",
     [TS_DO_REVERSE] = "after a failover: the copy becomes the primary, the old source its replica; "
                       "what is not committed is committed first",
-    [TS_DO_PAUSE] = "suspend replication on the primary; changes are still tracked",
+    [TS_DO_PAUSE] = "suspend replication; changes are still tracked, on the replica nothing is applied",
     [TS_DO_RESUME] = "go on after pause",
     [TS_DO_RESYNC] =
         "compare both sides' disks and send what differs; of a healthy VM only when it is paused",
     [TS_DO_CANCEL_RESYNC] = "end a resynchronization; the next one begins from the start",
+    [TS_DO_REMOVE] = "end replication, on one side or both; disks and machine stay as they are",
+    [TS_DO_POWER_ON] = "start a machine that is off; a source whose failover is prepared, and a replica, "
+                       "refuse",
     [TS_DO_RESET_STATISTICS] = "begin counting cycles anew, on both sides; health is judged anew",
     [TS_DO_WORKLOAD_START] = "the machine's workload writes",
     [TS_DO_WORKLOAD_STOP] = "the machine's workload rests",
     [TS_DO_COMPARE] = "compare source and replica disks block by block",
     [TS_DO_LINK] = "change what a link does",
+    [TS_DO_SITE_UP] = "power is back: hosts start, with what they had made durable; a source starts its "
+                      "machine when its replica has not failed over",
     [TS_DO_SITE_DOWN] = "every host and machine of the site loses power at once",
 };
 
