@@ -6,7 +6,7 @@
 #include "results/markup.h"
 
 #define TROUBLES_SHOWN 10u
-#define WIDTH_CHARS 110u
+#define WIDTH_CHARS 120u
 
 /* ---- CSV ---- */
 
