@@ -87,6 +87,10 @@ ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
     refusal = refuse_links (topology);
   if (!refusal)
     refusal = refuse_kerberos (topology);
+  for (guint i = 0; !refusal && i < topology->workloads->len; i++)
+    if (ts_topology_workload (topology, i)->region_bytes > 0)
+      refusal = g_strdup_printf ("workload %s has a region, which the guest does not know",
+                                 ts_topology_workload (topology, i)->name);
   for (guint i = 0; !refusal && orders && i < orders->len; i++) {
     const TsOrder *order = orders->pdata[i];
     if (order->verb != TS_DO_PROTECT)

@@ -52,10 +52,11 @@ static GPtrArray *
 records_of (const TsJournal *journal, const char *vm)
 {
   g_autoptr (GArray) heard = g_array_new (FALSE, FALSE, sizeof (Heard));
-  for (guint i = 0; i < journal->records->len; i++) {
-    Heard one = {journal->records->pdata[i], i};
-    if (ts_record_says (one.record, "vm", vm))
-      g_array_append_val (heard, one);
+  const GArray *indices = ts_journal_of_vm (journal, vm);
+  for (guint i = 0; indices && i < indices->len; i++) {
+    guint index = g_array_index (indices, guint, i);
+    Heard one = {journal->records->pdata[index], index};
+    g_array_append_val (heard, one);
   }
   g_array_sort (heard, compare_heard);
   GPtrArray *records = g_ptr_array_new ();

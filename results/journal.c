@@ -21,6 +21,7 @@ ts_journal_free (TsJournal *journal)
   if (!journal)
     return;
   g_ptr_array_unref (journal->records);
+  g_clear_pointer (&journal->by_vm, g_hash_table_unref);
   g_free (journal->damage);
   g_free (journal);
 }
@@ -31,13 +32,41 @@ ts_journal_add (TsJournal *journal, const TsRecord *record)
   g_ptr_array_add (journal->records, ts_record_copy (record));
 }
 
+/* Looks at what was added since the last time. */
+static void
+look_over (const TsJournal *const_journal)
+{
+  TsJournal *journal = (TsJournal *)const_journal; /* what it says stays the same */
+  for (; journal->indexed < journal->records->len; journal->indexed++) {
+    const TsRecord *record = journal->records->pdata[journal->indexed];
+    journal->end_us = MAX (journal->end_us, record->t_us);
+    const char *vm = ts_record_get_text (record, "vm");
+    if (!vm)
+      continue;
+    if (!journal->by_vm)
+      journal->by_vm =
+          g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_array_unref);
+    GArray *indices = g_hash_table_lookup (journal->by_vm, vm);
+    if (!indices) {
+      indices = g_array_new (FALSE, FALSE, sizeof (guint));
+      g_hash_table_insert (journal->by_vm, g_strdup (vm), indices);
+    }
+    g_array_append_val (indices, journal->indexed);
+  }
+}
+
+const GArray *
+ts_journal_of_vm (const TsJournal *journal, const char *vm)
+{
+  look_over (journal);
+  return journal->by_vm ? g_hash_table_lookup (journal->by_vm, vm) : NULL;
+}
+
 gint64
 ts_journal_end_us (const TsJournal *journal)
 {
-  gint64 end_us = 0;
-  for (guint i = 0; i < journal->records->len; i++)
-    end_us = MAX (end_us, ((const TsRecord *)journal->records->pdata[i])->t_us);
-  return end_us;
+  look_over (journal);
+  return journal->end_us;
 }
 
 /* A reader of flat JSON objects.  Not json-glib: that one takes comments, repeated keys and any

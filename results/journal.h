@@ -12,6 +12,9 @@ typedef struct {
   GPtrArray *records; /* TsRecord *, in the order they were heard; owned */
   char *damage;       /* NULL, or what is wrong with the last line (the writer was killed in it):
                          "line 812: not finished"; the line is left out of records */
+  GHashTable *by_vm;  /* private: name to indices */
+  guint indexed;      /* private: so many of the records are in it, and in end_us */
+  gint64 end_us;      /* private */
 } TsJournal;
 
 TsJournal *ts_journal_new (void) G_GNUC_WARN_UNUSED_RESULT;
@@ -20,6 +23,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsJournal, ts_journal_free)
 
 /* Appends a copy of record. */
 void ts_journal_add (TsJournal *journal, const TsRecord *record);
+/* Indices of the records about that machine, in the order they were heard: guint, the journal's, valid
+ * until something is added.  NULL: there are none. */
+const GArray *ts_journal_of_vm (const TsJournal *journal, const char *vm);
 /* When the last record was told; 0 while empty. */
 gint64 ts_journal_end_us (const TsJournal *journal);
 

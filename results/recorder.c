@@ -18,6 +18,7 @@ struct _TsRecorder {
   Sink journal_sink, ledger_sink;
   GString *line;
   GString *rows; /* of the ledger, kept back; NULL: each is written as it comes */
+  gboolean no_ledger;
   GError *failure; /* the first write that failed */
   TsRecorderHook hook;
   gpointer hook_data;
@@ -59,6 +60,8 @@ static void
 on_ledger (TsObserver *observer, const TsLedgerEntry *entry)
 {
   TsRecorder *recorder = (TsRecorder *)observer;
+  if (recorder->no_ledger)
+    return;
   ts_ledger_add (recorder->ledger, entry);
   if (recorder->rows) {
     ts_ledger_format (entry, recorder->rows);
@@ -136,6 +139,12 @@ ts_recorder_set_buffered (TsRecorder *recorder)
 {
   if (!recorder->rows)
     recorder->rows = g_string_sized_new (LEDGER_BUFFER_BYTES + 1024);
+}
+
+void
+ts_recorder_set_no_ledger (TsRecorder *recorder)
+{
+  recorder->no_ledger = TRUE;
 }
 
 TsObserver *

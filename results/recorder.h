@@ -26,6 +26,9 @@ TsObserver *ts_recorder_observer (TsRecorder *recorder); /* lives as long as rec
  * process.  The journal's lines are written as they come, either way. */
 void ts_recorder_set_buffered (TsRecorder *recorder);
 
+/* Neither keeps nor writes what it is told for the ledger. */
+void ts_recorder_set_no_ledger (TsRecorder *recorder);
+
 /* What was heard so far; the recorder's, growing. */
 const TsJournal *ts_recorder_journal (const TsRecorder *recorder);
 const TsLedger *ts_recorder_ledger (const TsRecorder *recorder);

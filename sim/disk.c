@@ -305,6 +305,16 @@ ts_sim_disk_differing_bytes (const TsSimDisk *a, const TsSimDisk *b)
                                                      flat_b ? &flat_b->pages : &b->pages, a->seed);
 }
 
+void
+ts_sim_disk_share (TsSimDisk *disk, const TsSimDisk *with)
+{
+  if (disk->base || with->base)
+    return;
+  TsSimPages old = disk->pages;
+  ts_sim_pages_copy (&disk->pages, &with->pages);
+  ts_sim_pages_clear (&old);
+}
+
 guint64
 ts_sim_disk_dirty_bytes (const TsSimDisk *disk)
 {

@@ -45,4 +45,7 @@ guint64 ts_sim_disk_own_bytes (const TsSimDisk *disk);
 void ts_sim_disk_map (const TsSimDisk *disk, TsExtents *extents);
 /* Bytes in pages that differ; sizes are equal. */
 guint64 ts_sim_disk_differing_bytes (const TsSimDisk *a, const TsSimDisk *b);
+/* Lets disk share what it holds with another one of the same content: nobody can tell, but less is
+ * kept, and comparing them, or what becomes of them, is quick.  Call only when nothing differs. */
+void ts_sim_disk_share (TsSimDisk *disk, const TsSimDisk *with);
 guint64 ts_sim_disk_dirty_bytes (const TsSimDisk *disk); /* in the cache, not flushed */

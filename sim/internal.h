@@ -121,6 +121,7 @@ struct _TsSimRelation {
   guint64 timer; /* the newest TICK call; older ones are void */
   gint64 armed_us;
   gint64 storage_free_us, apply_free_us; /* two serial workers */
+  guint64 log_writes, log_bytes, apply_writes, apply_bytes; /* a replica's, to its storage */
 };
 
 /* --- world.c ---------------------------------------------------------------------------------- */

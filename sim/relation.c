@@ -101,6 +101,8 @@ apply_set (TsSimRelation *rel, guint64 set, GError **error)
     if (said) {
       if (!ts_sim_log_apply (said, g_ptr_array_index (rel->disks, i), error))
         return FALSE;
+      rel->apply_writes += ts_sim_log_entries (said);
+      rel->apply_bytes += ts_sim_log_data_bytes (said);
       continue;
     }
     g_autoptr (GBytes) bytes = ts_sim_spool_get (rel->spool, set, i);
@@ -109,6 +111,8 @@ apply_set (TsSimRelation *rel, guint64 set, GError **error)
     g_autoptr (TsHrl) log = ts_hrl_open (bytes, error);
     if (!log || !ts_apply_log (ts_sim_disk_ops (g_ptr_array_index (rel->disks, i)), log, error))
       return FALSE;
+    rel->apply_writes += ts_hrl_count (log);
+    rel->apply_bytes += ts_hrl_data_bytes (log);
   }
   return TRUE;
 }
@@ -234,6 +238,8 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
   case TS_ACTION_STORE:
     ts_sim_spool_store (rel->spool, work->set, work->disk, work->offset_bytes, work->payload);
     event->done.offset_bytes = work->offset_bytes + g_bytes_get_size (work->payload);
+    rel->log_writes++;
+    rel->log_bytes += g_bytes_get_size (work->payload);
     break;
   case TS_ACTION_SEAL:
     event->done.ok = ts_sim_spool_seal (rel->spool, work->set, rel->disks->len, manifest, error);

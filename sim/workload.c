@@ -124,7 +124,8 @@ issue (gpointer user, gpointer data)
   for (guint i = 0; i < spec->disks->len; i++) {
     const TsDiskSpec *disk =
         ts_vm_spec_disk (machine->vm->spec, g_array_index (spec->disks, guint, i));
-    slots[i] = (disk->size_bytes - disk->fill_bytes) / spec->record_bytes;
+    guint64 room = disk->size_bytes - disk->fill_bytes;
+    slots[i] = (spec->region_bytes ? MIN (room, spec->region_bytes) : room) / spec->record_bytes;
   }
   TsPlanned planned = ts_plan ((int)spec->kind, world->topology->seed, machine->next_write, slots,
                                spec->disks->len);

@@ -689,6 +689,26 @@ tell_traffic (TsWorld *world, guint index)
   }
 }
 
+/* What a machine has written, and what keeping a replica of it has cost the other site's storage. */
+static void
+tell_load (TsWorld *world, TsSimVm *vm)
+{
+  TsSimRelation *replica =
+      vm->replica == G_MAXUINT ? NULL : ts_sim_host_relation (ts_sim_host (world, vm->replica), vm);
+  if (!vm->source || !vm->source->workload)
+    return;
+  TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "load");
+  ts_record_text (record, "vm", vm->spec->name);
+  ts_record_int (record, "writes", (gint64)vm->source->next_write);
+  ts_record_int (record, "bytes",
+                 (gint64)(vm->source->next_write * vm->source->workload->record_bytes));
+  ts_record_int (record, "log_writes", replica ? (gint64)replica->log_writes : 0);
+  ts_record_int (record, "log_bytes", replica ? (gint64)replica->log_bytes : 0);
+  ts_record_int (record, "apply_writes", replica ? (gint64)replica->apply_writes : 0);
+  ts_sim_report (world,
+                 ts_record_int (record, "apply_bytes", replica ? (gint64)replica->apply_bytes : 0));
+}
+
 static gboolean
 sim_finish (TsWorld *world, GError **error)
 {
@@ -701,6 +721,8 @@ sim_finish (TsWorld *world, GError **error)
     tell_link_evidence (world, i);
     tell_traffic (world, i);
   }
+  for (guint i = 0; i < world->vms->len; i++)
+    tell_load (world, ts_sim_vm (world, i));
   touch_all (world);
   settle (world);
   for (guint i = 0; i < G_N_ELEMENTS (checks); i++) {

@@ -41,3 +41,13 @@ if(TS_LAB)
       RUN_SERIAL TRUE SKIP_RETURN_CODE 69)
   endforeach()
 endif()
+
+# many machines and a long run, short here: that counts are written out and nobody keeps a ledger
+add_test(NAME scenario-sim-many
+  COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/published/ms-470-vms.yaml --on sim --no-plots --quiet
+    --set steps.twelve-hours.at=2m --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+add_test(NAME scenario-sim-speed
+  COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/speed/four-vms.yaml --on sim --twice --no-plots --quiet
+    --set steps.cycles.at=10m --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+set_tests_properties(scenario-sim-many scenario-sim-speed PROPERTIES TIMEOUT 300 LABELS "scenario;sim"
+  ENVIRONMENT "G_DEBUG=fatal-criticals")

@@ -457,6 +457,53 @@ bad_profile_is_told (void **state)
     fail_msg ("told: %s", told);
 }
 
+/* One that is written once and stands for many; and what waits for it waits for the last of them. */
+static void
+many_are_written_once (void **state)
+{
+  static const char text[] =
+      "scenario: 1\nname: many\nsites: {paris: {}, lyon: {}}\n"
+      "hosts: {hv-paris: {site: paris}, hv-lyon: {site: lyon}}\n"
+      "vms:\n  one: {host: hv-paris, disks: {data: {size: 64MiB}}}\n"
+      "  app: {count: 3, host: hv-paris, disks: {data: {size: 64MiB}}}\n"
+      "workloads: {orders: {vm: app, disks: [data], rate: 20/s}}\n"
+      "links: {wan: {between: [paris, lyon]}}\npolicies: {gold: {frequency: 30s}}\n"
+      "steps:\n  - {id: first, do: protect, vm: one, policy: gold, to: hv-lyon}\n"
+      "  - {id: protect, do: protect, vm: app, policy: gold, to: hv-lyon}\n"
+      "  - {id: done, wait: {state: replicating, vm: app}, within: 5m}\n"
+      "  - {id: later, do: pause, vm: one, after: {step: protect, by: 1s}}\n";
+  g_autoptr (TsProblems) problems = ts_problems_new ("many");
+  g_autoptr (TsScenario) scenario =
+      ts_scenario_parse ("many", text, sizeof text - 1, NULL, problems);
+  g_autofree char *told = ts_problems_format (problems);
+  assert_string_equal (told, "");
+  const TsTopology *topology = scenario->topology;
+  assert_int_equal (topology->vms->len, 4);
+  assert_string_equal (ts_topology_vm (topology, 0)->name, "one");
+  assert_string_equal (ts_topology_vm (topology, 3)->name, "app-3");
+  assert_int_equal (topology->workloads->len, 3);
+  assert_string_equal (ts_topology_workload (topology, 1)->name, "orders-2");
+  assert_int_equal (ts_topology_workload (topology, 1)->vm, 2);
+  static const struct {
+    const char *id;
+    gint vm, previous;
+  } want[] = {{"first", 0, -1}, {"protect-1", 1, 0}, {"protect-2", 2, 0}, {"protect-3", 3, 0},
+              {"done-1", 1, 3}, {"done-2", 2, 3},    {"done-3", 3, 3},    {"later", 0, 3}};
+  assert_int_equal (scenario->steps->len, G_N_ELEMENTS (want));
+  for (guint i = 0; i < G_N_ELEMENTS (want); i++) {
+    const TsStep *step = ts_scenario_step (scenario, i);
+    assert_string_equal (step->id, want[i].id);
+    assert_int_equal (step->kind == TS_STEP_DO ? step->order.vm : step->predicate.vm, want[i].vm);
+    assert_int_equal (ts_scenario_previous (scenario, i), want[i].previous);
+  }
+  /* what is stored is short, and reads back to the same */
+  g_autofree char *stored = ts_scenario_format (scenario);
+  assert_null (strstr (stored, "app-3"));
+  g_autoptr (TsScenario) again =
+      ts_scenario_parse ("many", stored, strlen (stored), NULL, problems);
+  assert_int_equal (again->steps->len, G_N_ELEMENTS (want));
+}
+
 int
 main (void)
 {
@@ -469,6 +516,7 @@ main (void)
   add (tests, "refused", "very many problems", many_problems_are_cut_short, NULL);
   add (tests, "refused", "folder, FIFO, 10 MB, nothing", other_things_than_files_are_refused, NULL);
   add (tests, "good", "all its values", good_file_means_what_it_says, NULL);
+  add (tests, "good", "many are written once", many_are_written_once, NULL);
   add (tests, "good", "ids", ids_come_from_seed_and_name, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (sets); i++)
     add (tests, "set", sets[i].name, set_changes_one_value, &sets[i]);

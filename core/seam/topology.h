@@ -54,6 +54,7 @@ typedef struct {
   guint32 record_bytes;        /* 4 KiB to 1 MiB, a multiple of 4 KiB */
   guint64 rate_per_megasecond; /* writes per 1,000,000 s */
   guint32 flush_every;         /* a flush of all disks after so many writes; 0: never */
+  guint64 region_bytes;        /* it writes to so much behind each disk's fill; 0: to all of it */
 } TsWorkloadSpec;
 
 typedef struct {

@@ -10,9 +10,12 @@ ts_board_new (const TsTopology *topology)
   TsBoard *board = g_new0 (TsBoard, 1);
   board->topology = topology;
   board->vms = g_new0 (TsBoardVm, topology->vms->len);
+  board->vm_index = g_hash_table_new (g_str_hash, g_str_equal);
   board->steps_done = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   for (guint v = 0; v < topology->vms->len; v++) {
     TsBoardVm *vm = &board->vms[v];
+    g_hash_table_insert (board->vm_index, ts_topology_vm (topology, v)->name,
+                         GUINT_TO_POINTER (v + 1));
     for (guint role = 0; role < 2; role++)
       vm->side[role].state = vm->side[role].health = -1;
     vm->copies = g_new0 (TsBoardCopy, topology->hosts->len);
@@ -38,6 +41,7 @@ ts_board_free (TsBoard *board)
   }
   g_free (board->vms);
   g_hash_table_unref (board->steps_done);
+  g_hash_table_unref (board->vm_index);
   g_free (board);
 }
 
@@ -225,8 +229,8 @@ ts_board_hear (TsBoard *board, const TsRecord *record)
     return;
   }
   const char *name = ts_record_get_text (record, "vm");
-  gint vm = name != NULL ? ts_topology_find_vm (board->topology, name) : -1;
-  if (vm < 0)
+  guint vm = name != NULL ? GPOINTER_TO_UINT (g_hash_table_lookup (board->vm_index, name)) : 0;
+  if (vm-- == 0)
     return;
   for (guint i = 0; i < G_N_ELEMENTS (hearers); i++)
     if (g_str_equal (hearers[i].kind, record->kind))

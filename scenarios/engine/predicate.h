@@ -75,6 +75,7 @@ typedef struct {
   const TsTopology *topology;
   TsBoardVm *vms;
   GHashTable *steps_done; /* char * id; only asked, never walked */
+  GHashTable *vm_index; /* of names, plus one */
 } TsBoard;
 
 TsBoard *ts_board_new (const TsTopology *topology) G_GNUC_WARN_UNUSED_RESULT;

@@ -137,6 +137,8 @@ ts_run (const TsScenario *scenario, const TsRunOptions *options, GError **error)
     return NULL;
   if (g_str_equal (options->ops->name, "sim"))
     ts_recorder_set_buffered (recorder);
+  if (scenario->no_ledger)
+    ts_recorder_set_no_ledger (recorder);
   tell_run (recorder, scenario, options->ops);
   g_autofree char *refusal = find_refusal (scenario, options->ops);
   if (refusal != NULL) {

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "core/base/units.h"
 #include "scenarios/engine/check.h"
+#include "scenarios/engine/count.h"
 #include "scenarios/engine/schema.h"
 
 typedef struct {
@@ -104,6 +105,8 @@ build_vms (Build *build)
   const TsYaml *vms = ts_yaml_get (build->root, "vms");
   for (guint i = 0; i < vms->items->len; i++) {
     const TsYaml *key = vms->keys->pdata[i], *node = vms->items->pdata[i];
+    if (ts_topology_find_vm (topology, key->text) >= 0)
+      tell (build, key, "vms: %s is there twice, once as one of many", key->text);
     TsVmSpec *vm = ts_topology_add_vm (topology, key->text);
     vm->host = index_of (build, "hosts", text_of (node, "host"));
     vm->memory_bytes = ts_value_size (ts_yaml_get (node, "memory"));
@@ -167,6 +170,11 @@ build_workloads (Build *build)
     if (workload->record_bytes % 4096 != 0)
       tell (build, record, "workload %s: record: %s is not a multiple of 4 KiB", key->text,
             record->text);
+    const TsYaml *region = ts_yaml_get (node, "region");
+    workload->region_bytes = ts_value_size (region);
+    if (workload->region_bytes > 0 && workload->region_bytes < workload->record_bytes)
+      tell (build, region, "workload %s: region: %s does not hold one record", key->text,
+            region->text);
     workload->rate_per_megasecond = ts_value_frequency (ts_yaml_get (node, "rate"));
     workload->flush_every = (guint32)ts_value_integer (ts_yaml_get (node, "flush_every"));
     build_workload_disks (build, workload, ts_yaml_get (node, "disks"));
@@ -274,6 +282,9 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
       .link_mode = g_strcmp0 (mode, "blackhole") == 0 ? TS_LINK_BLACKHOLE : TS_LINK_UP,
   };
   const TsTopology *topology = build->scenario->topology;
+  if (step->order.verb == TS_DO_FAILOVER && build->scenario->no_ledger)
+    tell (build, node, "step %s: a failover is judged by the ledger, and this file has 'ledger: off'",
+          step->id);
   if (step->order.verb == TS_DO_PROTECT) {
     const TsVmSpec *vm = ts_topology_vm (topology, (guint)step->order.vm);
     guint from = ts_topology_host (topology, vm->host)->site;
@@ -483,6 +494,10 @@ build_expectation (Build *build, const TsYaml *node)
   TsExpectation *expectation = ts_expectation_new (text_of (node, "id"), text_of (node, "metric"));
   g_ptr_array_add (build->scenario->expectations->expectations, expectation);
   expectation->vm = limit_of (node, "vm");
+  if (expectation->vm && ts_topology_find_vm (build->scenario->topology, expectation->vm) < 0)
+    tell (build, ts_yaml_get (node, "vm"),
+          "expect %s: %s names many machines; without vm it is asked of each", expectation->id,
+          expectation->vm);
   expectation->min = limit_of (node, "min");
   expectation->max = limit_of (node, "max");
   expectation->equals = limit_of (node, "equals");
@@ -532,6 +547,7 @@ build_head (Build *build)
   scenario->topology->name = g_strdup (text_of (root, "name"));
   scenario->topology->seed = (guint64)ts_value_integer (ts_yaml_get (root, "seed"));
   scenario->title = g_strdup (text_of (root, "title"));
+  scenario->no_ledger = !ts_value_switch (ts_yaml_get (root, "ledger"));
   copy_words (ts_yaml_get (root, "tags"), scenario->tags);
   const TsYaml *engines = ts_yaml_get (root, "engines");
   for (guint i = 0; i < engines->items->len; i++)
@@ -590,6 +606,9 @@ build_scenario (const char *path, TsYaml *root, const TsScenarioOptions *options
   if (!ts_schema_check (root, problems))
     return NULL;
 
+  TsYaml *expanded = ts_count_expand (root);
+  if (expanded != NULL)
+    root = scenario->expanded = expanded;
   Build build = {.scenario = scenario, .problems = problems, .root = root};
   build_head (&build);
   build_sites_and_hosts (&build);
@@ -642,6 +661,7 @@ ts_scenario_free (TsScenario *scenario)
   ts_topology_free (scenario->topology);
   ts_expectations_free (scenario->expectations);
   ts_yaml_free (scenario->tree);
+  ts_yaml_free (scenario->expanded);
   g_free (scenario);
 }
 

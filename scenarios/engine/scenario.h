@@ -43,6 +43,8 @@ typedef struct {
   GPtrArray *steps;       /* TsStep *, in the file's order */
   TsExpectations *expectations;
   TsYaml *tree; /* as checked, with all defaults */
+  TsYaml *expanded; /* the same with counts written out (count.h); NULL: there are none */
+  gboolean no_ledger;
 } TsScenario;
 
 typedef struct {

@@ -27,6 +27,8 @@ static const TsSchemaRow rows[] = {
     {"", "tags", TS_VALUE_NAMES, NULL, FALSE, "", 0, 0, 0, "words to choose scenarios by"},
     {"", "engines", TS_VALUE_CHOICES, "sim|lab", FALSE, "sim,lab", 0, 0, 0,
      "engines that it is meant for; on another one it is skipped"},
+    {"", "ledger", TS_VALUE_SWITCH, NULL, FALSE, "on", 0, 0, 0,
+     "off: guests' writes are counted, not kept, so no loss can be judged; for long planning runs"},
     {"", "seed", TS_VALUE_INTEGER, NULL, FALSE, "1", 0, G_MAXINT64, 0,
      "all chance comes from it: same seed, same run"},
     {"", "limits", TS_VALUE_MAP, "limits", FALSE, "", 0, 0, 0, "how long things may take"},
@@ -66,6 +68,8 @@ static const TsSchemaRow rows[] = {
      "servers of one group may go on with each other's replicas"},
 
     {"vm", "host", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, 0, "where it runs first"},
+    {"vm", "count", TS_VALUE_INTEGER, NULL, FALSE, "1", 1, 20000, 0,
+     "so many machines, all alike: NAME-1, NAME-2, ...; a workload or step of NAME is one for each"},
     {"vm", "memory", TS_VALUE_SIZE, NULL, FALSE, "128MiB", 32 * TS_MIB, 1024 * TS_GIB, 0,
      "memory of the machine"},
     {"vm", "disks", TS_VALUE_NAMED, "disk", TRUE, NULL, 1, 16, 0, "its disks, the first boots"},
@@ -83,6 +87,8 @@ static const TsSchemaRow rows[] = {
     {"workload", "record", TS_VALUE_SIZE, NULL, FALSE, "4KiB", 4 * TS_KIB, TS_MIB, 0,
      "bytes of one write, a multiple of 4 KiB"},
     {"workload", "rate", TS_VALUE_FREQUENCY, NULL, TRUE, NULL, 0, 0, 0, "writes per time"},
+    {"workload", "region", TS_VALUE_SIZE, NULL, FALSE, "0", 0, 64 * 1024 * TS_GIB, 0,
+     "it writes only to so much behind the fill; 0: to all of it.  Only in the simulator"},
     {"workload", "flush_every", TS_VALUE_INTEGER, NULL, FALSE, "8", 0, 1000000, 0,
      "a flush after so many writes; 0: never"},
 

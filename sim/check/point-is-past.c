@@ -26,6 +26,10 @@ look (TsSimVm *vm)
       for (guint i = 0; i < rel->disks->len; i++)
         differing += ts_sim_disk_differing_bytes (g_ptr_array_index (rel->disks, i),
                                                   g_ptr_array_index (image->disks, i));
+    if (differing == 0 && image->set == applied) /* the next comparison is of what changes now */
+      for (guint i = 0; i < rel->disks->len; i++)
+        ts_sim_disk_share (g_ptr_array_index (rel->disks, i),
+                           g_ptr_array_index (image->disks, i));
     guint64 set = image->set;
     image_free (image);
     if (differing > 0)
