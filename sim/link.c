@@ -14,6 +14,7 @@
 struct _TsSimLink {
   TsSimClock *clock;
   TsShaper shaper[2];
+  guint waiting[2]; /* by shaper: senders that wait for its line */
   GPtrArray *shared; /* Shared *: all that live */
 };
 
@@ -30,6 +31,7 @@ typedef struct _Shared Shared;
 typedef struct {
   GQueue queue;     /* Message */
   gboolean waiting; /* a pump call is outstanding */
+  gboolean for_line; /* because the line has enough to do */
   gint64 rto_us;    /* of the packet in the black hole; 0: none is */
   gint64 last_us;   /* arrival of the newest packet that made it */
 } Direction;
@@ -181,12 +183,22 @@ arrival_free (gpointer data)
 
 static void pump (Shared *shared, guint side);
 
+static guint
+shaper_of (const Shared *shared, guint side)
+{
+  return side == 0 ? shared->from : 1 - shared->from;
+}
+
 static void
 pump_again (gpointer user, gpointer data)
 {
   Shared *shared = user;
   guint side = GPOINTER_TO_UINT (data);
   shared->direction[side].waiting = FALSE;
+  if (shared->direction[side].for_line) {
+    shared->direction[side].for_line = FALSE;
+    shared->link->waiting[shaper_of (shared, side)]--;
+  }
   pump (shared, side);
   shared->calls--;
   maybe_free (shared);
@@ -205,9 +217,14 @@ pump (Shared *shared, guint side)
 {
   TsSimLink *link = shared->link;
   Direction *direction = &shared->direction[side];
-  TsShaper *shaper = &link->shaper[side == 0 ? shared->from : 1 - shared->from];
+  guint which = shaper_of (shared, side);
+  TsShaper *shaper = &link->shaper[which];
   gint64 now_us = ts_sim_clock_now_us (link->clock);
   guint64 room = (shaper->shape.queue_bytes ? shaper->shape.queue_bytes : 256 * TS_KIB) / 2;
+  /* Who shares the line with others that wait for it takes a share at a time, as streams of TCP do:
+   * else the one that asks first at each turn would have it alone. */
+  guint64 share = link->waiting[which] > 0 ? room / 2 / (link->waiting[which] + 1) : G_MAXUINT64;
+  guint64 taken = 0;
   Message *message;
   while (!direction->waiting && (message = g_queue_peek_head (&direction->queue))) {
     if (!shared->end[side].open && message->say != SAY_FIN) { /* vanished */
@@ -215,9 +232,11 @@ pump (Shared *shared, guint side)
       continue;
     }
     guint64 queued = ts_shaper_queued_bytes (shaper, now_us);
-    if (shaper->shape.rate_bits_per_s > 0 && queued >= room) {
+    if (shaper->shape.rate_bits_per_s > 0 && (queued >= room || taken > share)) {
       /* Until the line has taken what is over half the room: one wake-up for many packets. */
-      guint64 over = queued - room / 2;
+      guint64 over = queued > room / 2 ? queued - room / 2 : MIN (queued, taken);
+      direction->for_line = TRUE;
+      link->waiting[which]++;
       pump_at (shared, side,
                now_us + 1 + (gint64)(over * 8 * TS_S / shaper->shape.rate_bits_per_s));
       return;
@@ -240,6 +259,7 @@ pump (Shared *shared, guint side)
     direction->rto_us = 0;
     direction->last_us = MAX (direction->last_us, at_us);
     message->left_bytes -= part;
+    taken += part;
     if (message->left_bytes > 0)
       continue;
     g_queue_pop_head (&direction->queue);

@@ -177,12 +177,38 @@ a_vanished_end_says_nothing (void **state)
   bench_free (b);
 }
 
+/* Neither of two that send at once waits until the other is done. */
+static void
+two_streams_share_the_line (void **state)
+{
+  Bench *a = bench_new (8 * 1000 * 1000, 10 * TS_MS, 0);
+  Bench *b = g_new0 (Bench, 1);
+  b->clock = a->clock;
+  b->link = a->link;
+  b->near = ts_sim_link_connect (b->link, 0, &events, b, welcome_far, b);
+  run (a, TS_S);
+  send (a, 64, 65536);
+  send (b, 64, 65536);
+  run (a, 5 * TS_S); /* 4 MB of 8 have had time */
+  assert_in_range (a->bytes, 1700 * TS_KIB, 2200 * TS_KIB);
+  assert_in_range (b->bytes, 1700 * TS_KIB, 2200 * TS_KIB);
+  run (a, 20 * TS_S);
+  gint64 want_us = TS_S + 2 * 64 * (65536 + 46 * 52) + 10 * TS_MS;
+  assert_int_equal (a->bytes, 4 * TS_MIB);
+  assert_int_equal (b->bytes, 4 * TS_MIB);
+  assert_true (ABS (MAX (a->last_us, b->last_us) - want_us) < 20 * TS_MS);
+  assert_int_equal (ts_sim_link_shaper (a->link, 0)->counters.dropped_queue, 0);
+  bench_free (a);
+  g_free (b);
+}
+
 int
 main (void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (a_handshake_takes_two_and_a_half_round_trips),
       cmocka_unit_test (a_megabyte_takes_size_over_rate),
+      cmocka_unit_test (two_streams_share_the_line),
       cmocka_unit_test (loss_costs_time_and_nothing_else),
       cmocka_unit_test (a_black_hole_delays_until_the_doubled_time_out),
       cmocka_unit_test (hanging_up_is_heard),
