@@ -56,6 +56,62 @@ during_a_cycle (void **state)
     crash_at (t, TS_DO_PROTECT);
 }
 
+/* Either host loses power at every moment of a reversal.  What was half done is asked for again;
+ * afterwards both sides hold the same, or the new primary asks for a resynchronization and they do
+ * after that: never a silent difference. */
+static void
+crash_while_reversing (guint host, gint64 after_us)
+{
+  Fixture *f = fixture_new ();
+  fixture_begin (f);
+  fixture_do (f, TS_DO_PROTECT);
+  fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
+  fixture_failover (f, TRUE);
+  fixture_wait (f, TS_MIN, "survey", "phase", "done", "hv-lyon");
+  fixture_do (f, TS_DO_WORKLOAD_START);
+  fixture_run (f, 3 * TS_S);
+  fixture_do (f, TS_DO_REVERSE);
+  fixture_run (f, after_us);
+  ts_sim_world_power (f->world, host, FALSE);
+  fixture_run (f, 2 * TS_S);
+  ts_sim_world_power (f->world, host, TRUE);
+  fixture_run (f, 20 * TS_S);
+  if (!fixture_last (f, "reverse", "role", "primary", "hv-lyon"))
+    fixture_do (f, TS_DO_REVERSE);
+  fixture_run (f, 50 * TS_S);
+  assert_non_null (fixture_last (f, "reverse", "role", "primary", "hv-lyon"));
+  const TsRecord *power = fixture_last (f, "power", NULL, NULL, "hv-lyon");
+  if (!ts_record_get_int (power, "on", 0))
+    fixture_order (f, (TsOrder){.verb = TS_DO_POWER_ON, .host = -1});
+  fixture_run (f, 10 * TS_S);
+  fixture_do (f, TS_DO_WORKLOAD_START);
+  const TsRecord *state = fixture_last (f, "state", NULL, NULL, "hv-lyon");
+  if (g_str_equal (ts_record_get_text (state, "to"), "resync-required"))
+    fixture_do (f, TS_DO_RESYNC);
+  fixture_run (f, 60 * TS_S);
+  fixture_do (f, TS_DO_WORKLOAD_STOP);
+  fixture_run (f, 70 * TS_S);
+  fixture_do (f, TS_DO_COMPARE);
+  if (fixture_count (f, "compare", "identical", "true", NULL) != 2)
+    fail_msg ("host %u crashed %" G_GINT64_FORMAT " us after the order, and the disks differ", host,
+              after_us);
+  state = fixture_last (f, "state", NULL, NULL, "hv-lyon");
+  assert_string_equal (ts_record_get_text (state, "role"), "primary");
+  assert_string_equal (ts_record_get_text (state, "to"), "replicating");
+  state = fixture_last (f, "state", NULL, NULL, "hv-paris");
+  assert_string_equal (ts_record_get_text (state, "role"), "replica");
+  fixture_expect_clean (f);
+  fixture_free (f);
+}
+
+static void
+during_a_reversal (void **state)
+{
+  for (guint host = 0; host < 2; host++)
+    for (gint64 t = 0; t < 700 * TS_MS; t += 20 * TS_MS)
+      crash_while_reversing (host, t);
+}
+
 /* The checkers must bite: break the world on purpose, and see each of them say so. */
 static Fixture *
 replicating (void)
@@ -165,6 +221,7 @@ main (void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (during_initial_replication),
       cmocka_unit_test (during_a_cycle),
+      cmocka_unit_test (during_a_reversal),
       cmocka_unit_test (a_replica_changed_behind_our_back_is_seen),
       cmocka_unit_test (two_running_copies_are_seen),
       cmocka_unit_test (a_forgotten_acknowledgement_is_seen),
