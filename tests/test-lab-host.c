@@ -17,6 +17,7 @@
 #include "core/relation/event.h"
 #include "lab/certificate.h"
 #include "lab/control.h"
+#include "core/seam/topology.h"
 #include "lab/host-config.h"
 #include "lab/host.h"
 #include "lab/link.h"
@@ -135,6 +136,8 @@ setup (void **state)
   config->origin_us = g_get_monotonic_time ();
   config->port = host->port = (guint16)(20000 + getpid () % 20000);
   ts_lab_host_config_add_peer (config, "hv-a", "127.0.0.1", 1, 2);
+  assert_true (ts_authorization_add (config->authorization, "hv-a", TS_STORAGE_DEFAULT,
+                                     TS_TRUST_GROUP_DEFAULT, &error));
   TsLabVmConfig *vm = ts_lab_host_config_add_vm (config, "db", "hv-a");
   vm->id.bytes[0] = 9;
   vm->memory_bytes = 64 * TS_MIB;
@@ -245,7 +248,7 @@ static void
 say_hello (Peer *peer, guint8 id)
 {
   TsHello hello = hello_of_vm (id);
-  say (peer, (TsFrame){.kind = TS_FRAME_HELLO, .payload = ts_hello_pack (&hello)});
+  say (peer, (TsFrame){.kind = TS_FRAME_HELLO, .value = TS_HELLO_FRESH, .payload = ts_hello_pack (&hello)});
 }
 
 static const TsFrame *

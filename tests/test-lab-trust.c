@@ -233,7 +233,7 @@ call_for (const char *name, TsGuid vm)
   Caller *caller = g_new0 (Caller, 1);
   TsHello hello = {
       .vm = vm, .name = "stranger", .interval_us = 30 * TS_S, .disks = 1, .disk = {{TS_MIB, "os"}}};
-  TsFrame frame = {.kind = TS_FRAME_HELLO, .payload = ts_hello_pack (&hello)};
+  TsFrame frame = {.kind = TS_FRAME_HELLO, .value = TS_HELLO_FRESH, .payload = ts_hello_pack (&hello)};
   caller->link = ts_lab_link_connect ("127.0.0.1", PORT, "hv-paris", &credentials,
                                       PATIENCE_S * TS_S, &events, caller);
   ts_lab_link_send (caller->link, &frame, FALSE);
