@@ -149,6 +149,21 @@ agreement_is_exact (void **state)
 
 /* --- others ----------------------------------------------------------------------------------- */
 
+/* Whether a write was still unflushed when the power went is chance: no disagreement. */
+static void
+unflushed_is_no_class_of_loss (void **state)
+{
+  g_autoptr (Run) first = failed_over (S (100), S (40), "ready");
+  g_autoptr (Run) second = failed_over (S (100), S (40), "ready");
+  run_write (first, S (99), "data", 2, 3);
+  assert_int_equal (run_number (first, "loss.unflushed"), 1);
+  g_autoptr (TsVerdict) a = judge (first, "x", "sim"), b = judge (second, "x", "lab");
+  TsCompareSide sim = {"s", a, first->journal}, lab = {"l", b, second->journal};
+  g_autoptr (TsComparison) comparison = ts_compare (&sim, &lab, -1);
+  g_autofree char *none = disagreements (comparison);
+  assert_string_equal (none, "");
+}
+
 static void
 small_times_agree_by_slack (void **state)
 {
@@ -218,6 +233,7 @@ int
 main (void)
 {
   const struct CMUnitTest others[] = {
+      cmocka_unit_test (unflushed_is_no_class_of_loss),
       cmocka_unit_test (small_times_agree_by_slack),
       cmocka_unit_test (from_nothing_is_past_any_threshold),
       cmocka_unit_test (vm_of_one_run_only_differs),
