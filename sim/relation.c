@@ -226,7 +226,8 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     event->done.offset_bytes = work->offset_bytes + g_bytes_get_size (work->payload);
     break;
   case TS_ACTION_RESYNC_WRITE:
-    event->done.ok = ts_sim_resync_write (rel, work->disk, work->offset_bytes, work->payload, error);
+    event->done.ok =
+        ts_sim_resync_write (rel, work->disk, work->offset_bytes, work->payload, error);
     event->done.offset_bytes = work->offset_bytes + g_bytes_get_size (work->payload);
     break;
   case TS_ACTION_FLUSH:
@@ -546,14 +547,14 @@ perform (TsSimRelation *rel, TsAction *action)
     break;
   case TS_ACTION_HASH:
     post_serial (rel, work_of (rel, action), storage,
-                 TS_SIM_STORE_US + ts_sim_disk_us (action->len_bytes));
+                 profile->store_us + ts_profile_disk_us (profile, action->len_bytes));
     break;
   case TS_ACTION_RESYNC_OPEN:
-    post_serial (rel, work_of (rel, action), storage, TS_SIM_BRANCH_US);
+    post_serial (rel, work_of (rel, action), storage, profile->branch_us);
     break;
   case TS_ACTION_RESYNC_MERGE:
     post_serial (rel, work_of (rel, action), &rel->apply_free_us,
-                 TS_SIM_APPLY_US + ts_sim_disk_us (2 * ts_sim_resync_bytes (rel)));
+                 profile->apply_us + ts_profile_disk_us (profile, 2 * ts_sim_resync_bytes (rel)));
     break;
   case TS_ACTION_RESYNC_DROP:
     ts_sim_resync_drop (rel);
