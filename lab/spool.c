@@ -3,7 +3,13 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* Linux 5.14 */
+#endif
 
 #define NAME_FORMAT "set-%08" G_GUINT64_FORMAT ".disk-%02u.hrl"
 
@@ -216,21 +222,73 @@ ts_lab_spool_store (TsLabSpool *spool, guint64 set, guint disk, guint64 offset_b
   return write_all (spool->fd, offset_bytes, data, len, path, error);
 }
 
+typedef struct {
+  void *data;
+  gsize len_bytes;
+} Mapped;
+
+static void
+unmap (gpointer user)
+{
+  Mapped *mapped = user;
+  munmap (mapped->data, mapped->len_bytes);
+  g_free (mapped);
+}
+
+/* The file's pages as they lie in the cache: to read a log of 100 MiB into memory of our own cost
+ * as much as to apply it, in pages made and cleared for that.  They are faulted in here, where a
+ * medium that cannot be read is an error and not a signal.  NULL without error: this kernel cannot.
+ */
+static GBytes *
+map_file (int fd, gsize len, const char *path, GError **error)
+{
+  void *data = mmap (NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (data == MAP_FAILED)
+    return NULL;
+  if (madvise (data, len, MADV_POPULATE_READ) < 0) {
+    if (errno == EFAULT || errno == EHWPOISON)
+      ts_throw (error, TS_ERROR_IO, "%s cannot be read", path);
+    munmap (data, len);
+    return NULL;
+  }
+  Mapped *mapped = g_new (Mapped, 1);
+  *mapped = (Mapped){data, len};
+  return g_bytes_new_with_free_func (data, len, unmap, mapped);
+}
+
+static GBytes *
+load_file (const char *path, GError **error)
+{
+  struct stat status;
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) {
+    ts_throw (error, TS_ERROR_FORMAT, "%s is missing", path);
+    return NULL;
+  }
+  if (fd < 0 || fstat (fd, &status) < 0) {
+    ts_throw_errno (error, "open %s", path);
+    if (fd >= 0)
+      close (fd);
+    return NULL;
+  }
+  GError *failed = NULL;
+  gsize len = (gsize)status.st_size;
+  GBytes *bytes = len > 0 ? map_file (fd, len, path, &failed) : g_bytes_new (NULL, 0);
+  close (fd);
+  if (!bytes && !failed)
+    bytes = ts_lab_file_read (path, 0, len, &failed);
+  if (failed)
+    g_propagate_error (error, failed);
+  return bytes;
+}
+
 TsHrl *
 ts_lab_spool_log (const TsLabSpool *spool, guint64 set, guint disk, GError **error)
 {
   g_autofree char *path = ts_lab_spool_path (spool, set, disk);
-  g_autoptr (GError) reason = NULL;
-  char *data = NULL;
-  gsize len = 0;
-  if (!g_file_get_contents (path, &data, &len, &reason)) {
-    gboolean missing = g_error_matches (reason, G_FILE_ERROR, G_FILE_ERROR_NOENT);
-    ts_throw (error, missing ? TS_ERROR_FORMAT : TS_ERROR_IO, "%s", reason->message);
-    return NULL;
-  }
-  g_autoptr (GBytes) bytes = g_bytes_new_take (data, len);
-  TsHrl *hrl = ts_hrl_open (bytes, error);
-  if (!hrl)
+  g_autoptr (GBytes) bytes = load_file (path, error);
+  TsHrl *hrl = bytes ? ts_hrl_open (bytes, error) : NULL;
+  if (bytes && !hrl)
     g_prefix_error (error, "log of disk %u in set %" G_GUINT64_FORMAT ": ", disk, set);
   return hrl;
 }
