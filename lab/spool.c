@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #define MADV_POPULATE_READ 22 /* Linux 5.14 */
 #endif
 
+#define GATHER_BYTES (128 * 1024)
 #define NAME_FORMAT "set-%08" G_GUINT64_FORMAT ".disk-%02u.hrl"
 
 struct _TsLabSpool {
@@ -28,6 +30,10 @@ struct _TsLabSpoolLog {
   TsGuid unique;
   TsHrlWriter *writer;
   gboolean closed;
+  /* What small pieces put one behind the other: entries of 4 KiB are not worth a call each. */
+  guint8 *gathered;
+  gsize gathered_bytes;
+  guint64 gathered_at_bytes; /* where it belongs */
 };
 
 static gboolean
@@ -99,10 +105,28 @@ ts_lab_spool_path (const TsLabSpool *spool, guint64 set, guint disk)
  */
 
 static gboolean
+log_flush (TsLabSpoolLog *log, GError **error)
+{
+  gsize bytes = log->gathered_bytes;
+  log->gathered_bytes = 0;
+  return bytes == 0 ||
+         write_all (log->fd, log->gathered_at_bytes, log->gathered, bytes, log->path, error);
+}
+
+static gboolean
 log_put (void *user, guint64 offset_bytes, const void *data, gsize len_bytes, GError **error)
 {
   TsLabSpoolLog *log = user;
-  return write_all (log->fd, offset_bytes, data, len_bytes, log->path, error);
+  gboolean follows = log->gathered_at_bytes + log->gathered_bytes == offset_bytes;
+  if ((!follows || log->gathered_bytes + len_bytes > GATHER_BYTES) && !log_flush (log, error))
+    return FALSE;
+  if (len_bytes > GATHER_BYTES / 2)
+    return write_all (log->fd, offset_bytes, data, len_bytes, log->path, error);
+  if (log->gathered_bytes == 0)
+    log->gathered_at_bytes = offset_bytes;
+  memcpy (log->gathered + log->gathered_bytes, data, len_bytes);
+  log->gathered_bytes += len_bytes;
+  return TRUE;
 }
 
 TsLabSpoolLog *
@@ -113,6 +137,7 @@ ts_lab_spool_create (TsLabSpool *spool, guint64 set, guint disk, const TsHrlInfo
   log->spool = spool;
   log->path = ts_lab_spool_path (spool, set, disk);
   log->unique = info->unique;
+  log->gathered = g_malloc (GATHER_BYTES);
   log->fd = open (log->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (log->fd < 0)
     ts_throw_errno (error, "make %s", log->path);
@@ -134,7 +159,7 @@ ts_lab_spool_log_writer (TsLabSpoolLog *log)
 gboolean
 ts_lab_spool_log_close (TsLabSpoolLog *log, guint32 time_s, TsCutLog *closed, GError **error)
 {
-  if (!ts_hrl_writer_close (log->writer, time_s, 0, error))
+  if (!ts_hrl_writer_close (log->writer, time_s, 0, error) || !log_flush (log, error))
     return FALSE;
   if (fsync (log->fd) < 0)
     return ts_throw_errno (error, "sync %s", log->path);
@@ -158,6 +183,7 @@ ts_lab_spool_log_free (TsLabSpoolLog *log)
     if (!log->closed)
       (void)g_unlink (log->path);
   }
+  g_free (log->gathered);
   g_free (log->path);
   g_free (log);
 }

@@ -10,7 +10,10 @@
 
 #define STALL_US (30 * TS_S)
 #define ENTRY_MAX (256 * 1024)
-#define IN_FLIGHT 8
+/* Requests, and bytes of them: enough small ones that QEMU and we work on many per wake-up, and not
+ * so many large ones that memory would have to be made for them. */
+#define IN_FLIGHT 64
+#define IN_FLIGHT_BYTES (2 * 1024 * 1024)
 #define STATUS_MAX (1024 * TS_MIB) /* asked for at once; the protocol counts in 32 bits */
 
 typedef struct nbd_handle NbdHandle;
@@ -132,11 +135,11 @@ copy_changes (NbdHandle *nbd, const TsExtents *dirty, guint8 *buffer, TsHrlWrite
               guint32 time_s, TsLabCutDisk *cut, GError **error)
 {
   Read ring[IN_FLIGHT];
-  guint64 asked = 0, done = 0, at = 0;
+  guint64 asked = 0, done = 0, at = 0, in_flight_bytes = 0;
   TsExtent next;
   gboolean more = TRUE;
   for (;;) {
-    while (more && asked - done < IN_FLIGHT) {
+    while (more && asked - done < IN_FLIGHT && in_flight_bytes < IN_FLIGHT_BYTES) {
       more = ts_extents_next (dirty, at, ENTRY_MAX, &next);
       if (!more)
         break;
@@ -147,6 +150,7 @@ copy_changes (NbdHandle *nbd, const TsExtents *dirty, guint8 *buffer, TsHrlWrite
         return throw_nbd (error, "read changed blocks");
       ring[asked++ % IN_FLIGHT] = (Read){cookie, next};
       at = next.offset_bytes + next.len_bytes;
+      in_flight_bytes += next.len_bytes;
     }
     if (done == asked)
       return TRUE;
@@ -158,6 +162,7 @@ copy_changes (NbdHandle *nbd, const TsExtents *dirty, guint8 *buffer, TsHrlWrite
       return FALSE;
     cut->data_bytes += read->extent.len_bytes;
     cut->entries++;
+    in_flight_bytes -= read->extent.len_bytes;
     done++;
   }
 }
