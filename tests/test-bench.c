@@ -128,7 +128,7 @@ what_fails_or_hangs_is_told (void **state)
 static void
 a_peer_that_is_missing_says_what_to_install (void **state)
 {
-  const TsBenchPeer peer = {"nobody", "nobody-package", {"sh", "no-such-program-anywhere"}, NULL};
+  const TsBenchPeer peer = {"nobody", "nobody-package", {"sh", "no-such-program-anywhere"}, NULL, FALSE};
   g_autoptr (GError) error = NULL;
   assert_false (ts_bench_peer_is_there (&peer, &error));
   assert_true (g_error_matches (error, TS_ERROR, TS_ERROR_UNAVAILABLE));

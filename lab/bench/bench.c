@@ -124,30 +124,14 @@ peers_copy (Bench *bench, GError **error)
   return TRUE;
 }
 
-static TsBenchPair *
-our_copy (Bench *bench, gboolean compress)
-{
-  g_autofree char *folder = g_build_filename (room, "p", NULL);
-  GError *failed = NULL;
-  TsBenchTook took = {.cost = {0}};
-  char *stages = NULL;
-  TsBenchPair *pair = ts_bench_pair_new (folder, bench->base, compress, &failed);
-  if (pair && ts_bench_pair_copy (pair, &took, &failed) &&
-      check_same (ts_bench_pair_source (pair), ts_bench_pair_replica (pair), &failed))
-    stages = g_strdup_printf ("tracked and mapped after %.3f s", (double)took.first_us / TS_S);
-  if (failed && pair)
-    g_clear_pointer (&pair, ts_bench_pair_free);
-  note (bench, "initial", compress ? TS_BENCH_OURS ", compressed" : TS_BENCH_OURS, &took.cost,
-        bench->options->size_bytes, stages, failed);
-  return pair;
-}
-
 /* --- deltas ----------------------------------------------------------------------------------- */
 
 static gboolean
-peers_update (Bench *bench, const char *part, GError **error)
+peers_update (Bench *bench, const char *part, gboolean unknown, GError **error)
 {
   for (const TsBenchPeer *peer = ts_bench_updaters; peer->name; peer++) {
+    if (unknown && peer->tracks) /* it would have to know what changed */
+      continue;
     TsBenchCost cost = {0};
     GError *failed = NULL;
     if (ts_bench_peer_is_there (peer, &failed) && peer->run (&bench->stage, &cost, &failed))
@@ -157,6 +141,22 @@ peers_update (Bench *bench, const char *part, GError **error)
       return FALSE;
   }
   return TRUE;
+}
+
+/* What of the cycle was applying: verify the stored log, write it to the copy, flush; beside it
+ * only reading and writing the same blocks. */
+static void
+applied (Bench *bench, guint percent, guint block_kib, const TsBenchTook *took,
+         const TsExtents *changes)
+{
+  g_autofree char *part = g_strdup_printf ("apply %u %% in %u KiB", percent, block_kib);
+  TsBenchCost cost = {.wall_us = took->applied_us - took->stored_us};
+  note (bench, part, TS_BENCH_OURS, &cost, ts_extents_bytes (changes), NULL, NULL);
+  GError *failed = NULL;
+  gint64 from_us = g_get_monotonic_time ();
+  ts_bench_image_patch (bench->before, bench->target, changes, &failed); /* changes nothing */
+  cost.wall_us = g_get_monotonic_time () - from_us;
+  note (bench, part, "read and write", &cost, ts_extents_bytes (changes), NULL, failed);
 }
 
 /* FALSE: the pair is of no use any more; without error: that was noted. */
@@ -182,13 +182,15 @@ delta (Bench *bench, TsBenchPair *pair, guint percent, guint block_kib, GError *
                               (double)took.data_bytes / (double)TS_MIB);
   gboolean fine = failed == NULL;
   note (bench, part, TS_BENCH_OURS, &took.cost, ts_extents_bytes (changes), stages, failed);
+  if (fine)
+    applied (bench, percent, block_kib, &took, changes);
   bench->stage.source = source;
   bench->stage.before = bench->before;
   bench->stage.changes = changes;
   if (!bench->options->no_peers) {
     g_autoptr (GArray) ours = ts_bench_processes ();
     ts_bench_hold (ours, TRUE);
-    gboolean good = peers_update (bench, part, error);
+    gboolean good = peers_update (bench, part, FALSE, error);
     ts_bench_hold (ours, FALSE);
     if (!good)
       return FALSE;
@@ -201,8 +203,8 @@ static gboolean
 deltas (Bench *bench, TsBenchPair *pair, GError **error)
 {
   g_auto (GStrv) cases = g_strsplit (bench->options->cases, ",", -1);
-  if (!ts_bench_image_copy (bench->base, bench->before, error) ||
-      !ts_bench_image_copy (bench->base, bench->target, error))
+  if (!ts_bench_image_copy (ts_bench_pair_source (pair), bench->before, error) ||
+      !ts_bench_image_copy (bench->before, bench->target, error))
     return FALSE;
   for (guint i = 0; cases[i]; i++) {
     guint percent = 0, block_kib = 0;
@@ -214,6 +216,109 @@ deltas (Bench *bench, TsBenchPair *pair, GError **error)
       return *error == NULL;
   }
   return TRUE;
+}
+
+/* --- resynchronization ------------------------------------------------------------------------ */
+
+#define SPOIL_BYTES (64 * 1024)
+
+/* One per cent of the copy is wrong, and nobody knows where. */
+static gboolean
+resync (Bench *bench, TsBenchPair *pair, GError **error)
+{
+  static const char part[] = "resync 1 % in 64 KiB";
+  g_autoptr (TsExtents) wrong = ts_extents_new ();
+  const char *source = ts_bench_pair_source (pair);
+  for (guint64 at = 32 * SPOIL_BYTES; at + SPOIL_BYTES <= bench->options->size_bytes;
+       at += 100 * SPOIL_BYTES)
+    ts_extents_add (wrong, at, SPOIL_BYTES);
+  TsBenchTook took = {.cost = {0}};
+  GError *failed = NULL;
+  if (ts_bench_image_spoil (ts_bench_pair_replica (pair), wrong, &failed) &&
+      ts_bench_pair_resync (pair, &took, &failed))
+    check_same (source, ts_bench_pair_replica (pair), &failed);
+  gboolean fine = failed == NULL;
+  note (bench, part, TS_BENCH_OURS, &took.cost, ts_extents_bytes (wrong), NULL, failed);
+  if (bench->options->no_peers)
+    return fine;
+  if (!ts_bench_image_copy (source, bench->before, error) ||
+      !ts_bench_image_spoil (bench->before, wrong, error) ||
+      !ts_bench_image_copy (bench->before, bench->target, error))
+    return FALSE;
+  bench->stage.source = source;
+  bench->stage.before = bench->before;
+  bench->stage.changes = wrong;
+  g_autoptr (GArray) ours = ts_bench_processes ();
+  ts_bench_hold (ours, TRUE);
+  gboolean good = peers_update (bench, part, TRUE, error);
+  ts_bench_hold (ours, FALSE);
+  return good && fine;
+}
+
+/* --- what the guest feels --------------------------------------------------------------------- */
+
+#define GUEST_US (5 * TS_S)
+#define CYCLE_US (30 * TS_S)
+
+static void
+note_rate (Bench *bench, const char *who, const TsBenchRate *rate, GError *failed)
+{
+  TsBenchCost cost = {.wall_us = rate->wall_us};
+  char *stages = rate->writes == 0 ? NULL
+                                   : g_strdup_printf ("%.0f us a write",
+                                                      (double)rate->wall_us / (double)rate->writes);
+  note (bench, "guest writes 4 KiB", who, &cost, rate->writes * 4096, stages, failed);
+}
+
+/* Before it is replicated; then with its changes tracked, and within a cut. */
+static void
+guest_alone (Bench *bench, TsBenchPair *pair)
+{
+  TsBenchRate rate = {0};
+  GError *failed = NULL;
+  ts_bench_pair_rate (pair, GUEST_US, &rate, &failed);
+  note_rate (bench, "not replicated", &rate, failed);
+}
+
+static gboolean
+guest_replicated (Bench *bench, TsBenchPair *pair)
+{
+  TsBenchRate between = {0}, within = {0}, all = {0};
+  GError *failed = NULL;
+  gboolean fine = ts_bench_pair_rate (pair, GUEST_US, &between, &failed);
+  note_rate (bench, "between cuts", &between, failed);
+  if (!fine)
+    return FALSE;
+  fine = ts_bench_pair_rate_in_cut (pair, &within, &failed);
+  note_rate (bench, "within the cut", &within, failed);
+  if (!fine)
+    return FALSE;
+  all.wall_us = CYCLE_US;
+  all.writes = within.writes + (guint64)((double)between.writes *
+                                         (double)(CYCLE_US - MIN (within.wall_us, CYCLE_US)) /
+                                         (double)between.wall_us);
+  note_rate (bench, "over a cycle of 30 s", &all, NULL);
+  return TRUE;
+}
+
+static TsBenchPair *
+our_copy (Bench *bench, gboolean compress)
+{
+  g_autofree char *folder = g_build_filename (room, "p", NULL);
+  GError *failed = NULL;
+  TsBenchTook took = {.cost = {0}};
+  char *stages = NULL;
+  TsBenchPair *pair = ts_bench_pair_new (folder, bench->base, compress, &failed);
+  if (pair && !compress && bench->options->parts & TS_BENCH_GUEST)
+    guest_alone (bench, pair);
+  if (pair && ts_bench_pair_copy (pair, &took, &failed) &&
+      check_same (ts_bench_pair_source (pair), ts_bench_pair_replica (pair), &failed))
+    stages = g_strdup_printf ("tracked and mapped after %.3f s", (double)took.first_us / TS_S);
+  if (failed && pair)
+    g_clear_pointer (&pair, ts_bench_pair_free);
+  note (bench, "initial", compress ? TS_BENCH_OURS ", compressed" : TS_BENCH_OURS, &took.cost,
+        bench->options->size_bytes, stages, failed);
+  return pair;
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
@@ -234,6 +339,10 @@ one_round (Bench *bench, GError **error)
   }
   if (fine && pair && options->parts & TS_BENCH_DELTA)
     fine = deltas (bench, pair, error);
+  if (fine && pair && options->parts & TS_BENCH_RESYNC)
+    fine = resync (bench, pair, error);
+  if (fine && pair && options->parts & TS_BENCH_GUEST)
+    guest_replicated (bench, pair);
   ts_bench_pair_free (pair);
   return fine;
 }

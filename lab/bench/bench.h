@@ -5,7 +5,12 @@
 #pragma once
 #include <glib.h>
 
-typedef enum { TS_BENCH_INITIAL = 1, TS_BENCH_DELTA = 2 } TsBenchPart;
+typedef enum {
+  TS_BENCH_INITIAL = 1,
+  TS_BENCH_DELTA = 2, /* and applying, which is a part of it */
+  TS_BENCH_RESYNC = 4,
+  TS_BENCH_GUEST = 8,
+} TsBenchPart;
 
 typedef struct {
   guint parts;        /* TsBenchPart, or-ed */
@@ -21,7 +26,7 @@ typedef struct {
 typedef struct { /* one turn */
   char *part, *contender;
   guint round;
-  char *skipped; /* why there is no figure; NULL: there is */
+  char *skipped;   /* why there is no figure; NULL: there is */
   gboolean failed; /* and that is not because something is not installed */
   gint64 wall_us, cpu_us;
   guint64 data_bytes; /* the image's, or what was changed */

@@ -153,3 +153,23 @@ ts_bench_image_patch (const char *from, const char *to, const TsExtents *extents
       return FALSE;
   return TRUE;
 }
+
+gboolean
+ts_bench_image_spoil (const char *path, const TsExtents *extents, GError **error)
+{
+  g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, error);
+  if (!disk)
+    return FALSE;
+  g_autofree guint8 *piece = g_malloc (PIECE);
+  TsExtent next;
+  for (guint64 at = 0; ts_extents_next (extents, at, PIECE, &next);
+       at = next.offset_bytes + next.len_bytes) {
+    if (!disk->ops->read (disk, next.offset_bytes, piece, next.len_bytes, error))
+      return FALSE;
+    for (guint64 i = 0; i < next.len_bytes; i++)
+      piece[i] ^= 0xff;
+    if (!disk->ops->write (disk, next.offset_bytes, piece, next.len_bytes, error))
+      return FALSE;
+  }
+  return TRUE;
+}

@@ -14,3 +14,5 @@ gboolean ts_bench_image_differ (const char *a, const char *b, TsExtents *extents
 /* Writes these ranges of from into the image at to. */
 gboolean ts_bench_image_patch (const char *from, const char *to, const TsExtents *extents,
                                GError **error);
+/* Inverts what lies in these ranges. */
+gboolean ts_bench_image_spoil (const char *path, const TsExtents *extents, GError **error);

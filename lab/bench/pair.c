@@ -54,13 +54,13 @@ struct _TsBenchPair {
   GError *broken;
 
   /* what was heard */
-  gboolean powered, guest_ready, copy_begun, copy_done, replicating, paused;
-  gint64 copy_begun_us, cut_us, stored_us;
+  gboolean resyncing, powered, guest_ready, copy_begun, copy_done, replicating, paused;
+  gint64 copy_begun_us, cut_us, stored_us, applied_us;
   guint64 copy_bytes, cut_bytes, cut_set, stored_set, applied_set;
 
   /* the guest's writes */
   guint64 *slots; /* a bit per slot */
-  guint64 slots_count, slots_wanted, slots_hit, wrote, alive;
+  guint64 slots_count, slots_wanted, slots_hit, wrote, wrote_until_cut, alive;
   guint record_bytes;
   guint64 writes; /* workloads begun: each with a seed of its own */
 };
@@ -91,18 +91,20 @@ hear (TsBenchPair *pair, const TsRecord *record)
     pair->copy_done = TRUE;
   } else if (g_str_equal (record->kind, "cut")) {
     pair->cut_us = record->t_us;
+    pair->wrote_until_cut = pair->wrote;
     pair->cut_set = set;
     pair->cut_bytes = (guint64)ts_record_get_int (record, "data_bytes", 0);
   } else if (g_str_equal (record->kind, "point")) {
     pair->stored_us = record->t_us;
     pair->stored_set = set;
-  } else if (g_str_equal (record->kind, "applied"))
+  } else if (g_str_equal (record->kind, "applied")) {
+    pair->applied_us = record->t_us;
     pair->applied_set = set;
-  else if (g_str_equal (record->kind, "state") && primary) {
+  } else if (g_str_equal (record->kind, "state") && primary) {
     pair->replicating = g_strcmp0 (to, ts_state_name (TS_STATE_REPLICATING)) == 0;
     pair->paused = g_strcmp0 (to, ts_state_name (TS_STATE_SUSPENDED)) == 0;
   } else if (g_str_equal (record->kind, "failure") || g_str_equal (record->kind, "refused") ||
-             g_str_equal (record->kind, "resync")) {
+             (g_str_equal (record->kind, "resync") && !pair->resyncing)) {
     const char *reason = ts_record_get_text (record, "reason");
     break_pair (pair, "our hosts", reason ? reason : record->kind);
   }
@@ -151,7 +153,8 @@ guest_said (TsGuestChannel *channel, const TsGuestMessage *said, gpointer user)
     pair->wrote = said->number;
     if (slot < pair->slots_count && !(pair->slots[slot / 64] >> slot % 64 & 1)) {
       pair->slots[slot / 64] |= G_GUINT64_CONSTANT (1) << slot % 64;
-      if (++pair->slots_hit == pair->slots_wanted) {
+      pair->slots_hit++;
+      if (pair->slots_hit == pair->slots_wanted) {
         ts_guest_channel_say (channel, "W");
         ts_guest_channel_say (channel, "P %" G_GUINT64_FORMAT, pair->writes);
       }
@@ -341,7 +344,8 @@ ts_bench_pair_new (const char *folder, const char *image, gboolean compress, GEr
   pair->certificates = g_build_filename (folder, "c", NULL);
   pair->layout = (TsLabLayout){pair->folder, pair->sockets};
   pair->source = ts_lab_path_data (&pair->layout, host_name[PRIMARY], VM, DISK);
-  pair->replica = ts_lab_path_replica (&pair->layout, host_name[REPLICA], TS_STORAGE_DEFAULT, VM, DISK);
+  pair->replica =
+      ts_lab_path_replica (&pair->layout, host_name[REPLICA], TS_STORAGE_DEFAULT, VM, DISK);
   pair->clock.origin_us = g_get_monotonic_time ();
   pair->compress = compress;
   if (set_up (pair, image, error))
@@ -445,6 +449,7 @@ ts_bench_pair_cycle (TsBenchPair *pair, TsBenchTook *took, GError **error)
   *took = (TsBenchTook){.cost = ts_bench_since (&from),
                         .first_us = pair->cut_us - from_us,
                         .stored_us = pair->stored_us - from_us,
+                        .applied_us = pair->applied_us - from_us,
                         .data_bytes = pair->cut_bytes};
   g_assert (pair->cut_set > before);
   return pause_pair (pair, error);
@@ -472,4 +477,95 @@ ts_bench_pair_change (TsBenchPair *pair, guint record_bytes, guint percent, GErr
                         TS_PLAN_RANDOM, pair->writes, record_bytes, pair->wrote, pair->slots_count);
   /* the "p" behind the "W" that ends it says that nothing is being written any more */
   return wait_for (pair, guest_idle, WRITE_US, "the guest's writes", error);
+}
+
+gboolean
+ts_bench_pair_resync (TsBenchPair *pair, TsBenchTook *took, GError **error)
+{
+  pair->replicating = pair->paused = FALSE;
+  pair->resyncing = TRUE;
+  pair->cut_set = 0;
+  TsBenchCost from = ts_bench_spent ();
+  if (!ask (pair, TS_ASK_RESYNC, error) ||
+      !wait_for (pair, all_applied, COPY_US, "resynchronization", error))
+    return FALSE;
+  *took = (TsBenchTook){.cost = ts_bench_since (&from)};
+  pair->resyncing = FALSE;
+  return pause_pair (pair, error);
+}
+
+/* --- how the guest feels it ------------------------------------------------------------------- */
+
+#define RECORD_BYTES 4096
+
+static void
+begin_writing (TsBenchPair *pair)
+{
+  pair->record_bytes = RECORD_BYTES;
+  pair->slots_count = pair->disk_bytes / RECORD_BYTES;
+  pair->slots_wanted = G_MAXUINT64; /* until it is told to stop */
+  pair->slots_hit = 0;
+  g_free (pair->slots);
+  pair->slots = g_new0 (guint64, pair->slots_count / 64 + 1);
+  pair->writes++;
+  ts_guest_channel_say (pair->channel,
+                        "W %d %" G_GUINT64_FORMAT " %d 0 0 %" G_GUINT64_FORMAT
+                        " 1 0:0:%" G_GUINT64_FORMAT,
+                        TS_PLAN_RANDOM, pair->writes, RECORD_BYTES, pair->wrote, pair->slots_count);
+}
+
+static gboolean
+stop_writing (TsBenchPair *pair, GError **error)
+{
+  ts_guest_channel_say (pair->channel, "W");
+  ts_guest_channel_say (pair->channel, "P %" G_GUINT64_FORMAT, pair->writes);
+  pair->slots_wanted = 0;
+  return wait_for (pair, guest_idle, WRITE_US, "the guest's end", error);
+}
+
+static gboolean
+write_for (TsBenchPair *pair, gint64 for_us, TsBenchRate *rate, GError **error)
+{
+  gboolean over = FALSE;
+  guint64 before = pair->wrote;
+  gint64 from_us = g_get_monotonic_time ();
+  g_timeout_add ((guint)(for_us / TS_MS), wake, &over);
+  while (!over)
+    g_main_context_iteration (NULL, TRUE);
+  *rate = (TsBenchRate){pair->wrote - before, g_get_monotonic_time () - from_us};
+  if (!pair->broken)
+    return TRUE;
+  g_propagate_error (error, g_error_copy (pair->broken));
+  return FALSE;
+}
+
+gboolean
+ts_bench_pair_rate (TsBenchPair *pair, gint64 for_us, TsBenchRate *rate, GError **error)
+{
+  begin_writing (pair);
+  return write_for (pair, TS_S, rate, error) && write_for (pair, for_us, rate, error) &&
+         stop_writing (pair, error);
+}
+
+static gboolean
+is_cut (const TsBenchPair *pair)
+{
+  return pair->cut_set > 0;
+}
+
+gboolean
+ts_bench_pair_rate_in_cut (TsBenchPair *pair, TsBenchRate *rate, GError **error)
+{
+  begin_writing (pair);
+  if (!write_for (pair, TS_S, rate, error))
+    return FALSE;
+  pair->replicating = pair->paused = FALSE;
+  pair->cut_set = 0;
+  guint64 before = pair->wrote;
+  gint64 from_us = ts_lab_clock_now_us (&pair->clock);
+  if (!ask (pair, TS_ASK_RESUME, error) ||
+      !wait_for (pair, is_cut, COPY_US, "a cut below a writing guest", error))
+    return FALSE;
+  *rate = (TsBenchRate){pair->wrote_until_cut - before, pair->cut_us - from_us};
+  return stop_writing (pair, error) && pause_pair (pair, error);
 }

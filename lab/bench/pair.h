@@ -23,6 +23,7 @@ typedef struct {
   TsBenchCost cost;
   gint64 first_us;  /* copy: tracked and mapped; cycle: the log is closed, durable at the primary */
   gint64 stored_us; /* cycle: stored durably, a recovery point */
+  gint64 applied_us;
   guint64 data_bytes;
 } TsBenchTook;
 
@@ -35,3 +36,17 @@ gboolean ts_bench_pair_change (TsBenchPair *pair, guint record_bytes, guint perc
                                GError **error);
 /* Resumes: one cycle from the order to cut until it is applied; pauses again. */
 gboolean ts_bench_pair_cycle (TsBenchPair *pair, TsBenchTook *took, GError **error);
+/* The operator's Resynchronize, of a paused pair: until the copy is one instant again; pauses
+ * again. */
+gboolean ts_bench_pair_resync (TsBenchPair *pair, TsBenchTook *took, GError **error);
+
+/* How fast the guest writes 4 KiB at random places, one after the other. */
+typedef struct {
+  guint64 writes;
+  gint64 wall_us;
+} TsBenchRate;
+/* For that long. */
+gboolean ts_bench_pair_rate (TsBenchPair *pair, gint64 for_us, TsBenchRate *rate, GError **error);
+/* While a cut is made: from the order until the log is closed; then the cycle ends, and it pauses.
+ */
+gboolean ts_bench_pair_rate_in_cut (TsBenchPair *pair, TsBenchRate *rate, GError **error);

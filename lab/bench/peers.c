@@ -321,22 +321,35 @@ rdiff (const TsBenchStage *stage, TsBenchCost *cost, GError **error)
 /* --- the tables ------------------------------------------------------------------------------- */
 
 const TsBenchPeer ts_bench_copiers[] = {
-    {"nbdcopy to nbdkit", "nbdkit libnbd-bin", {"nbdcopy", "nbdkit"}, nbdcopy_to_nbdkit},
-    {"nbdcopy to qemu-nbd", "libnbd-bin qemu-utils", {"nbdcopy", "qemu-nbd"}, nbdcopy_to_qemu},
-    {"qemu-img convert", "qemu-utils", {"qemu-img", "qemu-nbd"}, qemu_img},
-    {"QEMU backup job", "qemu-utils", {"qemu-storage-daemon", "qemu-img", "qemu-nbd"}, backup_full},
-    {"rsync over ssh", "rsync openssh-server", {"rsync", "ssh", "ssh-keygen"}, rsync_whole},
-    {NULL, NULL, {NULL}, NULL},
+    {"nbdcopy to nbdkit", "nbdkit libnbd-bin", {"nbdcopy", "nbdkit"}, nbdcopy_to_nbdkit, FALSE},
+    {"nbdcopy to qemu-nbd",
+     "libnbd-bin qemu-utils",
+     {"nbdcopy", "qemu-nbd"},
+     nbdcopy_to_qemu,
+     FALSE},
+    {"qemu-img convert", "qemu-utils", {"qemu-img", "qemu-nbd"}, qemu_img, FALSE},
+    {"QEMU backup job",
+     "qemu-utils",
+     {"qemu-storage-daemon", "qemu-img", "qemu-nbd"},
+     backup_full,
+     FALSE},
+    {"rsync over ssh", "rsync openssh-server", {"rsync", "ssh", "ssh-keygen"}, rsync_whole, FALSE},
+    {NULL, NULL, {NULL}, NULL, FALSE},
 };
 
 const TsBenchPeer ts_bench_updaters[] = {
     {"QEMU incremental job",
      "qemu-utils",
      {"qemu-storage-daemon", "qemu-img", "qemu-nbd"},
-     backup_incremental},
-    {"rsync --inplace", "rsync openssh-server", {"rsync", "ssh", "ssh-keygen"}, rsync_inplace},
-    {"rdiff over ssh", "rdiff openssh-server", {"rdiff", "ssh", "ssh-keygen"}, rdiff},
-    {NULL, NULL, {NULL}, NULL},
+     backup_incremental,
+     TRUE},
+    {"rsync --inplace",
+     "rsync openssh-server",
+     {"rsync", "ssh", "ssh-keygen"},
+     rsync_inplace,
+     FALSE},
+    {"rdiff over ssh", "rdiff openssh-server", {"rdiff", "ssh", "ssh-keygen"}, rdiff, FALSE},
+    {NULL, NULL, {NULL}, NULL, FALSE},
 };
 
 gboolean

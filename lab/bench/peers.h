@@ -18,6 +18,7 @@ typedef struct {
   const char *name, *package;
   const char *programs[4]; /* NULL-terminated: what it needs */
   gboolean (*run) (const TsBenchStage *stage, TsBenchCost *cost, GError **error);
+  gboolean tracks; /* an updater that has to have seen the changes being made */
 } TsBenchPeer;
 
 /* Makes the folder, with certificates and keys in it. */

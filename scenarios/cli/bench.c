@@ -69,7 +69,8 @@ row_of (const GPtrArray *samples, const TsBenchSample *first)
   return row;
 }
 
-/* One row per contender and part, in the order in which they first came. */
+/* One row per contender and part, those of a part together, in the order in which they first came.
+ */
 static GArray *
 rows_of (const GPtrArray *samples)
 {
@@ -77,6 +78,7 @@ rows_of (const GPtrArray *samples)
   for (guint i = 0; i < samples->len; i++) {
     const TsBenchSample *sample = samples->pdata[i];
     gboolean seen = FALSE;
+    guint behind = rows->len;
     for (guint k = 0; k < rows->len && !seen; k++) {
       const Row *row = &g_array_index (rows, Row, k);
       seen =
@@ -84,7 +86,7 @@ rows_of (const GPtrArray *samples)
     }
     if (!seen) {
       Row row = row_of (samples, sample);
-      g_array_append_val (rows, row);
+      g_array_insert_val (rows, behind, row);
     }
   }
   return rows;
@@ -106,6 +108,11 @@ print_table (const GArray *rows, FILE *out)
       continue;
     }
     g_autofree char *range = g_strdup_printf ("%.3f..%.3f", row->wall_s[1], row->wall_s[2]);
+    if (row->wire_mib[0] <= 0) { /* of a part of something, or of the guest */
+      fprintf (out, "  %-22s %9.3f %19s %9.1f\n", row->contender, row->wall_s[0], range,
+               row->data_mib / row->wall_s[0]);
+      continue;
+    }
     fprintf (out, "  %-22s %9.3f %19s %9.1f %9.2f %10.1f %7.2f\n", row->contender, row->wall_s[0],
              range, row->data_mib / row->wall_s[0], row->cpu_s[0] / row->data_mib * 1024,
              row->wire_mib[0], row->wire_mib[0] / row->data_mib);
@@ -259,7 +266,10 @@ parse_parts (const char *text, guint *parts)
   static const struct {
     const char *name;
     guint part;
-  } known[] = {{"initial", TS_BENCH_INITIAL}, {"delta", TS_BENCH_DELTA}};
+  } known[] = {{"initial", TS_BENCH_INITIAL},
+               {"delta", TS_BENCH_DELTA},
+               {"resync", TS_BENCH_RESYNC},
+               {"guest", TS_BENCH_GUEST}};
   g_auto (GStrv) words = g_strsplit (text, ",", -1);
   *parts = 0;
   for (guint i = 0; words[i]; i++) {
@@ -284,7 +294,7 @@ ts_command_bench (int argc, char **argv)
   const GOptionEntry entries[] = {
       {"size", 0, 0, G_OPTION_ARG_STRING, &size, "of the image (2GiB)", "BYTES"},
       {"rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "turns of each contender (3)", "N"},
-      {"only", 0, 0, G_OPTION_ARG_STRING, &only, "initial, delta", "PART,..."},
+      {"only", 0, 0, G_OPTION_ARG_STRING, &only, "initial, delta, resync, guest", "PART,..."},
       {"cases", 0, 0, G_OPTION_ARG_STRING, &cases,
        "deltas, in percent and KiB (1:64,5:64,20:64,1:4,5:4,20:4)", "P:K,..."},
       {"no-peers", 0, 0, G_OPTION_ARG_NONE, &no_peers, "only ours", NULL},
@@ -311,8 +321,9 @@ ts_command_bench (int argc, char **argv)
                             .compress = compress,
                             .no_peers = no_peers};
   g_autoptr (GError) error = NULL;
-  if (!parse_parts (only ? only : "initial,delta", &options.parts))
-    return ts_command_usage ("bench", "--only takes initial and delta, not '%s'", only);
+  if (!parse_parts (only ? only : "initial,delta,resync,guest", &options.parts))
+    return ts_command_usage ("bench", "--only takes initial, delta, resync and guest, not '%s'",
+                             only);
   if (size && !ts_parse_size (size, &options.size_bytes, &error))
     return ts_command_usage ("bench", "--size: %s", error->message);
   if (options.size_bytes < 64 * TS_MIB || options.size_bytes % TS_MIB)
