@@ -363,9 +363,9 @@ ts_bench_run_all (const TsBenchOptions *options, GPtrArray *samples, TsBenchHear
 {
   TsBenchOptions own = *options;
   Bench bench = {.options = &own, .samples = samples, .heard = heard, .user = user};
-  g_autofree char *base = bench.base = g_build_filename (room, "base.raw", NULL);
-  g_autofree char *before = bench.before = g_build_filename (room, "before.raw", NULL);
-  g_autofree char *target = bench.target = g_build_filename (room, "target.raw", NULL);
+  bench.base = g_build_filename (room, "base.raw", NULL);
+  bench.before = g_build_filename (room, "before.raw", NULL);
+  bench.target = g_build_filename (room, "target.raw", NULL);
   bench.stage.folder = g_build_filename (room, "q", NULL);
   bench.stage.target = bench.target;
   gboolean fine = ts_bench_stage_make (&bench.stage, error) && make_base (&bench, error);
@@ -377,5 +377,8 @@ ts_bench_run_all (const TsBenchOptions *options, GPtrArray *samples, TsBenchHear
   for (bench.round = 1; fine && bench.round <= options->rounds; bench.round++)
     fine = one_round (&bench, error);
   ts_bench_stage_clear (&bench.stage);
+  g_free (bench.base);
+  g_free (bench.before);
+  g_free (bench.target);
   return fine;
 }
