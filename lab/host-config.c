@@ -5,9 +5,11 @@
 
 /* version, name, index, run, sockets, cache, certificates, realm, kernel, initrd, origin, seed,
  * accel, two ports, peers (name, address, two ports), authorization (server, storage, trust group),
- * VMs (name, home, id, memory, disks (name, size, fill)) */
-#define CONFIG_TYPE "(ususssssssxtuqqa(ssqq)a(sss)a(ssayta(stt)))"
-#define CONFIG_VERSION 3
+ * VMs (name, home, id, memory, image, kernel, initrd, two command lines, disks (name, size, fill))
+ */
+#define VM_TYPE "(ssaytsssssa(stt))"
+#define CONFIG_TYPE "(ususssssssxtuqqa(ssqq)a(sss)a" VM_TYPE ")"
+#define CONFIG_VERSION 4
 
 static void
 peer_free (gpointer data)
@@ -24,6 +26,11 @@ vm_free (gpointer data)
   TsLabVmConfig *vm = data;
   g_free (vm->name);
   g_free (vm->home);
+  g_free (vm->image);
+  g_free (vm->kernel);
+  g_free (vm->initrd);
+  g_free (vm->cmdline);
+  g_free (vm->copy_cmdline);
   for (guint i = 0; i < vm->disks; i++)
     g_free (vm->disk[i].name);
   g_free (vm);
@@ -106,6 +113,12 @@ ts_lab_host_config_layout (const TsLabHostConfig *config)
   return (TsLabLayout){config->run, config->sockets};
 }
 
+static const char *
+or_empty (const char *text)
+{
+  return text ? text : "";
+}
+
 gboolean
 ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError **error)
 {
@@ -121,7 +134,7 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
   for (guint i = 0; ts_authorization_get (config->authorization, i, &entry); i++)
     g_variant_builder_add (&entries, "(sss)", entry.allowed_primary_server, entry.storage_location,
                            entry.trust_group);
-  g_variant_builder_init (&vms, G_VARIANT_TYPE ("a(ssayta(stt))"));
+  g_variant_builder_init (&vms, G_VARIANT_TYPE ("a" VM_TYPE));
   for (guint i = 0; i < config->vms->len; i++) {
     const TsLabVmConfig *vm = config->vms->pdata[i];
     GVariantBuilder disks;
@@ -129,9 +142,11 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
     for (guint d = 0; d < vm->disks; d++)
       g_variant_builder_add (&disks, "(stt)", vm->disk[d].name, vm->disk[d].size_bytes,
                              vm->disk[d].fill_bytes);
-    g_variant_builder_add (&vms, "(ss@ayta(stt))", vm->name, vm->home,
+    g_variant_builder_add (&vms, "(ss@aytsssssa(stt))", vm->name, vm->home,
                            g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, vm->id.bytes, 16, 1),
-                           vm->memory_bytes, &disks);
+                           vm->memory_bytes, or_empty (vm->image), or_empty (vm->kernel),
+                           or_empty (vm->initrd), or_empty (vm->cmdline),
+                           or_empty (vm->copy_cmdline), &disks);
   }
   g_autoptr (GVariant) all = g_variant_ref_sink (g_variant_new (
       CONFIG_TYPE, CONFIG_VERSION, config->name, config->index, config->run, config->sockets,
@@ -150,11 +165,12 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
 static gboolean
 load_vm (TsLabHostConfig *config, GVariant *child, GError **error)
 {
-  const char *name, *home, *disk;
+  const char *name, *home, *disk, *image, *kernel, *initrd, *cmdline, *copy_cmdline;
   g_autoptr (GVariant) id = NULL;
   g_autoptr (GVariantIter) disks = NULL;
   guint64 memory, size, fill;
-  g_variant_get (child, "(&s&s@ayta(stt))", &name, &home, &id, &memory, &disks);
+  g_variant_get (child, "(&s&s@ayt&s&s&s&s&sa(stt))", &name, &home, &id, &memory, &image, &kernel,
+                 &initrd, &cmdline, &copy_cmdline, &disks);
   TsLabVmConfig *vm = ts_lab_host_config_add_vm (config, name, home);
   gsize len = 0;
   const void *bytes = g_variant_get_fixed_array (id, &len, 1);
@@ -162,6 +178,11 @@ load_vm (TsLabHostConfig *config, GVariant *child, GError **error)
     return ts_throw (error, TS_ERROR_FORMAT, "VM %s: not an id, or too many disks", name);
   memcpy (vm->id.bytes, bytes, sizeof vm->id.bytes);
   vm->memory_bytes = memory;
+  vm->image = g_strdup (image);
+  vm->kernel = g_strdup (kernel);
+  vm->initrd = g_strdup (initrd);
+  vm->cmdline = g_strdup (cmdline);
+  vm->copy_cmdline = g_strdup (copy_cmdline);
   while (g_variant_iter_next (disks, "(&stt)", &disk, &size, &fill))
     ts_lab_vm_config_add_disk (vm, disk, size, fill);
   return TRUE;

@@ -18,6 +18,8 @@ typedef struct {
   char *name, *home; /* home: the host on which it runs first */
   TsGuid id;
   guint64 memory_bytes;
+  /* the user's own (TsImageSpec); image "": it runs our guest */
+  char *image, *kernel, *initrd, *cmdline, *copy_cmdline;
   guint disks;
   struct {
     char *name;

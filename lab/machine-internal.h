@@ -24,6 +24,7 @@ struct _TsLabMachine {
   GRecMutex lock; /* over every call that changes something */
   virDomainPtr domain;
   char *name, *kernel, *initrd, *cmdline, *channel_path, *console_path;
+  gboolean own;
   TsGuid id;
   guint64 memory_bytes;
   guint disks;

@@ -26,6 +26,19 @@ add_disk (GString *xml, const TsLabMachineDisk *disk)
   g_string_append (xml, text);
 }
 
+static char *
+boot_xml (const TsLabMachine *machine)
+{
+  if (!machine->kernel)
+    return g_strdup ("<boot dev='hd'/>");
+  g_autofree char *kernel = g_markup_printf_escaped ("<kernel>%s</kernel><cmdline>%s</cmdline>",
+                                                     machine->kernel, machine->cmdline);
+  g_autofree char *initrd = machine->initrd
+                                ? g_markup_printf_escaped ("<initrd>%s</initrd>", machine->initrd)
+                                : g_strdup ("");
+  return g_strconcat (kernel, initrd, NULL);
+}
+
 char *
 ts_lab_machine_xml (const TsLabMachine *machine)
 {
@@ -35,13 +48,12 @@ ts_lab_machine_xml (const TsLabMachine *machine)
   /* Nothing that the guest does not need: each device and ACPI cost boot time under TCG (kernel up
    * in 1.5 s without ACPI, 2.2 s with).  The old "pc" needs no PCIe root ports for its disks.
    * Without ACPI a guest cannot power off; it resets, and a reset ends it. */
+  g_autofree char *boot = boot_xml (machine);
   g_autofree char *head =
       g_markup_printf_escaped ("<domain type='%s'><name>%s</name><uuid>%s</uuid>"
                                "<memory unit='b'>%" G_GUINT64_FORMAT "</memory><vcpu>1</vcpu>"
-                               "<os><type arch='x86_64' machine='pc'>hvm</type>"
-                               "<kernel>%s</kernel><initrd>%s</initrd><cmdline>%s</cmdline></os>",
-                               kvm ? "kvm" : "qemu", machine->name, id, machine->memory_bytes,
-                               machine->kernel, machine->initrd, machine->cmdline);
+                               "<os><type arch='x86_64' machine='pc'>hvm</type>",
+                               kvm ? "kvm" : "qemu", machine->name, id, machine->memory_bytes);
   g_autofree char *devices = g_markup_printf_escaped (
       "%s<clock offset='utc'><timer name='hpet' present='no'/></clock>"
       "<on_poweroff>destroy</on_poweroff><on_reboot>destroy</on_reboot>"
@@ -55,6 +67,8 @@ ts_lab_machine_xml (const TsLabMachine *machine)
           : "<cpu mode='custom' match='exact' check='none'><model>qemu64</model></cpu>",
       machine->hypervisor->emulator, machine->console_path, machine->channel_path);
   GString *xml = g_string_new (head);
+  g_string_append_printf (xml, "%s</os>%s", boot,
+                          machine->own ? "<features><acpi/></features>" : "");
   g_string_append (xml, devices);
   for (guint d = 0; d < machine->disks; d++)
     add_disk (xml, &machine->disk[d]);
@@ -94,8 +108,9 @@ ts_lab_machine_define (TsLabHypervisor *hypervisor, const TsLabMachineSpec *spec
   machine->name = g_strdup (spec->name);
   machine->id = spec->id;
   machine->memory_bytes = spec->memory_bytes;
-  machine->kernel = g_canonicalize_filename (spec->kernel, NULL);
-  machine->initrd = g_canonicalize_filename (spec->initrd, NULL);
+  machine->own = spec->own;
+  machine->kernel = spec->kernel ? g_canonicalize_filename (spec->kernel, NULL) : NULL;
+  machine->initrd = spec->initrd ? g_canonicalize_filename (spec->initrd, NULL) : NULL;
   machine->cmdline = g_strdup (spec->cmdline ? spec->cmdline : "");
   machine->channel_path = g_canonicalize_filename (spec->channel_path, NULL);
   machine->console_path = g_canonicalize_filename (spec->console_path, NULL);
@@ -168,6 +183,17 @@ ts_lab_machine_wait_off (TsLabMachine *machine, gint64 timeout_us, GError **erro
                        machine->name, timeout_us / 1000);
     g_usleep (POLL_US);
   }
+  return TRUE;
+}
+
+gboolean
+ts_lab_machine_shut_down (TsLabMachine *machine, GError **error)
+{
+  g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
+  if (ts_lab_machine_running (machine) &&
+      virDomainShutdownFlags (machine->domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) < 0 &&
+      ts_lab_machine_running (machine))
+    return ts_lab_throw_virt (error, "press the power button of machine %s", machine->name);
   return TRUE;
 }
 

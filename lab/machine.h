@@ -28,7 +28,8 @@ typedef struct {
   const char *name;
   TsGuid id;
   guint64 memory_bytes;
-  const char *kernel, *initrd, *cmdline;
+  const char *kernel, *initrd, *cmdline; /* kernel NULL: it boots from its first disk, by BIOS */
+  gboolean own;                          /* the user's: has ACPI, and a power button */
   const char *channel_path; /* unix socket QEMU listens on: the agent's virtio-serial port */
   const char *console_path; /* file for the serial console; appended to */
   guint disks;
@@ -55,6 +56,8 @@ gboolean ts_lab_machine_running (TsLabMachine *machine);
  * resets and that ends it): waits until it is off, at most timeout_us; TS_ERROR_AGAIN when it is
  * not. */
 gboolean ts_lab_machine_wait_off (TsLabMachine *machine, gint64 timeout_us, GError **error);
+/* Presses the power button; its guest does what it does then. */
+gboolean ts_lab_machine_shut_down (TsLabMachine *machine, GError **error);
 /* Pulls the plug: the guest has no say, QEMU closes its images.  Fine when it is off. */
 gboolean ts_lab_machine_destroy (TsLabMachine *machine, GError **error);
 /* Merges the running machine's overlays into their bases and goes on running on the bases

@@ -6,6 +6,7 @@
 #include "lab/host-internal.h"
 #include "core/base/units.h"
 #include "lab/disk.h"
+#include "lab/image.h"
 #include <errno.h>
 #include <glib/gstdio.h>
 
@@ -115,10 +116,26 @@ ts_lab_vm_is_off (TsLabVm *vm, const char *why)
     ts_lab_relation_machine (relation, FALSE);
 }
 
+static void
+press (gpointer data)
+{
+  TsLabVm *vm = data;
+  g_autoptr (GError) error = NULL;
+  if (vm->machine && !ts_lab_machine_shut_down (vm->machine, &error))
+    g_printerr ("twinsite host: %s\n", error->message); /* that it does not stop, is told anyway */
+}
+
+static void
+nothing (gpointer data)
+{
+}
+
 void
 ts_lab_vm_expect_off (TsLabVm *vm)
 {
   gint64 now_us = ts_lab_host_now_us (vm->host);
+  if (*vm->config->image) /* our own guest is told by the runner */
+    ts_lab_worker_push (vm->worker, press, nothing, nothing, vm);
   vm->shut_down_by_us = now_us + SHUT_DOWN_US;
   ts_lab_timer_set (vm->watch, now_us);
 }
@@ -140,6 +157,11 @@ make_disks (TsLabVm *vm, GError **error)
     if (!ts_lab_disk_create_tracked (path, data, config->disk[i].size_bytes, error) ||
         !ts_lab_disk_fill (data, i, config->disk[i].fill_bytes, vm->host->config->seed, error))
       return FALSE;
+    if (i == 0 && *config->image && !ts_lab_image_file_copy (config->image, data, error)) {
+      g_unlink (path); /* half a copy is none */
+      g_unlink (data);
+      return FALSE;
+    }
   }
   return TRUE;
 }
@@ -190,6 +212,13 @@ define (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError **error)
                            .channel_path = channel,
                            .console_path = console,
                            .disks = config->disks};
+  if (*config->image) {
+    const char *copys = *config->copy_cmdline ? config->copy_cmdline : config->cmdline;
+    spec.own = TRUE;
+    spec.kernel = *config->kernel ? config->kernel : NULL;
+    spec.initrd = *config->initrd ? config->initrd : NULL;
+    spec.cmdline = kind == &at_home ? config->cmdline : copys;
+  }
   if (kind == &as_test) /* another machine; libvirt knows machines by their ids */
     spec.id.bytes[0] ^= 0xff;
   for (guint i = 0; i < config->disks; i++) {
@@ -211,7 +240,7 @@ define_and_start (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError 
 gboolean
 ts_lab_vm_branch (TsLabVm *vm, GError **error)
 {
-  static const char *const rooms[] = {"disks", "replica"};
+  const char *const rooms[] = {"disks", ts_lab_vm_storage (vm)};
   for (guint i = 0; i < G_N_ELEMENTS (rooms); i++) {
     g_autofree char *folder =
         ts_lab_path_host (&vm->host->layout, vm->host->config->name, rooms[i]);
@@ -343,11 +372,23 @@ boot (gpointer data)
   ts_lab_vm_start_home (booted->vm, &booted->error);
 }
 
+/* Whose file it was, and that it is ours no more than before. */
+static void
+report_image (TsLabVm *vm)
+{
+  TsRecord *record = ts_lab_host_record (vm->host, vm, "image");
+  ts_record_text (record, "file", vm->config->image);
+  ts_record_text (record, "work", "on a copy: the file is not written");
+  ts_lab_host_report (vm->host, ts_record_text (record, "ledger", "none: no agent of ours in it"));
+}
+
 static void
 boot_done (gpointer data)
 {
   Boot *booted = data;
   if (!booted->error) {
+    if (*booted->vm->config->image)
+      report_image (booted->vm);
     ts_lab_vm_is_on (booted->vm, "boot");
     return;
   }

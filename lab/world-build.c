@@ -1,10 +1,13 @@
 /* lab/world-build.c -- makes a lab world and takes it down again. */
 #include "lab/world-internal.h"
+#include <errno.h>
 #include <glib/gstdio.h>
+#include <unistd.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
 #include "lab/certificate.h"
 #include "lab/doctor.h"
+#include "lab/image.h"
 #include "lab/link.h"
 #include "lab/realm.h"
 
@@ -12,6 +15,7 @@
 #define VMS_MAX 8
 #define HOSTS_MAX 8
 #define HOST_READY_US (60 * TS_S)
+#define BOOT_OWN_US (10 * TS_MIN) /* CHOICE: a machine of the user's own, copied first, emulated */
 #define BOOT_US (180 * TS_S) /* disks are made and filled first; a guest takes 3 s alone */
 
 /* --- refusal ---------------------------------------------------------------------------------- */
@@ -73,6 +77,31 @@ refuse_kerberos (const TsTopology *topology)
   return why ? g_strdup_printf ("policy %s asks for Kerberos: %s", policy->name, why) : NULL;
 }
 
+/* Machines of the user's own: is there what they begin as? */
+static char *
+refuse_images (const TsTopology *topology)
+{
+  for (guint i = 0; i < topology->vms->len; i++) {
+    const TsVmSpec *vm = ts_topology_vm (topology, i);
+    g_autoptr (GError) error = NULL;
+    TsLabImageFile file;
+    if (!vm->image)
+      continue;
+    if (!ts_lab_image_file_look (vm->image->file, &file, &error))
+      return g_strdup_printf ("VM %s: %s", vm->name, error->message);
+    const TsDiskSpec *disk = ts_vm_spec_disk (vm, 0);
+    if (file.size_bytes > disk->size_bytes)
+      return g_strdup_printf ("VM %s: disk %s has %" G_GUINT64_FORMAT
+                              " bytes, its image %" G_GUINT64_FORMAT,
+                              vm->name, disk->name, disk->size_bytes, file.size_bytes);
+    const char *const others[] = {vm->image->kernel, vm->image->initrd};
+    for (guint f = 0; f < G_N_ELEMENTS (others); f++)
+      if (others[f] && g_access (others[f], R_OK) < 0)
+        return g_strdup_printf ("VM %s: %s: %s", vm->name, others[f], g_strerror (errno));
+  }
+  return NULL;
+}
+
 char *
 ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
 {
@@ -91,6 +120,8 @@ ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
     if (ts_topology_workload (topology, i)->region_bytes > 0)
       refusal = g_strdup_printf ("workload %s has a region, which the guest does not know",
                                  ts_topology_workload (topology, i)->name);
+  if (!refusal)
+    refusal = refuse_images (topology);
   for (guint i = 0; !refusal && orders && i < orders->len; i++) {
     const TsOrder *order = orders->pdata[i];
     if (order->verb != TS_DO_PROTECT)
@@ -181,6 +212,13 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
                                                    ts_topology_host (topology, spec->host)->name);
     vm->id = spec->id;
     vm->memory_bytes = spec->memory_bytes;
+    if (spec->image) {
+      vm->image = g_strdup (spec->image->file);
+      vm->kernel = g_strdup (spec->image->kernel);
+      vm->initrd = g_strdup (spec->image->initrd);
+      vm->cmdline = g_strdup (spec->image->cmdline);
+      vm->copy_cmdline = g_strdup (spec->image->copy_cmdline);
+    }
     for (guint d = 0; d < spec->disks->len; d++) {
       const TsDiskSpec *disk = ts_vm_spec_disk (spec, d);
       ts_lab_vm_config_add_disk (vm, disk->name, disk->size_bytes, disk->fill_bytes);
@@ -380,7 +418,11 @@ boot (TsWorld *world, GError **error)
                             error))
       return FALSE;
   }
-  if (!ts_lab_world_wait (world, all_guests_ready, BOOT_US, "booting the VMs", error))
+  gboolean own = FALSE;
+  for (guint i = 0; i < topology->vms->len; i++)
+    own |= ts_topology_vm (topology, i)->image != NULL;
+  if (!ts_lab_world_wait (world, all_guests_ready, own ? BOOT_OWN_US : BOOT_US, "booting the VMs",
+                          error))
     return FALSE;
   world->booted = TRUE;
   for (guint i = 0; i < topology->vms->len; i++) {
@@ -411,8 +453,10 @@ ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error)
   world->lines = g_new0 (TsLabLine, world->topology->links->len);
   world->vms = g_new0 (TsLabVmView, world->topology->vms->len);
   for (guint i = 0; i < world->topology->vms->len; i++)
-    world->vms[i] = (TsLabVmView){
-        .primary = ts_topology_vm (world->topology, i)->host, .replica = -1, .policy = -1, .point_us = -1};
+    world->vms[i] = (TsLabVmView){.primary = ts_topology_vm (world->topology, i)->host,
+                                  .replica = -1,
+                                  .policy = -1,
+                                  .point_us = -1};
   if (!world->options.folder)
     return ts_throw (error, TS_ERROR_ARGUMENT, "the lab needs a folder for the run");
 

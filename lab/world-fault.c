@@ -145,7 +145,7 @@ ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error)
   for (guint i = 0; i < world->guests->len; i++) {
     TsLabGuest *guest = world->guests->pdata[i];
     if (ts_topology_host (world->topology, guest->host)->site != site ||
-        guest->power_lost_us != TS_NEVER || !guest->channel)
+        !ts_lab_guest_on (guest))
       continue;
     ts_lab_guest_lost_power (guest, dead_us);
   }

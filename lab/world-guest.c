@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/units.h"
 #include "core/format/stamp.h"
+#include "lab/own-guest.h"
 
 #define CONNECT_US (60 * TS_S) /* for QEMU's socket to be there */
 
@@ -265,6 +266,65 @@ channel_lost (TsGuestChannel *channel, const GError *reason, gpointer user)
   guest->working = FALSE;
 }
 
+/* --- machines of the user's own --------------------------------------------------------------- */
+
+gboolean
+ts_lab_guest_on (const TsLabGuest *guest)
+{
+  return guest->power_lost_us == TS_NEVER &&
+         (guest->channel != NULL || (guest->own != NULL && !guest->own_off));
+}
+
+TsRecord *
+ts_lab_guest_record (const TsLabGuest *guest, const char *kind)
+{
+  TsRecord *record = guest_record (guest, kind);
+  record->t_us = MIN (record->t_us, guest->power_lost_us);
+  return record;
+}
+
+void
+ts_lab_guest_answers (TsLabGuest *guest, gboolean up)
+{
+  if (!guest->ready) {
+    guest->ready = TRUE;
+    if (!guest->is_test)
+      ts_lab_world_report (guest->world,
+                           ts_record_text (guest_record (guest, "guest"), "phase", "ready"));
+  }
+  guest->probe.state = up ? TS_PROBE_UP : TS_PROBE_DOWN;
+  report_probe (guest);
+}
+
+static TsLabOwnGuest *
+watch_own (TsLabGuest *guest)
+{
+  TsWorld *world = guest->world;
+  g_autofree char *name =
+      g_strconcat (spec_of (guest)->name, guest->is_test ? ".test.console" : ".console", NULL);
+  g_autofree char *path = ts_lab_path_host (&world->layout, host_of (guest), name);
+  guint64 from_bytes = 0;
+  for (guint i = 0; i < world->guests->len; i++) { /* what an earlier machine said there is read */
+    TsLabGuest *before = world->guests->pdata[i];
+    if (before->own && before->vm == guest->vm && before->host == guest->host &&
+        before->is_test == guest->is_test)
+      from_bytes = MAX (from_bytes, ts_lab_own_guest_read (before->own));
+  }
+  return ts_lab_own_guest_watch (guest, path, from_bytes);
+}
+
+static void
+own_is_off (TsWorld *world, guint vm, guint host, gboolean is_test)
+{
+  for (guint i = 0; i < world->guests->len; i++) {
+    TsLabGuest *guest = world->guests->pdata[i];
+    if (!guest->own || guest->vm != vm || guest->host != host || guest->is_test != is_test)
+      continue;
+    ts_lab_own_guest_off (guest->own);
+    guest->own_off = TRUE;
+  }
+}
+
 /* --- coming and going ------------------------------------------------------------------------- */
 
 static TsLabGuest *
@@ -281,7 +341,10 @@ switched_on (TsWorld *world, guint vm, guint host, gboolean is_test)
   guest->probing = ts_lab_timer_new (&world->clock, probe, guest);
   g_autofree char *path = is_test ? ts_lab_path_test_channel (&world->layout, host, vm)
                                   : ts_lab_path_channel (&world->layout, host, vm);
-  guest->channel = ts_guest_channel_open (path, CONNECT_US, &events, guest);
+  if (spec_of (guest)->image)
+    guest->own = watch_own (guest);
+  else
+    guest->channel = ts_guest_channel_open (path, CONNECT_US, &events, guest);
   g_ptr_array_add (world->guests, guest);
   return guest;
 }
@@ -295,7 +358,8 @@ hear_test (TsWorld *world, guint vm, guint host, const TsRecord *record)
     TsLabGuest *guest = switched_on (world, vm, host, TRUE);
     guest->point_set = ts_record_get_int (record, "set", 0);
     guest->point_us = ts_record_get_int (record, "instant_us", -1);
-  } else if (g_strcmp0 (phase, "stopped") == 0)
+  } else if (g_strcmp0 (phase, "stopped") == 0) {
+    own_is_off (world, vm, host, TRUE);
     for (guint i = 0; i < world->guests->len; i++) {
       TsLabGuest *guest = world->guests->pdata[i];
       if (!guest->is_test || guest->vm != vm || guest->host != host)
@@ -303,12 +367,14 @@ hear_test (TsWorld *world, guint vm, guint host, const TsRecord *record)
       g_clear_pointer (&guest->channel, ts_guest_channel_free);
       ts_lab_timer_set (guest->probing, TS_NEVER);
     }
+  }
 }
 
 void
 ts_lab_guest_free (TsLabGuest *guest)
 {
   ts_guest_channel_free (guest->channel);
+  ts_lab_own_guest_free (guest->own);
   ts_lab_timer_free (guest->probing);
   g_free (guest);
 }
@@ -325,6 +391,8 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
   TsLabVmView *view = &world->vms[vm];
   if (g_str_equal (record->kind, "power") && ts_record_get_int (record, "on", 0) != 0)
     switched_on (world, (guint)vm, (guint)host, FALSE);
+  else if (g_str_equal (record->kind, "power"))
+    own_is_off (world, (guint)vm, (guint)host, FALSE);
   else if (g_str_equal (record->kind, "test_failover"))
     hear_test (world, (guint)vm, (guint)host, record);
   else if (g_str_equal (record->kind, "authorized") &&
@@ -359,6 +427,8 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
 void
 ts_lab_guest_lost_power (TsLabGuest *guest, gint64 t_us)
 {
+  if (guest->own)
+    ts_lab_own_guest_read (guest->own); /* what it said before */
   guest->power_lost_us = t_us;
   TsRecord *record = NULL;
   if (guest->is_test)
@@ -389,7 +459,7 @@ ts_lab_guest_of (const TsWorld *world, guint vm)
 {
   for (guint i = world->guests->len; i-- > 0;) {
     TsLabGuest *guest = world->guests->pdata[i];
-    if (guest->vm == vm && guest->channel && guest->power_lost_us == TS_NEVER && !guest->is_test)
+    if (guest->vm == vm && ts_lab_guest_on (guest) && !guest->is_test)
       return guest;
   }
   return NULL;

@@ -27,12 +27,16 @@ typedef struct { /* a host process, seen by the runner */
   gboolean dead; /* lost power, as ordered */
 } TsLabSeat;
 
+typedef struct _TsLabOwnGuest TsLabOwnGuest;
+
 typedef struct { /* a VM on one host, as its guest is heard */
   TsWorld *world;
   guint vm, host;
   gboolean is_copy;
   gboolean is_test;        /* of a test failover: tells "test_failover" records, and nothing else */
   TsGuestChannel *channel; /* NULL: machine is off, or the channel was lost */
+  TsLabOwnGuest *own;      /* of a machine of the user's own, which has no channel; kept when off */
+  gboolean own_off;        /* its machine */
   gboolean ready, working, surveyed, served;
   TsProbe probe;
   TsLabTimer *probing;
@@ -129,6 +133,12 @@ gboolean ts_lab_seat_order (TsLabSeat *seat, const char *kind, GVariant *body, G
 void ts_lab_guest_free (TsLabGuest *guest);
 /* What a "power" record means for the guests. */
 void ts_lab_guests_hear (TsWorld *world, const TsRecord *record);
+/* Does it run, as far as is known here? */
+gboolean ts_lab_guest_on (const TsLabGuest *guest);
+/* Of an own machine: its service answers, for the first time perhaps; or does not any more. */
+void ts_lab_guest_answers (TsLabGuest *guest, gboolean up);
+/* A record of that guest, from now, or from when it lost power. */
+TsRecord *ts_lab_guest_record (const TsLabGuest *guest, const char *kind);
 /* Its machine has lost power, which is told: nothing it has said is later than t_us. */
 void ts_lab_guest_lost_power (TsLabGuest *guest, gint64 t_us);
 /* The guest that serves the VM now: its newest that is on, or NULL. */

@@ -227,6 +227,29 @@ gather_copy (TsFacts *facts)
   }
 }
 
+/* Which of the source's promises count: as with the ledger's, those before the operator's command
+ * when he took over from a machine that still ran; else all. */
+static void
+gather_counters (TsFacts *facts)
+{
+  gboolean running = facts->power_lost_us < 0 && !facts->planned;
+  gint64 until_us = running && facts->commanded_us >= 0 ? facts->commanded_us : G_MAXINT64;
+  for (guint i = 0; i < facts->records->len; i++) {
+    const TsRecord *record = facts->records->pdata[i];
+    facts->own |= ts_record_is (record, "image");
+    if (!ts_record_is (record, "counter"))
+      continue;
+    gint64 value = ts_record_get_int (record, "value", -1);
+    gboolean copy = facts->copy && ts_record_says (record, "host", facts->copy) &&
+                    record->t_us >= facts->commanded_us;
+    if (ts_record_says (record, "counter", "acked") && !copy && record->t_us <= until_us &&
+        (facts->served_us < 0 || record->t_us <= facts->served_us))
+      facts->acked = value;
+    else if (ts_record_says (record, "counter", "survived") && copy && facts->survived < 0)
+      facts->survived = value; /* of its first start */
+  }
+}
+
 TsFacts *
 ts_facts_new (const TsJournal *journal, const char *vm)
 {
@@ -236,7 +259,7 @@ ts_facts_new (const TsJournal *journal, const char *vm)
       &facts->instant_us,      &facts->copy_on_us,      &facts->ready_us,
       &facts->served_us,       &facts->power_lost_us,   &facts->probe_failed_us,
       &facts->disaster_us,     &facts->survey_begun_us, &facts->survey_done_us,
-      &facts->first_survey_us,
+      &facts->first_survey_us, &facts->acked,           &facts->survived,
   };
   for (guint i = 0; i < G_N_ELEMENTS (unknown); i++)
     *unknown[i] = -1;
@@ -249,6 +272,7 @@ ts_facts_new (const TsJournal *journal, const char *vm)
   gather_failover (facts);
   gather_disaster (facts);
   gather_copy (facts);
+  gather_counters (facts);
   return facts;
 }
 

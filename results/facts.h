@@ -11,9 +11,12 @@ typedef struct {
 
 typedef struct {
   char *vm;
-  GPtrArray *records;  /* const TsRecord *, those that name the VM, by (time, order of hearing) */
-  gint64 end_us;       /* of the whole journal */
-  GArray *turned_away; /* gint64: when a host refused a connection, of whomever */
+  GPtrArray *records; /* const TsRecord *, those that name the VM, by (time, order of hearing) */
+  gint64 end_us;      /* of the whole journal */
+  gboolean own;       /* a machine of the user's own: no ledger is kept of it */
+  gint64 acked, survived; /* of its records: the last one promised by the machine that failed (or
+                             was moved), and the last one found on the copy; -1: not told */
+  GArray *turned_away;    /* gint64: when a host refused a connection, of whomever */
 
   gboolean is_protected; /* a policy or a point was told */
   gint64 interval_us;    /* of the last policy */

@@ -320,6 +320,8 @@ refuse (TsLossCount *count, const TsFacts *facts)
   } else if (facts->promoted_us < 0 || !facts->copy) {
     count->kind = TS_MEASURE_NEVER;
     count->why = "the failover promoted no copy";
+  } else if (facts->own) {
+    count->why = "a machine of the user's own: no ledger of its blocks is kept, see loss.records";
   } else if (facts->survey_begun_us < 0) {
     count->why = "the copy's disks were not read back";
   } else if (facts->survey_done_us < 0) {

@@ -614,6 +614,40 @@ ts_measure_loss_divergent (TsAsk *ask)
   measure_compare (ask, FALSE);
 }
 
+void
+ts_measure_records_acked (TsAsk *ask)
+{
+  if (ask->facts->acked >= 0)
+    answer (ask, ask->facts->acked);
+  else
+    ts_answer_unknown (ask, "no console told of a record that is acknowledged");
+}
+
+void
+ts_measure_records_survived (TsAsk *ask)
+{
+  const TsFacts *facts = ask->facts;
+  if (facts->survived >= 0)
+    answer (ask, facts->survived);
+  else
+    ts_answer_unknown (ask, facts->copy ? "the copy's console told of no record that survived"
+                                        : "no copy took over");
+}
+
+/* CHOICE: a copy may hold more than was acknowledged, what was committed and not yet told: that is
+ * no loss, and no gain either. */
+void
+ts_measure_loss_records (TsAsk *ask)
+{
+  const TsFacts *facts = ask->facts;
+  if (facts->acked < 0)
+    ts_measure_records_acked (ask);
+  else if (facts->survived < 0)
+    ts_measure_records_survived (ask);
+  else
+    answer_at (ask, MAX (facts->acked - facts->survived, 0), facts->disaster_us);
+}
+
 static void
 answer_loss (TsAsk *ask, guint64 count)
 {

@@ -81,6 +81,9 @@ static const Row rows[] = {
     {{"loss.instant", "loss_instant", COUNT, RUN, "missing writes older than the newest one held: disks are not at one instant"}, ts_measure_loss_instant},
     {{"loss.fill", "loss_fill_blocks", COUNT, RUN, "blocks of the initial fill that are missing or bad"}, ts_measure_loss_fill},
     {{"loss.divergent", "loss_divergent_disks", COUNT, RUN, "disks that differ in their last comparison"}, ts_measure_loss_divergent},
+    {{"loss.records", "loss_records", COUNT, RUN, "records of the application acknowledged before the disaster that its copy does not have (machines of your own)"}, ts_measure_loss_records},
+    {{"records.acked", "records_acked", COUNT, RUN, "the last record that the application acknowledged before the disaster"}, ts_measure_records_acked},
+    {{"records.survived", "records_survived", COUNT, RUN, "the last record that the application found on the copy"}, ts_measure_records_survived},
     {{"held.records", "held_records", COUNT, RUN, "whole records on the copy"}, ts_measure_loss_held_records},
 };
 

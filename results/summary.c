@@ -76,6 +76,18 @@ verdict_cell (const TsVerdict *verdict)
   return g_strdup_printf ("%s (exit code %d)", name, verdict->exit_code);
 }
 
+/* A machine of the user's own: what its own records tell, and what nothing does. */
+static char *
+not_judged_cell (const TsVerdict *verdict)
+{
+  g_auto (TsMeasure) records = {0}, writes = {0};
+  ts_verdict_figure (verdict, ts_metric_find ("records.acked"), &records);
+  ts_verdict_figure (verdict, ts_metric_find ("loss.lost"), &writes);
+  if (records.kind != TS_MEASURE_VALUE || writes.kind != TS_MEASURE_UNKNOWN)
+    return g_strdup ("-");
+  return g_strdup_printf ("writes and blocks: %s", writes.why);
+}
+
 static char *
 engine_cell (const TsVerdict *verdict)
 {
@@ -122,6 +134,9 @@ static const Row rows[] = {
     {"  stale / phantom", {"loss.stale", "loss.phantom"}, NULL},
     {"  order / instant", {"loss.order", "loss.instant"}, NULL},
     {"  of the point / fill", {"loss.point", "loss.fill"}, NULL},
+    {"lost records", {"loss.records"}, NULL},
+    {"  acked / survived", {"records.acked", "records.survived"}, NULL},
+    {"  not judged", {NULL}, not_judged_cell},
     {"sites differ, bytes", {"compare.differing"}, NULL},
     {"invariants", {NULL}, invariants_cell},
     {"expectations", {NULL}, expectations_cell},

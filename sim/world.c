@@ -444,6 +444,11 @@ ts_sim_serve (TsSimVm *vm, TsSimMachine *machine)
 static char *
 sim_refusal (const TsTopology *topology, const GPtrArray *orders)
 {
+  for (guint i = 0; i < topology->vms->len; i++)
+    if (ts_topology_vm (topology, i)->image)
+      return g_strdup_printf ("VM %s is a machine of your own; the simulator has no processor to "
+                              "run it on",
+                              ts_topology_vm (topology, i)->name);
   for (guint i = 0; i < orders->len; i++) {
     const TsOrder *order = g_ptr_array_index (orders, i);
     if (order->verb != TS_DO_PROTECT)

@@ -27,6 +27,8 @@ ts_test(test-sender LIBS ts_core)
 ts_test(test-receiver LIBS ts_core)
 ts_test(test-operation LIBS ts_core)
 ts_test(test-probe LIBS ts_core)
+ts_test(test-console LIBS ts_core)
+ts_fuzz(fuzz-console ts_core)
 ts_test(test-authorization LIBS ts_core)
 # what must not compile
 include(banned.cmake)

@@ -14,6 +14,7 @@ set_tests_properties(test-doctor-here PROPERTIES TIMEOUT 120 LABELS lab SKIP_RET
 ts_test(test-guest LIBS ts_lab TIMEOUT 180 LABELS lab)
 # machines, their disks, and what changes on them
 ts_test(test-lab-disk LIBS ts_lab TIMEOUT 60 LABELS lab)
+ts_test(test-lab-image LIBS ts_lab TIMEOUT 60 LABELS lab)
 ts_test(test-machine LIBS ts_lab SOURCES machine-support.c TIMEOUT 300 LABELS lab)
 ts_test(test-tracker LIBS ts_lab SOURCES machine-support.c TIMEOUT 300 LABELS lab)
 set_tests_properties(test-machine test-tracker PROPERTIES PROCESSORS 2)

@@ -256,6 +256,55 @@ service_that_never_comes_is_never (void **state)
   assert_int_equal (run_kind_in (run, "loss.lost", 0, TS_NEVER), TS_MEASURE_NEVER);
 }
 
+/* --- machines of the user's own --------------------------------------------------------------- */
+
+static void
+count_record (Run *run, gint64 t_us, const char *host, const char *counter, gint64 value)
+{
+  run_tell (run, t_us,
+            "\"kind\":\"counter\",\"vm\":\"app\",\"host\":\"%s\",\"counter\":\"%s\","
+            "\"value\":%" G_GINT64_FORMAT,
+            host, counter, value);
+}
+
+static Run *
+own_machine (gboolean planned, gint64 survived)
+{
+  Run *run = run_new ();
+  run_tell (run, S (1), "\"kind\":\"image\",\"vm\":\"app\",\"host\":\"hv-a\"");
+  count_record (run, S (2), "hv-a", "survived", 5); /* of its first boot: no copy's */
+  count_record (run, S (60), "hv-a", "acked", 90);
+  count_record (run, S (70), "hv-a", "acked", 100);
+  if (!planned)
+    run_power (run, S (71), "hv-a", FALSE, "power lost");
+  run_failover (run, S (72), "commanded", planned, 0);
+  count_record (run, S (73), "hv-a", "acked", 104); /* heard late, or before it was shut down */
+  run_failover (run, S (75), "promoted", planned, S (62));
+  if (survived >= 0)
+    count_record (run, S (80), "hv-b", "survived", survived);
+  run_probe (run, S (81), "hv-b", TRUE);
+  count_record (run, S (82), "hv-b", "acked", 120); /* the copy's own promises */
+  count_record (run, S (99), "hv-b", "survived", 119);
+  run_end (run, S (100));
+  return run;
+}
+
+static void
+records_of_the_application_are_counted (void **state)
+{
+  g_autoptr (Run) lost = own_machine (FALSE, 91);
+  assert_int_equal (run_number (lost, "records.acked"), 104);
+  assert_int_equal (run_number (lost, "records.survived"), 91);
+  assert_int_equal (run_number (lost, "loss.records"), 13);
+  g_autoptr (Run) moved = own_machine (TRUE, 104);
+  assert_int_equal (run_number (moved, "loss.records"), 0);
+  g_autoptr (Run) more = own_machine (TRUE, 105); /* committed, not yet told: no gain */
+  assert_int_equal (run_number (more, "loss.records"), 0);
+  /* of its blocks nothing is known, and nothing is claimed */
+  assert_int_equal (run_kind_in (lost, "loss.lost", 0, TS_NEVER), TS_MEASURE_UNKNOWN);
+  assert_int_equal (run_kind_in (lost, "rpo.achieved", 0, TS_NEVER), TS_MEASURE_UNKNOWN);
+}
+
 /* --- counts ----------------------------------------------------------------------------------- */
 
 static void
@@ -474,6 +523,7 @@ main (void)
       cmocka_unit_test (stages_are_never_negative_and_add_up),
       cmocka_unit_test (planned_failover_begins_with_its_command),
       cmocka_unit_test (service_that_never_comes_is_never),
+      cmocka_unit_test (records_of_the_application_are_counted),
       cmocka_unit_test (bytes_cycles_and_transfers_keep_to_their_window),
       cmocka_unit_test (throughput_adds_what_overlaps),
       cmocka_unit_test (health_is_the_worse_side_and_stands_until_told),

@@ -67,6 +67,36 @@ assert_line (const char *text, const char *wanted)
   fail_msg ("no line\n%s\nin\n%s", wanted, text);
 }
 
+/* What cannot be judged of a machine of the user's own is said, not left out. */
+static void
+an_own_machine_is_judged_by_its_records (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  g_autoptr (TsExpectations) all = ts_expectations_new ();
+  TsJudgeContext context = {
+      .scenario = "own", .engine = "lab", .seed = 1, .time_scale = 1, .commit = "c", .replay = "r"};
+  run_tell (run, S (1), "\"kind\":\"image\",\"vm\":\"app\",\"host\":\"hv-a\"");
+  run_tell (run, S (50),
+            "\"kind\":\"counter\",\"vm\":\"app\",\"host\":\"hv-a\",\"counter\":\"acked\","
+            "\"value\":100");
+  run_power (run, S (60), "hv-a", FALSE, "power lost");
+  run_failover (run, S (70), "commanded", FALSE, 0);
+  run_failover (run, S (72), "promoted", FALSE, S (40));
+  run_tell (run, S (75),
+            "\"kind\":\"counter\",\"vm\":\"app\",\"host\":\"hv-b\",\"counter\":\"survived\","
+            "\"value\":93");
+  run_probe (run, S (76), "hv-b", TRUE);
+  run_end (run, S (80));
+  g_autoptr (TsVerdict) verdict = ts_judge (run->journal, run->ledger, all, &context);
+  const TsVerdict *one[] = {verdict};
+  g_autofree char *text = ts_summary_format (one, 1);
+  assert_line (text, "lost records            7");
+  assert_line (text, "  acked / survived      100 / 93");
+  assert_non_null (
+      strstr (text, "  not judged            writes and blocks: a machine of the user's "));
+  assert_null (strstr (text, "lost writes"));
+}
+
 static void
 two_columns_side_by_side (void **state)
 {
@@ -137,6 +167,7 @@ main (void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (two_columns_side_by_side),
+      cmocka_unit_test (an_own_machine_is_judged_by_its_records),
       cmocka_unit_test (lines_fit_100_columns_and_end_without_space),
       cmocka_unit_test (empty_run),
   };

@@ -36,10 +36,23 @@ disk_clear (gpointer data)
 }
 
 static void
+image_free (TsImageSpec *image)
+{
+  if (!image)
+    return;
+  char *texts[] = {image->file,         image->kernel, image->initrd, image->cmdline,
+                   image->copy_cmdline, image->ready,  image->acked,  image->survived};
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    g_free (texts[i]);
+  g_free (image);
+}
+
+static void
 vm_free (gpointer data)
 {
   TsVmSpec *vm = data;
   g_free (vm->name);
+  image_free (vm->image);
   g_array_unref (vm->disks);
   g_free (vm);
 }

@@ -32,12 +32,23 @@ typedef struct {
                          workload writes behind them.  A multiple of 4 KiB, below size_bytes */
 } TsDiskSpec;
 
+typedef struct {                  /* a machine of the user's own: none of our agents is in it */
+  char *file;                     /* disk image, absolute; only ever read */
+  char *kernel, *initrd;          /* absolute; NULL: the image boots by BIOS; initrd may be
+                                     NULL alone */
+  char *cmdline, *copy_cmdline;   /* of the kernel; of a copy that takes over or is tested */
+  char *ready, *acked, *survived; /* patterns for its console (site/console.h); ready is
+                                     there, the others may be NULL */
+  gint64 every_us;                /* it says ready at least so often; 0: perhaps once */
+} TsImageSpec;
+
 typedef struct {
   char *name;
   guint host; /* where it runs first */
   guint64 memory_bytes;
-  GArray *disks; /* TsDiskSpec, 1 to 16 (HVR reference 1.8) */
-  TsGuid id;     /* the same on both sides (HVR reference 1.1); drawn from stream "vm/NAME" */
+  GArray *disks;      /* TsDiskSpec, 1 to 16 (HVR reference 1.8) */
+  TsImageSpec *image; /* what is on its first disk at the start; NULL: our own guest runs in it */
+  TsGuid id;          /* the same on both sides (HVR reference 1.1); drawn from stream "vm/NAME" */
 } TsVmSpec;
 
 typedef enum {

@@ -114,6 +114,9 @@ explain_topology (const TsScenario *scenario, GString *out)
           continue;
         g_autofree char *memory = ts_format_size (vm->memory_bytes);
         g_string_append_printf (out, "      VM %s, %s of memory\n", vm->name, memory);
+        if (vm->image != NULL)
+          g_string_append_printf (out, "        a machine of your own: begins as a copy of %s\n",
+                                  vm->image->file);
         for (guint d = 0; d < vm->disks->len; d++) {
           const TsDiskSpec *disk = ts_vm_spec_disk (vm, d);
           g_autofree char *size = ts_format_size (disk->size_bytes);

@@ -1,6 +1,7 @@
 #include "scenarios/engine/scenario.h"
 #include <string.h>
 #include "core/base/units.h"
+#include "core/site/console.h"
 #include "scenarios/engine/check.h"
 #include "scenarios/engine/count.h"
 #include "scenarios/engine/schema.h"
@@ -98,13 +99,85 @@ build_disk (Build *build, TsVmSpec *vm, const TsYaml *key, const TsYaml *node)
           size->text);
 }
 
+/* A file that the scenario names: beside the scenario's own.  From here on by its full path, also
+ * where the scenario is written out. */
+static char *
+file_of (Build *build, TsYaml *map, const char *key)
+{
+  const char *text = text_of (map, key);
+  if (text == NULL)
+    return NULL;
+  g_autofree char *folder = g_path_get_dirname (build->scenario->path);
+  g_autofree char *base = g_canonicalize_filename (folder, NULL);
+  char *path = g_canonicalize_filename (text, base);
+  TsYaml *value = ts_yaml_new_scalar (path);
+  value->line = ts_yaml_get (map, key)->line;
+  value->column = ts_yaml_get (map, key)->column;
+  ts_yaml_set (map, key, value);
+  return path;
+}
+
+static void
+build_probe (Build *build, TsVmSpec *vm, const TsYaml *node)
+{
+  static const char *const patterns[] = {"ready", "acked", "survived"};
+  char **into[] = {&vm->image->ready, &vm->image->acked, &vm->image->survived};
+  for (guint i = 0; i < G_N_ELEMENTS (patterns); i++) {
+    const TsYaml *pattern = ts_yaml_get (node, patterns[i]);
+    g_autoptr (GError) error = NULL;
+    if (pattern == NULL)
+      continue;
+    *into[i] = g_strdup (pattern->text);
+    if (!ts_console_pattern_check (pattern->text, i > 0, &error))
+      tell (build, pattern, "vm %s: probe: %s: %s", vm->name, patterns[i], error->message);
+  }
+  const TsYaml *every = ts_yaml_get (node, "every");
+  vm->image->every_us = every != NULL ? ts_value_duration (every) : 0;
+}
+
+static void
+build_image (Build *build, TsVmSpec *vm, TsYaml *node)
+{
+  static const char *const with_image[] = {"kernel", "initrd", "cmdline", "copy_cmdline", "probe"};
+  const TsYaml *place = ts_yaml_get (node, "image"), *probe = ts_yaml_get (node, "probe");
+  gboolean kernel = ts_yaml_get (node, "kernel") != NULL;
+  for (guint i = 0; i < G_N_ELEMENTS (with_image); i++) {
+    const TsYaml *other = ts_yaml_get (node, with_image[i]);
+    if (other != NULL && place == NULL)
+      tell (build, other, "vm %s: %s: only with 'image', for a machine of your own", vm->name,
+            with_image[i]);
+    else if (other != NULL && !kernel && i > 0 && i < 4)
+      tell (build, other, "vm %s: %s: only with 'kernel'", vm->name, with_image[i]);
+  }
+  if (place == NULL)
+    return;
+  vm->image = g_new0 (TsImageSpec, 1);
+  vm->image->file = file_of (build, node, "image");
+  vm->image->kernel = file_of (build, node, "kernel");
+  vm->image->initrd = file_of (build, node, "initrd");
+  vm->image->cmdline = g_strdup (text_of (node, "cmdline"));
+  vm->image->copy_cmdline = g_strdup (text_of (node, "copy_cmdline"));
+  if (probe != NULL)
+    build_probe (build, vm, probe);
+  else
+    tell (build, node,
+          "vm %s: a machine with 'image' needs 'probe': nothing else tells that it serves",
+          vm->name);
+  for (guint d = 0; d < vm->disks->len; d++)
+    if (ts_vm_spec_disk (vm, d)->fill_bytes > 0)
+      tell (build, ts_yaml_get (node, "disks"),
+            "vm %s: disk %s: fill: a machine of your own has its own data", vm->name,
+            ts_vm_spec_disk (vm, d)->name);
+}
+
 static void
 build_vms (Build *build)
 {
   TsTopology *topology = build->scenario->topology;
   const TsYaml *vms = ts_yaml_get (build->root, "vms");
   for (guint i = 0; i < vms->items->len; i++) {
-    const TsYaml *key = vms->keys->pdata[i], *node = vms->items->pdata[i];
+    const TsYaml *key = vms->keys->pdata[i];
+    TsYaml *node = vms->items->pdata[i];
     if (ts_topology_find_vm (topology, key->text) >= 0)
       tell (build, key, "vms: %s is there twice, once as one of many", key->text);
     TsVmSpec *vm = ts_topology_add_vm (topology, key->text);
@@ -118,6 +191,7 @@ build_vms (Build *build)
     const TsYaml *disks = ts_yaml_get (node, "disks");
     for (guint d = 0; d < disks->items->len; d++)
       build_disk (build, vm, disks->keys->pdata[d], disks->items->pdata[d]);
+    build_image (build, vm, node);
   }
 }
 
@@ -163,6 +237,10 @@ build_workloads (Build *build)
     if (other != NULL)
       tell (build, vm, "workload %s: VM %s has workload %s already; a VM has one at most",
             key->text, vm->text, other->name);
+    if (ts_topology_vm (topology, vm_index)->image != NULL)
+      tell (build, vm,
+            "workload %s: VM %s is a machine of your own: what writes in it is its own matter",
+            key->text, vm->text);
     TsWorkloadSpec *workload = ts_topology_add_workload (topology, key->text);
     workload->vm = vm_index;
     workload->kind = (TsWorkloadKind)choice_of (kinds, text_of (node, "kind"));
