@@ -238,11 +238,14 @@ order_relate (TsLabHost *host, GVariant *body)
 {
   const char *vm_name, *peer_name;
   guint32 authentication;
+  guint64 schedule;
   TsPolicy policy;
   g_autoptr (GError) error = NULL;
   ts_policy_init (&policy);
-  g_variant_get (body, "(&s&sxuub)", &vm_name, &peer_name, &policy.frequency_us, &policy.time_scale,
-                 &authentication, &policy.compression);
+  g_variant_get (body, "(&s&sxuubt)", &vm_name, &peer_name, &policy.frequency_us, &policy.time_scale,
+                 &authentication, &policy.compression, &schedule);
+  if (!ts_schedule_unpack (schedule, &policy.resync))
+    return;
   policy.authentication = (TsAuthentication)authentication;
   TsLabVm *vm = vm_by_name (host, vm_name);
   const TsLabPeer *peer = ts_lab_host_config_peer (host->config, peer_name);
@@ -333,7 +336,7 @@ ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
     void (*obey) (TsLabHost *host, GVariant *body);
   } orders[] = {
       {"boot", "(s)", order_boot},
-      {"relate", "(ssxuub)", order_relate},
+      {"relate", "(ssxuubt)", order_relate},
       {"ask", "(suub)", order_ask},
       {"shut-down", "(s)", order_shut_down},
   };

@@ -9,7 +9,7 @@
 #define CONNECT_US (15 * TS_S) /* the sender's own patience is shorter or as long (sender.c) */
 
 /* What a sender persists: peer, policy, chain of log ids, the core's own. */
-#define SENDER_TYPE "(sxuubaayay)"
+#define SENDER_TYPE "(sxuubtaayay)"
 
 /* --- the connection --------------------------------------------------------------------------- */
 
@@ -146,9 +146,9 @@ wrap_sender (const TsLabRelation *relation, GBytes *core)
     g_variant_builder_add_value (
         &chain, g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, relation->chain[i].bytes, 16, 1));
   g_autoptr (GVariant) state = g_variant_ref_sink (
-      g_variant_new ("(sxuubaay@ay)", relation->peer->name, relation->policy.frequency_us,
+      g_variant_new ("(sxuubtaay@ay)", relation->peer->name, relation->policy.frequency_us,
                      relation->policy.time_scale, (guint32)relation->policy.authentication,
-                     relation->policy.compression, &chain,
+                     relation->policy.compression, ts_schedule_pack (&relation->policy.resync), &chain,
                      g_variant_new_from_bytes (G_VARIANT_TYPE ("ay"), core, TRUE)));
   return g_variant_get_data_as_bytes (state);
 }
@@ -404,14 +404,15 @@ restore_sender (TsLabVm *vm, GBytes *bytes, GError **error)
   const char *name;
   TsPolicy policy;
   guint32 authentication;
+  guint64 schedule;
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariant) core = NULL;
   ts_policy_init (&policy);
-  g_variant_get (state, "(&sxuubaay@ay)", &name, &policy.frequency_us, &policy.time_scale,
-                 &authentication, &policy.compression, &chain, &core);
+  g_variant_get (state, "(&sxuubtaay@ay)", &name, &policy.frequency_us, &policy.time_scale,
+                 &authentication, &policy.compression, &schedule, &chain, &core);
   policy.authentication = (TsAuthentication)authentication;
   const TsLabPeer *peer = ts_lab_host_config_peer (vm->host->config, name);
-  if (!peer || !ts_policy_check (&policy, NULL) ||
+  if (!peer || !ts_schedule_unpack (schedule, &policy.resync) || !ts_policy_check (&policy, NULL) ||
       g_variant_iter_n_children (chain) != vm->config->disks) {
     ts_throw (error, TS_ERROR_FORMAT, "it names a peer, a policy or disks that are not ours");
     return NULL;

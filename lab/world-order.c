@@ -35,12 +35,13 @@ relate (TsWorld *world, guint vm, guint host, guint peer, GError **error)
 {
   const TsPolicy *policy =
       &ts_topology_policy (world->topology, (guint)world->vms[vm].policy)->policy;
-  return ts_lab_seat_order (world->seats->pdata[host], "relate",
-                            g_variant_new ("(ssxuub)", ts_topology_vm (world->topology, vm)->name,
-                                           ts_topology_host (world->topology, peer)->name,
-                                           policy->frequency_us, policy->time_scale,
-                                           (guint32)policy->authentication, policy->compression),
-                            error);
+  return ts_lab_seat_order (
+      world->seats->pdata[host], "relate",
+      g_variant_new ("(ssxuubt)", ts_topology_vm (world->topology, vm)->name,
+                     ts_topology_host (world->topology, peer)->name, policy->frequency_us,
+                     policy->time_scale, (guint32)policy->authentication, policy->compression,
+                     ts_schedule_pack (&policy->resync)),
+      error);
 }
 
 static gboolean

@@ -9,31 +9,35 @@
 #include <string.h>
 #include <cmocka.h>
 
+#define POLICY(frequency, scale, how, compress)                                                    \
+  {                                                                                                \
+    .frequency_us = frequency, .time_scale = scale, .authentication = how, .compression = compress \
+  }
+
 static const struct row {
   const char *name;
   TsPolicy policy;
   gint64 interval_us; /* 0: refused */
   const char *says;
 } rows[] = {
-    {"30 s", {30 * TS_S, 1, TS_AUTH_CERTIFICATE, TRUE}, 30 * TS_S, NULL},
-    {"5 min", {300 * TS_S, 1, TS_AUTH_KERBEROS, FALSE}, 300 * TS_S, NULL},
-    {"15 min", {900 * TS_S, 1, TS_AUTH_KERBEROS, TRUE}, 900 * TS_S, NULL},
-    {"a lab in a hurry", {30 * TS_S, 10, TS_AUTH_CERTIFICATE, TRUE}, 3 * TS_S, NULL},
-    {"the greatest hurry", {30 * TS_S, 1000, TS_AUTH_CERTIFICATE, TRUE}, 30 * TS_MS, NULL},
-    {"10 s",
-     {10 * TS_S, 1, TS_AUTH_CERTIFICATE, TRUE},
-     0,
+    {"30 s", POLICY (30 * TS_S, 1, TS_AUTH_CERTIFICATE, TRUE), 30 * TS_S, NULL},
+    {"5 min", POLICY (300 * TS_S, 1, TS_AUTH_KERBEROS, FALSE), 300 * TS_S, NULL},
+    {"15 min", POLICY (900 * TS_S, 1, TS_AUTH_KERBEROS, TRUE), 900 * TS_S, NULL},
+    {"a lab in a hurry", POLICY (30 * TS_S, 10, TS_AUTH_CERTIFICATE, TRUE), 3 * TS_S, NULL},
+    {"the greatest hurry", POLICY (30 * TS_S, 1000, TS_AUTH_CERTIFICATE, TRUE), 30 * TS_MS, NULL},
+    {"10 s", POLICY (10 * TS_S, 1, TS_AUTH_CERTIFICATE, TRUE), 0,
      "frequency is 10 s: it can be 30s, 5m or 15m"},
-    {"no time", {0, 1, TS_AUTH_CERTIFICATE, TRUE}, 0, "frequency is 0 us"},
-    {"a microsecond off", {30 * TS_S + 1, 1, TS_AUTH_CERTIFICATE, TRUE}, 0, "frequency"},
-    {"backwards", {-30 * TS_S, 1, TS_AUTH_CERTIFICATE, TRUE}, 0, "frequency is -30 s"},
-    {"no scale",
-     {30 * TS_S, 0, TS_AUTH_CERTIFICATE, TRUE},
-     0,
+    {"no time", POLICY (0, 1, TS_AUTH_CERTIFICATE, TRUE), 0, "frequency is 0 us"},
+    {"a microsecond off", POLICY (30 * TS_S + 1, 1, TS_AUTH_CERTIFICATE, TRUE), 0, "frequency"},
+    {"backwards", POLICY (-30 * TS_S, 1, TS_AUTH_CERTIFICATE, TRUE), 0, "frequency is -30 s"},
+    {"no scale", POLICY (30 * TS_S, 0, TS_AUTH_CERTIFICATE, TRUE), 0,
      "time_scale is 0: it can be 1 to 1000"},
-    {"too great a hurry", {30 * TS_S, 1001, TS_AUTH_CERTIFICATE, TRUE}, 0, "time_scale is 1001"},
-    {"no authentication", {30 * TS_S, 1, (TsAuthentication)0, TRUE}, 0, "authentication is 0"},
-    {"unknown authentication", {30 * TS_S, 1, (TsAuthentication)3, TRUE}, 0, "authentication is 3"},
+    {"too great a hurry", POLICY (30 * TS_S, 1001, TS_AUTH_CERTIFICATE, TRUE), 0,
+     "time_scale is 1001"},
+    {"no authentication", POLICY (30 * TS_S, 1, (TsAuthentication)0, TRUE), 0,
+     "authentication is 0"},
+    {"unknown authentication", POLICY (30 * TS_S, 1, (TsAuthentication)3, TRUE), 0,
+     "authentication is 3"},
 };
 
 static void

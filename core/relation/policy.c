@@ -14,6 +14,7 @@ ts_policy_init (TsPolicy *policy)
       .authentication = TS_AUTH_CERTIFICATE,
       .compression = TRUE,
   };
+  ts_schedule_init (&policy->resync);
 }
 
 gboolean
@@ -33,7 +34,7 @@ ts_policy_check (const TsPolicy *policy, GError **error)
     return ts_throw (error, TS_ERROR_ARGUMENT,
                      "authentication is %d: it can be 1 (kerberos) or 2 (certificate)",
                      (int)policy->authentication);
-  return TRUE;
+  return ts_schedule_check (&policy->resync, error);
 }
 
 gint64

@@ -3,6 +3,7 @@
  * HVR reference 2.1 (Msvm_ReplicationSettingData) and 4.1 (Site Recovery policy). */
 #pragma once
 #include <glib.h>
+#include "core/relation/schedule.h"
 
 typedef enum { TS_AUTH_KERBEROS = 1, TS_AUTH_CERTIFICATE = 2 } TsAuthentication; /* 2.1 */
 
@@ -15,6 +16,7 @@ typedef struct {
                           (lab only) */
   TsAuthentication authentication;
   gboolean compression;
+  TsSchedule resync; /* whether a resynchronization begins by itself */
 } TsPolicy;
 
 /* frequency 300 s (2.1), time_scale 1, certificate (4.1 "recommended"), compression on (UI default)

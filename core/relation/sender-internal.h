@@ -59,6 +59,8 @@ struct _TsSender {
   guint compare_disk;    /* next to hash */
   guint64 compare_offset;
   guint64 compared_bytes, compared_reported;
+  gint64 resync_due_us;   /* of one that begins by itself; TS_NEVER: none */
+  guint resync_attempt;   /* that began by themselves since the last one that ended well */
   GQueue batches; /* hashed or being hashed, not yet answered; in order */
 
   /* the sets */
@@ -111,6 +113,10 @@ guint64 ts_sender_copy_bytes_until (const TsSender *sender, guint disk, guint64 
 void ts_sender_resync_begin (TsSender *sender, gint64 now_us, TsActions *out);
 /* Whatever is known of a run goes: nothing of it is under way. */
 void ts_sender_resync_forget (TsSender *sender);
+/* In state 9: a run will begin by itself when the policy says so. */
+void ts_sender_resync_plan (TsSender *sender, gint64 now_us);
+/* The time that was planned has come. */
+void ts_sender_resync_tick (TsSender *sender, gint64 now_us, TsActions *out);
 void ts_sender_resync_tracked (TsSender *sender, gint64 now_us, TsActions *out);
 void ts_sender_resync_hashed (TsSender *sender, const TsEvent *event, TsActions *out);
 void ts_sender_resync_welcome (TsSender *sender);

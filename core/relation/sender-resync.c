@@ -83,11 +83,36 @@ ts_sender_resync_forget (TsSender *s)
 }
 
 void
+ts_sender_resync_plan (TsSender *s, gint64 now_us)
+{
+  /* One that ends as it began is tried again as a link is (CHOICE: SILENT in HVR 2.9). */
+  gint64 from_us =
+      now_us + (s->resync_attempt ? ts_sender_backoff_us (s->resync_attempt, s->interval_us) : 0);
+  s->resync_due_us = ts_schedule_next_us (&s->policy.resync, s->policy.time_scale, from_us);
+}
+
+void
+ts_sender_resync_tick (TsSender *s, gint64 now_us, TsActions *out)
+{
+  s->resync_due_us = TS_NEVER;
+  if (s->state != TS_STATE_RESYNC_REQUIRED)
+    return;
+  gint64 next_us = ts_schedule_next_us (&s->policy.resync, s->policy.time_scale, now_us);
+  if (next_us > now_us) { /* the window has closed, or this process has just begun */
+    s->resync_due_us = next_us;
+    return;
+  }
+  s->resync_attempt++;
+  ts_sender_resync_begin (s, now_us, out);
+}
+
+void
 ts_sender_resync_begin (TsSender *s, gint64 now_us, TsActions *out)
 {
   ts_sender_resync_forget (s);
   /* Unlike any other run's, and unlike any set's number: frames of it are counted under it. */
   s->resync_run = TS_RESYNC_RUN | (guint64)(now_us + 1);
+  s->resync_due_us = TS_NEVER;
   s->refused = FALSE;
   s->attempt = 0;
   s->copy = COPY_TRACK;
@@ -112,6 +137,7 @@ ts_sender_resync_done (TsSender *s, gint64 now_us, TsActions *out)
   ts_record_int (r, "duration_us", now_us + 1 - (gint64)(s->resync_run & ~TS_RESYNC_RUN));
   ts_actions_report (out, ts_record_text (r, "result", "completed"));
   ts_sender_resync_report (s, now_us, "done", out);
+  s->resync_attempt = 0;
   ts_sender_resync_forget (s);
 }
 

@@ -85,6 +85,8 @@ ts_sender_restore (const TsSenderOptions *options, GBytes *bytes, GError **error
   if (!load (s, state, error))
     return NULL;
   s->send_set = s->stored + 1;
+  if (s->state == TS_STATE_RESYNC_REQUIRED)
+    s->resync_due_us = 0; /* the first TICK looks at the clock */
   s->crashed = ts_state_may_follow (s->state, TS_STATE_RESYNC_REQUIRED);
   s->returning = s->state != TS_STATE_DISABLED && s->state != TS_STATE_PREPARED;
   return g_steal_pointer (&s);

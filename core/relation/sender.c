@@ -318,6 +318,7 @@ ts_sender_require_resync (TsSender *s, gint64 now_us, const char *why, TsActions
   ts_actions_report (out, ts_record_text (r, "reason", why));
   stop_tracking (s, out);
   ts_sender_change_state (s, now_us, TS_STATE_RESYNC_REQUIRED, out);
+  ts_sender_resync_plan (s, now_us);
   report_pending (s, now_us, out);
 }
 
@@ -628,6 +629,7 @@ peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
   }
   if (s->resync_run && !s->returning) { /* sizes differ, failed over ...: HVR 2.9.1, the run ends */
     ts_sender_require_resync (s, ev->now_us, reason, out);
+    s->resync_due_us = TS_NEVER; /* CHOICE: it would be refused again */
     return;
   }
   /* HVR 2.6: not recoverable; event 32086.  Tracking goes on; nothing is sent. */
@@ -743,6 +745,7 @@ asked (TsSender *s, const TsEvent *ev, TsActions *out)
     }
     ts_sender_resync_report (s, now_us, "cancelled", out);
     ts_sender_require_resync (s, now_us, "the resynchronization was cancelled", out);
+    s->resync_due_us = TS_NEVER; /* CHOICE: who cancels it will begin it again */
     return;
   case TS_ASK_SUSPEND: /* tracking goes on, nothing is sent (trap 5) */
     if (s->state == TS_STATE_RESYNCHRONIZING) {
@@ -907,6 +910,8 @@ tick (TsSender *s, gint64 now_us, TsActions *out)
       connect_peer (s, now_us, out);
     return;
   }
+  if (now_us >= s->resync_due_us)
+    ts_sender_resync_tick (s, now_us, out);
   if (now_us >= s->deadline_us) {
     ts_actions_add (out, TS_ACTION_DISCONNECT);
     link_lost (s, now_us, "no answer from the replica", out);
@@ -983,7 +988,8 @@ ts_sender_wake_us (const TsSender *s)
     return 0;
   TsHealthInput input = health_input (s, 0);
   gint64 health_us = s->health == TS_HEALTH_NORMAL ? ts_health_wake_us (&input) : TS_NEVER;
-  return min_us (min_us (s->deadline_us, s->retry_us), min_us (s->due_us, health_us));
+  return min_us (min_us (min_us (s->deadline_us, s->retry_us), s->resync_due_us),
+                 min_us (s->due_us, health_us));
 }
 
 TsState
@@ -1021,7 +1027,7 @@ ts_sender_new (const TsSenderOptions *options)
   s->interval_us = ts_policy_interval_us (options->policy);
   s->hello = options->hello;
   s->hello.interval_us = (guint64)s->interval_us;
-  s->deadline_us = s->retry_us = s->due_us = TS_NEVER;
+  s->deadline_us = s->retry_us = s->due_us = s->resync_due_us = TS_NEVER;
   s->next_set = s->send_set = 1;
   s->statistics.last_sync_us = -1;
   g_queue_init (&s->sets);

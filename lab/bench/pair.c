@@ -420,8 +420,8 @@ gboolean
 ts_bench_pair_copy (TsBenchPair *pair, TsBenchTook *took, GError **error)
 {
   if (!order (pair, PRIMARY, "relate",
-              g_variant_new ("(ssxuub)", VM, host_name[REPLICA], (gint64)INTERVAL_US, 1u,
-                             (guint32)TS_AUTH_CERTIFICATE, pair->compress),
+              g_variant_new ("(ssxuubt)", VM, host_name[REPLICA], (gint64)INTERVAL_US, 1u,
+                             (guint32)TS_AUTH_CERTIFICATE, pair->compress, (guint64)0),
               error) ||
       !ask (pair, TS_ASK_ENABLE, error))
     return FALSE;

@@ -121,6 +121,27 @@ ts_value_interval (const TsYaml *node)
   return us;
 }
 
+static gboolean
+parse_clock (const char *text, gint64 *us)
+{
+  if (strlen (text) != 5 || text[2] != ':' || !g_ascii_isdigit (text[0]) ||
+      !g_ascii_isdigit (text[1]) || !g_ascii_isdigit (text[3]) || !g_ascii_isdigit (text[4]))
+    return FALSE;
+  gint64 hours = (text[0] - '0') * 10 + (text[1] - '0');
+  gint64 minutes = (text[3] - '0') * 10 + (text[4] - '0');
+  *us = hours * TS_HOUR + minutes * TS_MIN;
+  return hours < 24 && minutes < 60;
+}
+
+gint64
+ts_value_clock (const TsYaml *node)
+{
+  gint64 us = 0;
+  gboolean good = parse_clock (node->text, &us);
+  g_assert (good);
+  return us;
+}
+
 gboolean
 ts_value_switch (const TsYaml *node)
 {
@@ -344,6 +365,11 @@ check_scalar (Check *check, const TsYaml *node, const TsSchemaRow *row, const ch
       tell (check, node, "%s: '%s' is not a replication frequency; there are: 30s, 5min, 15min",
             what, node->text);
     break;
+  case TS_VALUE_CLOCK:
+    if (!parse_clock (node->text, &number))
+      tell (check, node, "%s: '%s' is not a time of day: 00:00 to 23:59, two digits each", what,
+            node->text);
+    break;
   case TS_VALUE_SWITCH:
     if (!parse_switch (node->text, &on))
       tell (check, node, "%s: '%s' is neither on nor off", what, node->text);
@@ -467,6 +493,7 @@ fallback_value (const TsSchemaRow *row)
   case TS_VALUE_RATE:
   case TS_VALUE_FREQUENCY:
   case TS_VALUE_SHARE:
+  case TS_VALUE_CLOCK:
   case TS_VALUE_INTERVAL:
   case TS_VALUE_SWITCH:
   case TS_VALUE_CHOICE:

@@ -33,4 +33,5 @@ guint64 ts_value_rate (const TsYaml *node);
 guint64 ts_value_frequency (const TsYaml *node);
 guint32 ts_value_share (const TsYaml *node);
 gint64 ts_value_interval (const TsYaml *node);
+gint64 ts_value_clock (const TsYaml *node);
 gboolean ts_value_switch (const TsYaml *node);

@@ -299,6 +299,12 @@ build_policies (Build *build)
                                       ? TS_AUTH_KERBEROS
                                       : TS_AUTH_CERTIFICATE;
     spec->policy.compression = ts_value_switch (ts_yaml_get (node, "compression"));
+    spec->policy.resync.automatic = !g_str_equal (text_of (node, "auto_resync"), "manual");
+    spec->policy.resync.from_us = ts_value_clock (ts_yaml_get (node, "resync_from"));
+    spec->policy.resync.until_us = g_str_equal (text_of (node, "auto_resync"), "immediate")
+                                       ? spec->policy.resync.from_us
+                                       : ts_value_clock (ts_yaml_get (node, "resync_until"));
+    spec->policy.resync.clock_us = ts_value_clock (ts_yaml_get (build->root, "clock"));
     g_autoptr (GError) error = NULL;
     if (!ts_policy_check (&spec->policy, &error))
       tell (build, node, "policy %s: %s", key->text, error->message);

@@ -19,6 +19,7 @@ typedef enum {
   TS_VALUE_RATE,       /* "50Mbit/s"; 0 is no limit */
   TS_VALUE_FREQUENCY,  /* "20/s" */
   TS_VALUE_SHARE,      /* "0.1%" */
+  TS_VALUE_CLOCK,      /* "18:30", a time of day in microseconds */
   TS_VALUE_INTERVAL,   /* the three published replication frequencies */
   TS_VALUE_SWITCH,     /* on or off */
   TS_VALUE_CHOICE,     /* one of `of`: "a|b|c" */
