@@ -57,7 +57,8 @@ packed_and_back (void **state)
 {
   TsSchedule schedule = {TRUE, AT (18, 30), AT (6, 0), AT (23, 59) + 59 * TS_S}, back = {0};
   assert_true (ts_schedule_unpack (ts_schedule_pack (&schedule), &back));
-  assert_memory_equal (&schedule, &back, sizeof back);
+  assert_true (back.automatic && back.from_us == schedule.from_us &&
+               back.until_us == schedule.until_us && back.clock_us == schedule.clock_us);
   assert_false (
       ts_schedule_unpack (ts_schedule_pack (&schedule) | G_GUINT64_CONSTANT (1) << 60, &back));
   assert_false (ts_schedule_unpack (G_GUINT64_CONSTANT (90000) << 1, &back)); /* 25:00:00 */

@@ -266,7 +266,7 @@ replica_crashes_at (gint64 after_us, gboolean then_fail_over)
 static void
 a_crash_of_the_replica_at_any_moment (void **state)
 {
-  for (gint64 t = 0; t < 900 * TS_MS; t += 15 * TS_MS)
+  for (gint64 t = 0; t < 900 * TS_MS; t += 25 * TS_MS)
     replica_crashes_at (t, FALSE);
 }
 
