@@ -53,6 +53,12 @@ struct _TsLabVm { /* the machine of one VM on this host, at home or as a copy */
 
 typedef struct _TsLabJob TsLabJob;
 
+typedef struct { /* a file as it was left: watch.c */
+  gboolean known;
+  guint64 inode, size_bytes;
+  gint64 changed_s, changed_ns;
+} TsLabSeen;
+
 /* One side of one VM's replication: a sender or a receiver with what performs its actions. */
 struct _TsLabRelation {
   TsLabHost *host;
@@ -74,6 +80,7 @@ struct _TsLabRelation {
   TsLabWorker *storage;            /* tracking and cuts; or the replica's disks and logs */
   TsLabWorker *output;             /* sender's: what is sent, in order, read where it lies */
   TsLabWorker *apply;              /* receiver's */
+  TsLabSeen seen[TS_WIRE_DISKS_MAX]; /* receiver's; only the apply worker: watch.c */
   TsExtents *resync_map[TS_WIRE_DISKS_MAX]; /* receiver's; only the storage worker */
 };
 
@@ -190,6 +197,14 @@ void ts_lab_job_start (TsLabRelation *relation, TsAction *action, TsLabWorker *w
 void ts_lab_job_done (TsLabJob *job);
 /* Says in the journal that an action without answer went wrong. */
 void ts_lab_job_complain (TsLabJob *job);
+
+/* --- watch.c ---------------------------------------------------------------------------------- */
+/* What the disks are now is our own work. */
+void ts_lab_watch_begin (TsLabRelation *relation);
+/* They will be changed by ourselves: not to be believed until the next begin. */
+void ts_lab_watch_end (TsLabRelation *relation);
+/* TS_ERROR_LOST, once, when somebody else has written to them since. */
+gboolean ts_lab_watch_look (TsLabRelation *relation, GError **error);
 
 /* --- relation-source.c, relation-replica.c: what only one side does ----------------------------
  */

@@ -102,23 +102,29 @@ apply (TsLabJob *job)
   TsLabVm *vm = job->relation->vm;
   guint disks = vm->config->disks;
   g_autoptr (GPtrArray) logs = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_hrl_free);
+  if (!ts_lab_watch_look (job->relation, &job->error))
+    return;
   for (guint i = 0; i < disks; i++) {
     TsHrl *log = ts_lab_spool_log (job->relation->spool, job->action.set, i, &job->error);
     if (!log)
       return;
     g_ptr_array_add (logs, log);
   }
+  ts_lab_watch_end (job->relation);
   for (guint i = 0; i < disks && !job->error; i++) {
     g_autofree char *path = ts_lab_vm_data_path (vm, i);
     g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &job->error);
     if (disk)
       ts_apply_log (disk, logs->pdata[i], &job->error);
   }
+  if (!job->error)
+    ts_lab_watch_begin (job->relation);
 }
 
 static void
 branch (TsLabJob *job)
 {
+  ts_lab_watch_end (job->relation); /* nothing is applied meanwhile */
   ts_lab_vm_branch (job->relation->vm, &job->error);
 }
 

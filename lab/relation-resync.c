@@ -171,6 +171,7 @@ merge_disk (TsLabVm *vm, guint index, GError **error)
 static void
 merge (TsLabJob *job)
 {
+  ts_lab_watch_end (job->relation);
   for (guint i = 0; i < job->relation->vm->config->disks && !job->error; i++)
     merge_disk (job->relation->vm, i, &job->error);
 }

@@ -220,6 +220,19 @@ ts_lab_fault_site_up (TsWorld *world, const TsOrder *order, GError **error)
   return TRUE;
 }
 
+/* --- disks ------------------------------------------------------------------------------------ */
+
+void
+ts_lab_fault_edit (TsWorld *world, const TsOrder *order, GError **error)
+{
+  const char *vm = ts_topology_vm (world->topology, (guint)order->vm)->name;
+  guint64 edited = 0;
+  tell_fault (world, order->step, "edit_disk", vm,
+              ts_topology_host (world->topology, (guint)order->host)->name);
+  if (ts_lab_fault_edit_disk (world, order, &edited, error))
+    tell_evidence (world, order->step, "edit_disk", vm, "blocks changed", edited);
+}
+
 /* --- the end ---------------------------------------------------------------------------------- */
 
 void

@@ -163,6 +163,13 @@ void ts_lab_running_free (gpointer running);
 gboolean ts_lab_fault_link (TsWorld *world, const TsOrder *order, GError **error);
 /* Tells its step when its hosts are ready. */
 gboolean ts_lab_fault_site_up (TsWorld *world, const TsOrder *order, GError **error);
+/* Changes disks; fails where the machine runs. */
+gboolean ts_lab_fault_edit_disk (TsWorld *world, const TsOrder *order, guint64 *edited,
+                                 GError **error);
+/* The same, with fault and evidence told. */
+void ts_lab_fault_edit (TsWorld *world, const TsOrder *order, GError **error);
+/* Where a host has the plain data of a disk, whichever part it has now. */
+char *ts_lab_world_plain_path (const TsWorld *world, guint vm, guint host, const char *disk);
 gboolean ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error);
 /* All that a link has passed and dropped so far. */
 gboolean ts_lab_fault_counters (TsWorld *world, guint link, TsShaperCounters counters[2],

@@ -310,10 +310,11 @@ comparison_free (gpointer data)
 }
 
 /* Where a host has the plain data of a disk, whichever part it has now. */
-static char *
-plain_path (const TsWorld *world, const TsVmSpec *vm, const char *storage, guint host,
-            const char *disk)
+char *
+ts_lab_world_plain_path (const TsWorld *world, guint index, guint host, const char *disk)
 {
+  const TsVmSpec *vm = ts_topology_vm (world->topology, index);
+  const char *storage = world->vms[index].storage;
   const char *name = ts_topology_host (world->topology, host)->name;
   return host == vm->host
              ? ts_lab_path_data (&world->layout, name, vm->name, disk)
@@ -340,8 +341,8 @@ begin_compare (TsWorld *world, const TsOrder *order)
   c->count = vm->disks->len;
   for (guint i = 0; i < c->count; i++) {
     const char *disk = ts_vm_spec_disk (vm, i)->name;
-    c->source[i] = plain_path (world, vm, view->storage, view->primary, disk);
-    c->copy[i] = plain_path (world, vm, view->storage, (guint)view->replica, disk);
+    c->source[i] = ts_lab_world_plain_path (world, c->vm, view->primary, disk);
+    c->copy[i] = ts_lab_world_plain_path (world, c->vm, (guint)view->replica, disk);
   }
   ts_lab_worker_push (world->worker, compare, compared, comparison_free, c);
 }
@@ -385,6 +386,13 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
     if (!ts_lab_fault_link (world, order, error))
       return FALSE;
     break;
+  case TS_DO_EDIT_DISK: {
+    g_autoptr (GError) reason = NULL;
+    ts_lab_fault_edit (world, order, &reason);
+    ts_lab_world_step (world, order->step, order->verb, reason ? "failed" : "done",
+                       reason ? reason->message : "");
+    return TRUE;
+  }
   case TS_DO_SITE_DOWN:
     if (!ts_lab_fault_site_down (world, order, error))
       return FALSE;

@@ -15,6 +15,7 @@ struct _TsSimDisk {
   TsDisk disk;
   guint64 seed;
   TsSimPages pages;
+  guint64 writes;
   Old *unflushed;
   guint unflushed_len, unflushed_room;
   guint unique_until; /* so many of its first entries name each page once */
@@ -78,6 +79,7 @@ void
 ts_sim_disk_put_word (TsSimDisk *disk, guint64 page, TsSimWord word)
 {
   static const guint8 zeros[TS_SIM_PAGE_BYTES];
+  disk->writes++;
   if (!word && disk->base) /* else one would read through to what it replaces */
     word = ts_sim_word_bytes (zeros);
   if (disk->unflushed_len == disk->unflushed_room) {
@@ -205,6 +207,12 @@ TsSimWord
 ts_sim_disk_word (const TsSimDisk *disk, guint64 page)
 {
   return look (disk, page);
+}
+
+guint64
+ts_sim_disk_writes (const TsSimDisk *disk)
+{
+  return disk->writes;
 }
 
 void

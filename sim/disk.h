@@ -36,6 +36,9 @@ gboolean ts_sim_disk_next_run (const TsSimDisk *disk, guint64 *page, guint64 *co
 /* Behind a run of put_word that was a bulk load: see ts_sim_pages_fold. */
 void ts_sim_disk_fold (TsSimDisk *disk, guint64 page);
 
+/* Counts writes to it: who has done all of them knows what it must be. */
+guint64 ts_sim_disk_writes (const TsSimDisk *disk);
+
 void ts_sim_disk_power_loss (TsSimDisk *disk, TsRandom *random);
 /* Folds an overlay into its base and empties it. */
 void ts_sim_disk_merge (TsSimDisk *overlay);

@@ -108,6 +108,8 @@ struct _TsSimRelation {
   GPtrArray *disks;         /* source (borrowed) or replica (owned) disks */
   GPtrArray *overlays;      /* TsSimDisk, while failed over */
   GPtrArray *test_overlays; /* TsSimDisk, during a test failover */
+  guint64 known_writes[TS_WIRE_DISKS_MAX]; /* of the replica's disks, ours; see watch.c */
+  gboolean watching;
   GPtrArray *resync_overlays; /* TsSimDisk, during a resynchronization: relation-resync.c */
   GBytes *persisted;
   const char *owner; /* receiver's: the server that created the replica, a host's name; NULL: the
@@ -171,6 +173,14 @@ void ts_sim_relation_adopt (TsSimRelation *relation, TsSimConn *conn, GBytes *fi
 TsState ts_sim_relation_state (const TsSimRelation *relation);
 void ts_sim_relation_power_loss (TsSimRelation *relation, TsRandom *random);
 void ts_sim_relation_restore (TsSimRelation *relation);
+
+/* --- watch.c ---------------------------------------------------------------------------------- */
+/* What the replica's disks are now is our own work. */
+void ts_sim_watch_begin (TsSimRelation *relation);
+/* They will be changed by ourselves: not to be believed until the next begin. */
+void ts_sim_watch_end (TsSimRelation *relation);
+/* TS_ERROR_LOST, once, when somebody else has written to them since. */
+gboolean ts_sim_watch_look (TsSimRelation *relation, GError **error);
 
 /* --- relation-resync.c ------------------------------------------------------------------------ */
 /* Empty ones, in place of those that are there. */

@@ -96,6 +96,9 @@ create_disks (TsSimRelation *rel)
 static gboolean
 apply_set (TsSimRelation *rel, guint64 set, GError **error)
 {
+  if (!ts_sim_watch_look (rel, error))
+    return FALSE;
+  ts_sim_watch_end (rel);
   for (guint i = 0; i < rel->disks->len; i++) {
     const TsSimLog *said = ts_sim_spool_log (rel->spool, set, i);
     if (said) {
@@ -114,12 +117,14 @@ apply_set (TsSimRelation *rel, guint64 set, GError **error)
     rel->apply_writes += ts_hrl_count (log);
     rel->apply_bytes += ts_hrl_data_bytes (log);
   }
+  ts_sim_watch_begin (rel);
   return TRUE;
 }
 
 static void
 branch (TsSimRelation *rel)
 {
+  ts_sim_watch_end (rel);
   rel->overlays = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
   for (guint i = 0; i < rel->disks->len; i++)
     g_ptr_array_add (rel->overlays, ts_sim_disk_new_overlay (g_ptr_array_index (rel->disks, i)));
@@ -177,6 +182,7 @@ static void
 merge (TsSimRelation *rel)
 {
   TsSimMachine *copy = rel->vm->copy;
+  ts_sim_watch_end (rel);
   for (guint i = 0; rel->overlays && i < rel->overlays->len; i++)
     ts_sim_disk_merge (g_ptr_array_index (rel->overlays, i));
   if (copy) {
@@ -211,6 +217,7 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     ts_sim_resync_flush (rel);
     break;
   case TS_ACTION_RESYNC_MERGE:
+    ts_sim_watch_end (rel);
     ts_sim_resync_merge (rel);
     break;
   case TS_ACTION_CUT:
@@ -788,6 +795,7 @@ ts_sim_relation_restore (TsSimRelation *rel)
     arm (rel);
     return;
   }
+  ts_sim_watch_end (rel);
   ts_sim_test_stop (rel); /* what is left of one: it is off */
   g_clear_pointer (&rel->receiver, ts_receiver_free);
   if (rel->persisted)

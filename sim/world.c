@@ -1,6 +1,7 @@
 /* sim/world.c -- see world.h.  Twin of lab/world.c. */
 #include "sim/world.h"
 #include "core/base/error.h"
+#include "core/disk/compare.h"
 #include "sim/internal.h"
 #include "sim/profile.h"
 
@@ -349,6 +350,50 @@ ts_sim_world_power (TsWorld *world, guint site, gboolean on)
   }
 }
 
+/* A byte in each of so many blocks, evenly over all disks. */
+static void
+edit_disk (TsSimVm *vm, const TsOrder *order)
+{
+  TsWorld *world = vm->world;
+  TsSimHost *host = ts_sim_host (world, (guint)order->host);
+  TsSimRelation *rel = ts_sim_host_relation (host, vm);
+  GPtrArray *disks = vm->source->host == host && !vm->source->is_copy ? vm->source->disks
+                     : rel                                            ? rel->disks
+                                                                      : NULL;
+  const char *why = NULL;
+  if (!disks)
+    why = "there are no disks of it on this host";
+  else if ((vm->source->on && vm->source->host == host) ||
+           (vm->copy && vm->copy->on && vm->copy->host == host))
+    why = "the virtual machine runs there";
+  if (why) {
+    report_step (world, order->step, "edit_disk", "failed", why);
+    return;
+  }
+  guint64 blocks = 0, edits = order->amount_bytes / TS_COMPARE_BLOCK_BYTES;
+  for (guint i = 0; i < disks->len; i++)
+    blocks += ts_sim_disk_ops (g_ptr_array_index (disks, i))->size_bytes / TS_COMPARE_BLOCK_BYTES;
+  edits = MIN (edits, blocks);
+  tell_fault (world, order->step, "edit_disk", vm->spec->name, host->spec->name);
+  for (guint64 n = 0; n < edits; n++) {
+    guint64 block = n * (blocks / edits);
+    guint i = 0;
+    TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (disks, 0));
+    while (block >= disk->size_bytes / TS_COMPARE_BLOCK_BYTES) {
+      block -= disk->size_bytes / TS_COMPARE_BLOCK_BYTES;
+      disk = ts_sim_disk_ops (g_ptr_array_index (disks, ++i));
+    }
+    guint8 byte;
+    guint64 at = block * TS_COMPARE_BLOCK_BYTES + 17;
+    disk->ops->read (disk, at, &byte, 1, NULL);
+    byte ^= 0xff;
+    disk->ops->write (disk, at, &byte, 1, NULL);
+    disk->ops->flush (disk, NULL);
+  }
+  tell_evidence (world, order->step, "edit_disk", vm->spec->name, "blocks changed", edits);
+  report_step (world, order->step, "edit_disk", "done", "");
+}
+
 static void
 site_down (TsWorld *world, const TsOrder *order)
 {
@@ -646,6 +691,9 @@ sim_order (TsWorld *world, const TsOrder *order, GError **error)
     break;
   case TS_DO_LINK:
     set_link (world, order);
+    break;
+  case TS_DO_EDIT_DISK:
+    edit_disk (vm, order);
     break;
   case TS_DO_SITE_DOWN:
     site_down (world, order);

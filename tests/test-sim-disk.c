@@ -82,7 +82,15 @@ an_overlay_reads_through_and_merges (void **state)
   expect (overlay, 0, "baXX0");
   expect (overlay, 4096, "base1");
   expect (base, 0, "base0");
+  ts_sim_disk_put_word (overlay, 1, 0); /* never written, where the base holds something */
+  TsDisk *zeroed = ts_sim_disk_ops (overlay);
+  guint8 zero[2] = {1, 1};
+  zeroed->ops->read (zeroed, 4096, zero, 2, NULL);
+  assert_true (zero[0] == 0 && zero[1] == 0);
   ts_sim_disk_merge (overlay);
+  zeroed = ts_sim_disk_ops (base);
+  zeroed->ops->read (zeroed, 4096, zero, 2, NULL);
+  assert_true (zero[0] == 0 && zero[1] == 0);
   expect (base, 0, "baXX0");
   expect (overlay, 0, "baXX0");
   ts_sim_disk_free (overlay);

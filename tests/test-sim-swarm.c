@@ -46,13 +46,16 @@ draw_world (TsRandom *random, guint64 seed)
       (guint64)between (random, 1, 3) * 1000000; /* far below the 50 % rule */
   workload->flush_every = (guint32)between (random, 0, 9);
   ts_topology_policy (t, 0)->policy.compression = ts_random_chance (random, 500000);
+  TsSchedule *resync = &ts_topology_policy (t, 0)->policy.resync;
+  resync->automatic = TRUE; /* at once, so that all ends well by itself */
+  resync->until_us = resync->from_us;
   return f;
 }
 
 static void
 harm (Fixture *f, TsRandom *random)
 {
-  switch (ts_random_below (random, 6)) {
+  switch (ts_random_below (random, 7)) {
   case 0:
     fixture_link (f, TS_LINK_BLACKHOLE);
     fixture_run (f, between (random, 1, 70 * TS_S));
@@ -88,6 +91,26 @@ harm (Fixture *f, TsRandom *random)
     fixture_run (f, between (random, 5 * TS_S, 60 * TS_S));
     fixture_do (f, TS_DO_CANCEL_FAILOVER);
     fixture_run (f, 10 * TS_S);
+    fixture_do (f, TS_DO_RESUME);
+    break;
+  case 5: /* paused, and all of it compared, perhaps across a break of the link or of the replica */
+    fixture_do (f, TS_DO_PAUSE);
+    fixture_run (f, between (random, 1, 10 * TS_S));
+    fixture_do (f, TS_DO_RESYNC);
+    fixture_run (f, between (random, 1, 2 * TS_S));
+    if (ts_random_chance (random, 300000)) {
+      ts_sim_world_power (f->world, 1, FALSE);
+      fixture_run (f, between (random, 1, 20 * TS_S));
+      ts_sim_world_power (f->world, 1, TRUE);
+    } else if (ts_random_chance (random, 300000)) {
+      fixture_link (f, TS_LINK_BLACKHOLE);
+      fixture_run (f, between (random, 1, 20 * TS_S));
+      fixture_link (f, TS_LINK_UP);
+    } else if (ts_random_chance (random, 300000)) {
+      fixture_do (f, TS_DO_CANCEL_RESYNC);
+      fixture_do (f, TS_DO_RESYNC);
+    }
+    fixture_run (f, between (random, 1, 2 * TS_MIN));
     fixture_do (f, TS_DO_RESUME);
     break;
   default: /* paused, with whatever is under way; refused while the copy runs */

@@ -43,7 +43,8 @@ typedef struct {
       guint disk;
       guint64 offset_bytes; /* STORE, WRITE: the end of what was written; HASH: as asked */
       gboolean ok;
-      TsErrorCode code;         /* when not ok; CUT: LOST when the changes are not known any more */
+      TsErrorCode code;         /* when not ok; CUT: LOST when the changes are not known any more;
+                                   APPLY: LOST when the disks were changed by somebody else */
       const char *reason;       /* when not ok */
       gint64 instant_us;        /* CUT */
       const TsCutLog *logs;     /* CUT: one per disk */

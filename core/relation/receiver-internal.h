@@ -90,6 +90,7 @@ struct _TsReceiver {
   guint64 resync_run;    /* the newest that was begun here; 0: none */
   guint64 resync_wanted; /* to be begun when what was received is applied; 0: none */
   guint64 resync_set;    /* the set behind the copy; 0: not known yet */
+  gboolean spoilt;       /* the disks are of no instant of the primary: only a run repairs that */
   gboolean merged;       /* not persisted: done again after a crash */
   GQueue questions;      /* being hashed, in order */
 
@@ -140,6 +141,9 @@ void ts_receiver_resync_cancel (TsReceiver *receiver, gint64 now_us, const char 
                                 TsActions *out);
 /* The connection is gone. */
 void ts_receiver_resync_lost (TsReceiver *receiver);
+/* The disks are not what was received: whatever waits to be applied goes. */
+void ts_receiver_resync_spoil (TsReceiver *receiver, gint64 now_us, const char *why,
+                               TsActions *out);
 void ts_receiver_resync_compare (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 void ts_receiver_resync_hashed (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 void ts_receiver_resync_opened (TsReceiver *receiver, const TsEvent *event, TsActions *out);

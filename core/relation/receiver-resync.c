@@ -72,11 +72,31 @@ ts_receiver_resync_go_on (TsReceiver *r, TsActions *out)
     begin (r, r->resync_wanted, out);
 }
 
+void
+ts_receiver_resync_spoil (TsReceiver *r, gint64 now_us, const char *why, TsActions *out)
+{
+  TsReceiverSet *set;
+  r->spoilt = TRUE;
+  while ((set = g_queue_pop_head (&r->applies))) {
+    ts_actions_add (out, TS_ACTION_DELETE_SET)->set = set->number;
+    g_free (set);
+  }
+  ts_receiver_persist (r, out);
+  report (r, now_us, "spoilt", why, out);
+  if (r->greeted)
+    ts_receiver_refuse_peer (r, now_us, TS_REFUSE_SEQUENCE, why, out);
+}
+
 gboolean
 ts_receiver_resync_hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
   guint64 said = ev->frame.frame->value, run = said == TS_HELLO_FRESH ? 0 : said;
   r->resync_wanted = 0;
+  if (run == 0 && r->spoilt) {
+    ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_SEQUENCE,
+                             "the replica's disks are not what was received", out);
+    return TRUE;
+  }
   if (run == 0 && (r->resync == RESYNC_OPENING || ts_receiver_resync_copying (r))) {
     ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_SEQUENCE,
                              "a resynchronization was begun and has not ended", out);
@@ -205,6 +225,6 @@ ts_receiver_resync_applied (TsReceiver *r, gint64 now_us, TsActions *out)
   r->resync =
       RESYNC_NONE; /* resync_run stays: who asks for that run again is told that it is done */
   r->resync_set = 0;
-  r->merged = FALSE;
+  r->merged = r->spoilt = FALSE;
   report (r, now_us, "done", "", out);
 }

@@ -4,8 +4,8 @@
 
 /* version, state, hello, created, copy done, durable copy mark, stored, applied, chain, point (set,
  * instant), planned, then per stored set that is not known to be applied: number, manifest; then the
- * resynchronization: stage, run, set */
-#define STATE_TYPE "(uuaybb(ut)ttaay(tx)ba(tay)(utt))"
+ * resynchronization: stage, run, set, spoilt */
+#define STATE_TYPE "(uuaybb(ut)ttaay(tx)ba(tay)(uttb))"
 #define STATE_VERSION 1
 
 static GVariant *
@@ -30,10 +30,10 @@ ts_receiver_save (const TsReceiver *r)
     g_variant_builder_add (&sets, "(t@ay)", set->number, pack (ts_manifest_pack (&set->manifest)));
   }
   g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
-      "(uu@aybb(ut)ttaay(tx)ba(tay)(utt))", STATE_VERSION, r->state, pack (ts_hello_pack (&r->hello)),
+      "(uu@aybb(ut)ttaay(tx)ba(tay)(uttb))", STATE_VERSION, r->state, pack (ts_hello_pack (&r->hello)),
       r->created, r->copy_done, r->copy_durable.disk, r->copy_durable.offset_bytes, r->stored,
       r->applied, &chain, r->point_set, r->point_us, r->planned, &sets, r->resync,
-      r->resync_run, r->resync_set));
+      r->resync_run, r->resync_set, r->spoilt));
   return g_variant_get_data_as_bytes (state);
 }
 
@@ -45,10 +45,10 @@ load (TsReceiver *r, GVariant *state, GError **error)
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariantIter) sets = NULL;
   guint32 resync;
-  g_variant_get (state, "(uu@aybb(ut)ttaay(tx)ba(tay)(utt))", &version, &number, &packed_hello,
+  g_variant_get (state, "(uu@aybb(ut)ttaay(tx)ba(tay)(uttb))", &version, &number, &packed_hello,
                  &r->created, &r->copy_done, &mark_disk, &r->copy_durable.offset_bytes, &r->stored,
                  &r->applied, &chain, &r->point_set, &r->point_us, &r->planned, &sets,
-                 &resync, &r->resync_run, &r->resync_set);
+                 &resync, &r->resync_run, &r->resync_set, &r->spoilt);
   if (version != STATE_VERSION || number >= TS_STATE_COUNT || resync > RESYNC_MERGING)
     return ts_throw (error, TS_ERROR_FORMAT, "receiver state: version %u, state %u", version,
                      number);

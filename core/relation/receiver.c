@@ -277,6 +277,11 @@ applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   TsReceiverSet *set = g_queue_peek_head (&r->applies);
   if (!set || set->number != ev->done.set)
     return;
+  if (!ev->done.ok && ev->done.code == TS_ERROR_LOST) {
+    ts_receiver_resync_spoil (r, now_us, ev->done.reason, out);
+    ts_receiver_go_on_applying (r, now_us, out);
+    return;
+  }
   if (!ev->done.ok) { /* HVR 2.4.5, event 32032: state, health and RPO stay; retried */
     TsRecord *rec = ts_record_int (ts_receiver_record (r, now_us, "failure"), "event", 32032);
     ts_record_text (rec, "action", "apply");

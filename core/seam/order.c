@@ -19,6 +19,7 @@ static const char *const verb_names[TS_DO_COUNT] = {
     [TS_DO_WORKLOAD_STOP] = "workload_stop",
     [TS_DO_COMPARE] = "compare",
     [TS_DO_LINK] = "link",
+    [TS_DO_EDIT_DISK] = "edit_disk",
     [TS_DO_SITE_DOWN] = "site_down",
     [TS_DO_SITE_UP] = "site_up",
 };

@@ -26,6 +26,7 @@ typedef enum {
   TS_DO_COMPARE,            /* vm: source disks against the replica's, block by block, journalled */
   /* fate's */
   TS_DO_LINK,      /* link, link_mode */
+  TS_DO_EDIT_DISK, /* vm, host, amount: so many bytes of its disks there change, by nobody's order */
   TS_DO_SITE_DOWN, /* site: every host and VM in it loses power at once */
   TS_DO_SITE_UP,   /* site: power is back; hosts find what they had made durable */
   TS_DO_COUNT
@@ -51,6 +52,7 @@ typedef struct {
   gboolean planned;
   gboolean shut_down_first; /* FAILOVER that is not planned: try to, and to send what is left */
   TsSides sides;
+  guint64 amount_bytes; /* EDIT_DISK */
   TsLinkMode link_mode;
 } TsOrder;
 

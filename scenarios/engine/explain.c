@@ -60,6 +60,12 @@ order_text (const TsScenario *scenario, const TsOrder *order)
     return order->link_mode == TS_LINK_UP ? g_strdup_printf ("link %s works again", link)
                                           : g_strdup_printf ("link %s becomes a black hole", link);
   }
+  case TS_DO_EDIT_DISK: {
+    g_autofree char *bytes = ts_format_size (order->amount_bytes);
+    return g_strdup_printf ("%s of the disks of %s on %s are changed", bytes,
+                            vm_name (scenario, order->vm),
+                            ts_topology_host (topology, (guint)order->host)->name);
+  }
   case TS_DO_SITE_DOWN:
     return g_strdup_printf ("site %s loses power",
                             ts_topology_site (topology, (guint)order->site)->name);

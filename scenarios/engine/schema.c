@@ -183,7 +183,12 @@ static const TsSchemaRow rows[] = {
     {"step", "expect_refused", TS_VALUE_SWITCH, NULL, FALSE, NULL, 0, 0, 0,
      "on: the product must refuse it, doing it would be the failure"},
 
-    {"step", "vm", TS_VALUE_REFERENCE, "vms", TRUE, NULL, 0, 0, DO_VM, "whom it concerns"},
+    {"step", "vm", TS_VALUE_REFERENCE, "vms", TRUE, NULL, 0, 0, DO_VM | DO (EDIT_DISK),
+     "whom it concerns"},
+    {"step", "on", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, DO (EDIT_DISK),
+     "the host on which the disks lie; the machine must not run there"},
+    {"step", "bytes", TS_VALUE_SIZE, NULL, TRUE, NULL, 4 * TS_KIB, TS_GIB, DO (EDIT_DISK),
+     "so many, a multiple of 4 KiB: one byte in each of so many blocks, all over the disks"},
     {"step", "policy", TS_VALUE_REFERENCE, "policies", TRUE, NULL, 0, 0, DO (PROTECT),
      "how it is replicated"},
     {"step", "to", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, DO (PROTECT),
@@ -385,6 +390,7 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_LINK] = "change what a link does",
     [TS_DO_SITE_UP] = "power is back: hosts start, with what they had made durable; a source starts its "
                       "machine when its replica has not failed over",
+    [TS_DO_EDIT_DISK] = "somebody writes to a machine's disks on a host, behind everybody's back",
     [TS_DO_SITE_DOWN] = "every host and machine of the site loses power at once",
 };
 
