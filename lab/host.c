@@ -241,8 +241,9 @@ order_relate (TsLabHost *host, GVariant *body)
   TsPolicy policy;
   g_autoptr (GError) error = NULL;
   ts_policy_init (&policy);
-  g_variant_get (body, "(&s&sxuub)", &vm_name, &peer_name, &policy.frequency_us, &policy.time_scale,
-                 &authentication, &policy.compression);
+  g_variant_get (body, "(&s&sxuubux)", &vm_name, &peer_name, &policy.frequency_us,
+                 &policy.time_scale, &authentication, &policy.compression, &policy.recovery_points,
+                 &policy.app_consistent_us);
   policy.authentication = (TsAuthentication)authentication;
   TsLabVm *vm = vm_by_name (host, vm_name);
   const TsLabPeer *peer = ts_lab_host_config_peer (host->config, peer_name);
@@ -273,12 +274,14 @@ static void
 order_ask (TsLabHost *host, GVariant *body)
 {
   const char *name;
-  guint32 role, ask;
+  guint32 role, ask, how;
   gboolean planned;
-  g_variant_get (body, "(&suub)", &name, &role, &ask, &planned);
+  TsPointChoice point;
+  g_variant_get (body, "(&suubux)", &name, &role, &ask, &planned, &how, &point.number);
   TsLabVm *vm = vm_by_name (host, name);
-  if (!vm || ask >= TS_ASK_COUNT)
+  if (!vm || ask >= TS_ASK_COUNT || how > TS_CHOOSE_AGE)
     return;
+  point.how = how;
   TsLabRelation *relation = ts_lab_host_relation (host, vm);
   /* Reversing is asked of both sides, and again of one that has done its part. */
   if (!relation || ((guint32)ts_lab_relation_role (relation) != role && ask != TS_ASK_REVERSE)) {
@@ -286,7 +289,7 @@ order_ask (TsLabHost *host, GVariant *body)
                 "replication is not enabled for this virtual machine here");
     return;
   }
-  ts_lab_relation_ask (relation, (TsAsk)ask, planned);
+  ts_lab_relation_ask (relation, (TsAsk)ask, planned, &point);
 }
 
 /* Start-VM at home. */
@@ -333,8 +336,8 @@ ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
     void (*obey) (TsLabHost *host, GVariant *body);
   } orders[] = {
       {"boot", "(s)", order_boot},
-      {"relate", "(ssxuub)", order_relate},
-      {"ask", "(suub)", order_ask},
+      {"relate", "(ssxuubux)", order_relate},
+      {"ask", "(suubux)", order_ask},
       {"shut-down", "(s)", order_shut_down},
   };
   for (guint i = 0; i < G_N_ELEMENTS (orders); i++)

@@ -341,7 +341,7 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
     }
   } else if (g_str_equal (record->kind, "failover")) {
     const char *phase = ts_record_get_text (record, "phase");
-    if (g_strcmp0 (phase, "promoted") == 0) {
+    if (g_strcmp0 (phase, "promoted") == 0 || g_strcmp0 (phase, "changed") == 0) {
       view->failed_over = TRUE;
       view->point_set = ts_record_get_int (record, "set", 0);
       view->point_us = ts_record_get_int (record, "instant_us", -1);

@@ -20,6 +20,7 @@ static const char *const names[TS_ACTION_KINDS] = {
     [TS_ACTION_SEAL] = "seal",
     [TS_ACTION_DROP] = "drop",
     [TS_ACTION_APPLY] = "apply",
+    [TS_ACTION_KEEP] = "keep-points",
     [TS_ACTION_BRANCH] = "branch",
     [TS_ACTION_MERGE] = "merge",
     [TS_ACTION_POWER_ON] = "power-on",
@@ -43,6 +44,7 @@ action_clear (gpointer data)
   ts_frame_clear (&action->frame);
   g_clear_pointer (&action->payload, g_bytes_unref);
   g_clear_pointer (&action->record, ts_record_free);
+  g_clear_pointer (&action->undo, g_free);
 }
 
 TsActions *

@@ -29,6 +29,7 @@ typedef struct {
     struct {
       TsAsk ask;
       gboolean planned; /* FAILOVER: as part of a planned failover */
+      TsPointChoice point; /* FAILOVER, TEST_FAILOVER, CHANGE_POINT */
     } ask;
     struct {
       const char *reason;

@@ -393,7 +393,8 @@ cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
     s->resync_set = set->number;
   persist (s, out);
 
-  static const char *const types[] = {"-", "initial", "regular", "planned", "resync"};
+  static const char *const types[] = {"-",       "initial", "regular",
+                                      "planned", "resync",  "app-consistent"};
   TsRecord *r = ts_record_int (ts_sender_record (s, now_us, "cut"), "set", (gint64)set->number);
   ts_record_text (r, "type", types[s->cut_kind]);
   ts_record_int (r, "instant_us", set->manifest.instant_us);
@@ -828,6 +829,7 @@ asked (TsSender *s, const TsEvent *ev, TsActions *out)
     return;
   case TS_ASK_FAILOVER:
   case TS_ASK_COMMIT:
+  case TS_ASK_CHANGE_POINT:
   case TS_ASK_TEST_FAILOVER:
   case TS_ASK_STOP_TEST_FAILOVER:
   case TS_ASK_COUNT:
@@ -1021,6 +1023,8 @@ ts_sender_new (const TsSenderOptions *options)
   s->interval_us = ts_policy_interval_us (options->policy);
   s->hello = options->hello;
   s->hello.interval_us = (guint64)s->interval_us;
+  s->hello.recovery_points = options->policy->recovery_points;
+  s->hello.time_scale = options->policy->time_scale;
   s->deadline_us = s->retry_us = s->due_us = TS_NEVER;
   s->next_set = s->send_set = 1;
   s->statistics.last_sync_us = -1;

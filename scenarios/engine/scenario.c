@@ -220,6 +220,8 @@ build_policies (Build *build)
     spec->policy.authentication = g_str_equal (text_of (node, "authentication"), "kerberos")
                                       ? TS_AUTH_KERBEROS
                                       : TS_AUTH_CERTIFICATE;
+    spec->policy.recovery_points =
+        (guint32)ts_value_integer (ts_yaml_get (node, "recovery_points"));
     spec->policy.compression = ts_value_switch (ts_yaml_get (node, "compression"));
     g_autoptr (GError) error = NULL;
     if (!ts_policy_check (&spec->policy, &error))
@@ -281,6 +283,12 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
       .sides = sides_of (text_of (node, "side")),
       .link_mode = g_strcmp0 (mode, "blackhole") == 0 ? TS_LINK_BLACKHOLE : TS_LINK_UP,
   };
+  const TsYaml *point = ts_yaml_get (node, "point");
+  if (point != NULL)
+    step->order.point = ts_value_point (point);
+  if (step->order.planned && step->order.point.how != TS_CHOOSE_LATEST)
+    tell (build, point, "step %s: point: a planned failover is of its last log (HVR 3.6)",
+          step->id);
   const TsTopology *topology = build->scenario->topology;
   if (step->order.verb == TS_DO_FAILOVER && build->scenario->no_ledger)
     tell (build, node, "step %s: a failover is judged by the ledger, and this file has 'ledger: off'",
@@ -337,6 +345,7 @@ build_predicate (Build *build, TsStep *step, const TsYaml *node)
   case TS_WAIT_CYCLES:
   case TS_WAIT_MISSED:
   case TS_WAIT_POINTS:
+  case TS_WAIT_KEPT:
   case TS_WAIT_APPLIED:
     predicate->amount = (guint64)ts_value_integer (value);
     break;
