@@ -8,6 +8,8 @@
  *           app_consistent_us): before it is asked
  *   ask (suubux vm, role, TsAsk, planned, point)
  *   shut-down (s vm): the guest has been told; watch it
+ *   frozen (stbs vm, number, is it?, why not)     freeze (st vm, number): ask its guest
+ *                                                 thaw (st vm, number)
  *
  * A message is a length (u32, native) and a GVariant (sv): kind and body.  Reading is done in the
  * default main context; sending blocks until the other end has taken it, at most 10 s. */

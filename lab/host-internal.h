@@ -77,6 +77,8 @@ struct _TsLabRelation {
   TsLabWorker *output;             /* sender's: what is sent, in order, read where it lies */
   TsLabWorker *apply;              /* receiver's */
   TsExtents *resync_map[TS_WIRE_DISKS_MAX]; /* receiver's; only the storage worker */
+  guint64 freeze;                  /* sender's: counts freezes */
+  gboolean freezing;               /* the newest one is not answered */
 };
 
 /* --- host.c ----------------------------------------------------------------------------------- */
@@ -199,6 +201,9 @@ void ts_lab_job_complain (TsLabJob *job);
 /* --- relation-source.c, relation-replica.c: what only one side does ----------------------------
  */
 void ts_lab_source_perform (TsLabRelation *relation, TsAction *action);
+/* The guest's answer to a freeze; one that is not awaited any more is ignored. */
+void ts_lab_source_frozen (TsLabRelation *relation, guint64 number, gboolean ok,
+                           const char *reason);
 void ts_lab_replica_perform (TsLabRelation *relation, TsAction *action);
 /* relation-resync.c: hashes, and the overlays of a resynchronization. */
 void ts_lab_resync_perform (TsLabRelation *relation, TsAction *action);

@@ -292,6 +292,19 @@ order_ask (TsLabHost *host, GVariant *body)
   ts_lab_relation_ask (relation, (TsAsk)ask, planned, &point);
 }
 
+static void
+order_frozen (TsLabHost *host, GVariant *body)
+{
+  const char *name, *reason;
+  guint64 number;
+  gboolean ok;
+  g_variant_get (body, "(&stb&s)", &name, &number, &ok, &reason);
+  TsLabVm *vm = vm_by_name (host, name);
+  TsLabRelation *relation = vm ? ts_lab_host_relation (host, vm) : NULL;
+  if (relation && relation->sender)
+    ts_lab_source_frozen (relation, number, ok, reason);
+}
+
 /* Start-VM at home. */
 static void
 order_boot (TsLabHost *host, GVariant *body)
@@ -339,6 +352,7 @@ ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
       {"relate", "(ssxuubux)", order_relate},
       {"ask", "(suubux)", order_ask},
       {"shut-down", "(s)", order_shut_down},
+      {"frozen", "(stbs)", order_frozen},
   };
   for (guint i = 0; i < G_N_ELEMENTS (orders); i++)
     if (g_str_equal (orders[i].kind, kind) &&

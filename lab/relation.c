@@ -219,6 +219,8 @@ perform (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_UNTRACK:
   case TS_ACTION_MAP:
   case TS_ACTION_CUT:
+  case TS_ACTION_FREEZE:
+  case TS_ACTION_THAW:
   case TS_ACTION_LOCK:
     ts_lab_source_perform (relation, action);
     return;

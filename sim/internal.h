@@ -89,6 +89,8 @@ struct _TsSimMachine {
   TsSimTracker *tracker; /* borrowed; NULL: not tracked */
   gboolean on, ready, is_copy, working;
   gboolean is_test;   /* is_copy too */
+  gboolean frozen;    /* asked to stop writing */
+  gboolean held_back; /* a write was due while it was frozen */
   guint64 life;       /* counts switchings */
   guint64 next_write; /* n of core/format/plan.h */
   gint64 workload_from_us;
@@ -215,6 +217,11 @@ TsRecord *ts_sim_test_record (const TsSimMachine *machine, const char *phase);
 /* --- workload.c ------------------------------------------------------------------------------- */
 void ts_sim_workload_start (TsSimMachine *machine);
 void ts_sim_workload_stop (TsSimMachine *machine);
+/* The guest stops writing.  Returns how long until it has flushed too (then call
+ * ts_sim_workload_flush); -1: it says no, or does not run; G_MAXINT64: it does not answer. */
+gint64 ts_sim_workload_freeze (TsSimMachine *machine);
+void ts_sim_workload_flush (TsSimMachine *machine);
+void ts_sim_workload_thaw (TsSimMachine *machine); /* fine when it is not frozen */
 /* Reads a copy's disks back into the ledger, then reports it (record "survey"). */
 void ts_sim_workload_survey (TsSimMachine *machine);
 

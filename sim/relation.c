@@ -298,6 +298,9 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     event->done.instant_us = work->instant_us;
     event->done.logs = work->logs;
     break;
+  case TS_ACTION_FREEZE:
+    ts_sim_workload_flush (rel->vm->source);
+    break;
   case TS_ACTION_CREATE:
     create_disks (rel);
     break;
@@ -585,6 +588,21 @@ cut (TsSimRelation *rel, const TsAction *action)
 }
 
 static void
+freeze (TsSimRelation *rel, const TsAction *action)
+{
+  gint64 takes_us = ts_sim_workload_freeze (rel->vm->source);
+  if (takes_us == G_MAXINT64)
+    return;
+  Work *work = work_of (rel, action);
+  if (takes_us < 0) {
+    work->ok = FALSE;
+    work->code = TS_ERROR_STATE;
+    work->reason = g_strdup ("the guest could not freeze");
+  }
+  post (rel, work, takes_us < 0 ? profile_of (rel)->probe_us : takes_us);
+}
+
+static void
 keep_now (gpointer user, gpointer data)
 {
   TsSimRelation *rel = user;
@@ -647,6 +665,12 @@ perform (TsSimRelation *rel, TsAction *action)
     break;
   case TS_ACTION_CUT:
     cut (rel, action);
+    break;
+  case TS_ACTION_FREEZE:
+    freeze (rel, action);
+    break;
+  case TS_ACTION_THAW:
+    ts_sim_workload_thaw (rel->vm->source);
     break;
   case TS_ACTION_DELETE_SET:
     ts_sim_spool_delete (rel->spool, action->set);

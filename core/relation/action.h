@@ -31,6 +31,9 @@ typedef enum {
   TS_ACTION_CUT,        /* (done) close the logs of all disks at one instant as set number `set` */
   TS_ACTION_DELETE_SET, /* the replica has it; also the receiver's, once it is applied */
   TS_ACTION_HASH,       /* (done) of len_bytes at offset of a disk (core/disk/compare.h); receiver too */
+  TS_ACTION_FREEZE,     /* (done) the guest stops writing and flushes; its memory of writes is on disk */
+  TS_ACTION_THAW,       /* it goes on; fine when it is not frozen, and while FREEZE is not answered
+                           (then its answer is void) */
   TS_ACTION_LOCK,       /* the VM must not be switched on (HVR 3.6, planned failover) */
 
   /* the receiver's */

@@ -32,9 +32,16 @@ typedef struct {
                          workload writes behind them.  A multiple of 4 KiB, below size_bytes */
 } TsDiskSpec;
 
+typedef enum {       /* what a guest does that is asked to freeze (HVR reference 2.8) */
+  TS_FREEZE_WORKS,
+  TS_FREEZE_FAILS,   /* says no, as a VSS writer that fails */
+  TS_FREEZE_HANGS,   /* does not answer, and writes on */
+} TsFreezeMode;
+
 typedef struct {
   char *name;
   guint host; /* where it runs first */
+  TsFreezeMode freeze;
   guint64 memory_bytes;
   GArray *disks; /* TsDiskSpec, 1 to 16 (HVR reference 1.8) */
   TsGuid id;     /* the same on both sides (HVR reference 1.1); drawn from stream "vm/NAME" */

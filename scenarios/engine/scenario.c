@@ -101,6 +101,7 @@ build_disk (Build *build, TsVmSpec *vm, const TsYaml *key, const TsYaml *node)
 static void
 build_vms (Build *build)
 {
+  static const char *const freezes[] = {"works", "fails", "hangs", NULL};
   TsTopology *topology = build->scenario->topology;
   const TsYaml *vms = ts_yaml_get (build->root, "vms");
   for (guint i = 0; i < vms->items->len; i++) {
@@ -110,6 +111,7 @@ build_vms (Build *build)
     TsVmSpec *vm = ts_topology_add_vm (topology, key->text);
     vm->host = index_of (build, "hosts", text_of (node, "host"));
     vm->memory_bytes = ts_value_size (ts_yaml_get (node, "memory"));
+    vm->freeze = (TsFreezeMode)choice_of (freezes, text_of (node, "freeze"));
     /* a stream of its own, so that another VM more does not rename this one */
     TsRandom random;
     g_autofree char *stream = g_strdup_printf ("vm/%s", key->text);
@@ -222,6 +224,7 @@ build_policies (Build *build)
                                       : TS_AUTH_CERTIFICATE;
     spec->policy.recovery_points =
         (guint32)ts_value_integer (ts_yaml_get (node, "recovery_points"));
+    spec->policy.app_consistent_us = ts_value_duration (ts_yaml_get (node, "app_consistent"));
     spec->policy.compression = ts_value_switch (ts_yaml_get (node, "compression"));
     g_autoptr (GError) error = NULL;
     if (!ts_policy_check (&spec->policy, &error))

@@ -72,6 +72,8 @@ static const TsSchemaRow rows[] = {
      "so many machines, all alike: NAME-1, NAME-2, ...; a workload or step of NAME is one for each"},
     {"vm", "memory", TS_VALUE_SIZE, NULL, FALSE, "128MiB", 32 * TS_MIB, 1024 * TS_GIB, 0,
      "memory of the machine"},
+    {"vm", "freeze", TS_VALUE_CHOICE, "works|fails|hangs", FALSE, "works", 0, 0, 0,
+     "what its guest does when it is asked to freeze for an application-consistent point"},
     {"vm", "disks", TS_VALUE_NAMED, "disk", TRUE, NULL, 1, 16, 0, "its disks, the first boots"},
 
     {"disk", "size", TS_VALUE_SIZE, NULL, TRUE, NULL, TS_MIB, 64 * 1024 * TS_GIB, 0,
@@ -109,6 +111,9 @@ static const TsSchemaRow rows[] = {
 
     {"policy", "recovery_points", TS_VALUE_INTEGER, NULL, FALSE, "0", 0, TS_POINTS_MAX, 0,
      "how many older recovery points are kept beside the latest, one an hour"},
+    {"policy", "app_consistent", TS_VALUE_DURATION, NULL, FALSE, "0", 0, 12 * TS_HOUR, 0,
+     "so often the guest is frozen for a cycle, 1h to 12h; in hours less than recovery_points; 0: "
+     "never"},
 
     {"lab", "time_scale", TS_VALUE_INTEGER, NULL, FALSE, "1", 1, 360, 0,
      "divides policy intervals, the hours between recovery points, and the steps' by, at and ages "
