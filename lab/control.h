@@ -2,11 +2,14 @@
  *
  *   runner says                                   host says
  *   boot (s vm)                                   ready (s host)
- *   relate (ssxuub vm, peer, frequency_us,        record (v: core/base/record.h)
+ *   relate (ssxuubux vm, peer, frequency_us,        record (v: core/base/record.h)
  *           time_scale, authentication,           trouble (s reason): it ends after that
- *           compression): before it is asked
- *   ask (suub vm, role, TsAsk, planned)
+ *           compression, recovery_points,
+ *           app_consistent_us): before it is asked
+ *   ask (suubux vm, role, TsAsk, planned, point)
  *   shut-down (s vm): the guest has been told; watch it
+ *   frozen (stbs vm, number, is it?, why not)     freeze (st vm, number): ask its guest
+ *                                                 thaw (st vm, number)
  *
  * A message is a length (u32, native) and a GVariant (sv): kind and body.  Reading is done in the
  * default main context; sending blocks until the other end has taken it, at most 10 s. */

@@ -13,6 +13,10 @@
  * <records> <fill> <bad>         survey done  S <disk>:<fill bytes> ...    survey: read back all E
  * <text>                         trouble      Q                            power off
  *
+ * Freeze (runner): "Z <n> works|fails|hangs": write no more, flush all disks, say "Z <n>"; it holds
+ * until "U <n>", or for 20 s at most ("E" then).  fails: say "z <n>", and go on writing; hangs: say
+ * nothing, and go on.
+ *
  * Numbers are decimal, without sign, at most 2^63 - 1; single spaces between; offsets and lengths
  * are multiples of 4 KiB.  disk: index into the VM's disks.  turns: how many disks follow; writes
  * take them in turn (ts_plan).  next n: the sequence of the first write less one.  A line is obeyed
@@ -32,12 +36,14 @@ typedef enum {
   TS_GUEST_HELD,
   TS_GUEST_FILL,
   TS_GUEST_SURVEYED,
+  TS_GUEST_FROZEN,
+  TS_GUEST_NOT_FROZEN,
   TS_GUEST_TROUBLE,
 } TsGuestSaid;
 
 typedef struct {
   TsGuestSaid said;
-  guint64 number; /* ALIVE: n; READY: version; WROTE, FLUSHED, HELD: sequence (0: none
+  guint64 number; /* ALIVE, FROZEN, NOT_FROZEN: n; READY: version; WROTE, FLUSHED, HELD: sequence (0: none
                      could be read, the record is corrupt); FILL: blocks */
   guint disk;
   guint64 offset_bytes, length_bytes; /* WROTE, HELD, FILL */

@@ -16,6 +16,7 @@ static const struct grammar {
     {'R', TS_GUEST_READY, "n"},      {'p', TS_GUEST_ALIVE, "n"},    {'W', TS_GUEST_WROTE, "+dol"},
     {'F', TS_GUEST_FLUSHED, "+"},    {'S', TS_GUEST_HELD, "dolnh"}, {'L', TS_GUEST_FILL, "dob"},
     {'s', TS_GUEST_SURVEYED, "rfe"}, {'E', TS_GUEST_TROUBLE, "*"},
+    {'Z', TS_GUEST_FROZEN, "n"},    {'z', TS_GUEST_NOT_FROZEN, "n"},
 };
 
 static gboolean

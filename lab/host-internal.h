@@ -13,6 +13,7 @@
 #include "lab/machine.h"
 #include "lab/spool.h"
 #include "lab/tracker.h"
+#include "lab/undo.h"
 #include "lab/worker.h"
 
 typedef struct _TsLabHost TsLabHost;
@@ -70,6 +71,7 @@ struct _TsLabRelation {
   TsPolicy policy;
   char *state_path;
   TsLabSpool *spool;
+  TsLabUndo *undo; /* used while it is a receiver */
   TsLabTimer *timer;
   TsLabLink *link;
   guint connection; /* counts connections: what was begun for an earlier one is void */
@@ -82,6 +84,8 @@ struct _TsLabRelation {
   TsLabWorker *apply;              /* receiver's */
   TsLabSeen seen[TS_WIRE_DISKS_MAX]; /* receiver's; only the apply worker: watch.c */
   TsExtents *resync_map[TS_WIRE_DISKS_MAX]; /* receiver's; only the storage worker */
+  guint64 freeze;                  /* sender's: counts freezes */
+  gboolean freezing;               /* the newest one is not answered */
 };
 
 /* --- host.c ----------------------------------------------------------------------------------- */
@@ -126,9 +130,10 @@ void ts_lab_vm_boot (TsLabVm *vm);
 void ts_lab_vm_expect_off (TsLabVm *vm);
 /* Blocks; on vm's worker.  Makes its disks if they are not there, and starts it on them. */
 gboolean ts_lab_vm_start_home (TsLabVm *vm, GError **error);
-/* Both block; on vm's worker.  Puts overlays over its disks; starts it on them, or on what they were
+/* Both block; on vm's worker.  Puts overlays over its disks, undone by way (NULL: not at all); starts
+ * it on them, or on what they were
  * merged into.  track: its writes are tracked from the first one on. */
-gboolean ts_lab_vm_branch (TsLabVm *vm, GError **error);
+gboolean ts_lab_vm_branch (TsLabVm *vm, TsLabUndo *undo, const TsUndo *way, GError **error);
 gboolean ts_lab_vm_start_copy (TsLabVm *vm, gboolean track, GError **error);
 /* Blocks; on vm's worker.  Merges the overlays; what tracks it goes on. */
 gboolean ts_lab_vm_merge_copy (TsLabVm *vm, GError **error);
@@ -138,8 +143,9 @@ gboolean ts_lab_vm_leave (TsLabVm *vm, GError **error);
 gboolean ts_lab_vm_make_tracker (TsLabVm *vm, GError **error);
 /* Blocks; on vm's worker.  Pulls its plug, if it runs, and deletes the overlays.  Fine twice. */
 gboolean ts_lab_vm_discard_copy (TsLabVm *vm, GError **error);
-/* Both block; on vm's worker.  A second machine, "VM - Test", on overlays of its own. */
-gboolean ts_lab_vm_start_test (TsLabVm *vm, GError **error);
+/* Both block; on vm's worker.  A second machine, "VM - Test", on overlays of its own, undone by way
+ * (NULL: not at all). */
+gboolean ts_lab_vm_start_test (TsLabVm *vm, TsLabUndo *undo, const TsUndo *way, GError **error);
 gboolean ts_lab_vm_stop_test (TsLabVm *vm, GError **error); /* fine when there is none */
 /* Was switched on (by whom: `why` of the record): reports it and watches it from now on. */
 void ts_lab_vm_is_on (TsLabVm *vm, const char *why);
@@ -156,7 +162,8 @@ TsSenderOptions ts_lab_relation_options (const TsLabRelation *relation);
 /* What this host's last life persisted of a VM's relation; NULL without error: nothing. */
 TsLabRelation *ts_lab_relation_restore (TsLabVm *vm, GError **error);
 void ts_lab_relation_free (TsLabRelation *relation);
-void ts_lab_relation_ask (TsLabRelation *relation, TsAsk ask, gboolean planned);
+void ts_lab_relation_ask (TsLabRelation *relation, TsAsk ask, gboolean planned,
+                          const TsPointChoice *point);
 void ts_lab_relation_machine (TsLabRelation *relation, gboolean on);
 /* The receiver's new connection, and what it said first. Takes link. */
 void ts_lab_relation_adopt (TsLabRelation *relation, TsLabLink *link, TsFrame *hello);
@@ -209,6 +216,9 @@ gboolean ts_lab_watch_look (TsLabRelation *relation, GError **error);
 /* --- relation-source.c, relation-replica.c: what only one side does ----------------------------
  */
 void ts_lab_source_perform (TsLabRelation *relation, TsAction *action);
+/* The guest's answer to a freeze; one that is not awaited any more is ignored. */
+void ts_lab_source_frozen (TsLabRelation *relation, guint64 number, gboolean ok,
+                           const char *reason);
 void ts_lab_replica_perform (TsLabRelation *relation, TsAction *action);
 /* relation-resync.c: hashes, and the overlays of a resynchronization. */
 void ts_lab_resync_perform (TsLabRelation *relation, TsAction *action);

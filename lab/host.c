@@ -242,8 +242,9 @@ order_relate (TsLabHost *host, GVariant *body)
   TsPolicy policy;
   g_autoptr (GError) error = NULL;
   ts_policy_init (&policy);
-  g_variant_get (body, "(&s&sxuubt)", &vm_name, &peer_name, &policy.frequency_us, &policy.time_scale,
-                 &authentication, &policy.compression, &schedule);
+  g_variant_get (body, "(&s&sxuubuxt)", &vm_name, &peer_name, &policy.frequency_us,
+                 &policy.time_scale, &authentication, &policy.compression, &policy.recovery_points,
+                 &policy.app_consistent_us, &schedule);
   if (!ts_schedule_unpack (schedule, &policy.resync))
     return;
   policy.authentication = (TsAuthentication)authentication;
@@ -276,12 +277,14 @@ static void
 order_ask (TsLabHost *host, GVariant *body)
 {
   const char *name;
-  guint32 role, ask;
+  guint32 role, ask, how;
   gboolean planned;
-  g_variant_get (body, "(&suub)", &name, &role, &ask, &planned);
+  TsPointChoice point;
+  g_variant_get (body, "(&suubux)", &name, &role, &ask, &planned, &how, &point.number);
   TsLabVm *vm = vm_by_name (host, name);
-  if (!vm || ask >= TS_ASK_COUNT)
+  if (!vm || ask >= TS_ASK_COUNT || how > TS_CHOOSE_AGE)
     return;
+  point.how = how;
   TsLabRelation *relation = ts_lab_host_relation (host, vm);
   /* Reversing is asked of both sides, and again of one that has done its part. */
   if (!relation || ((guint32)ts_lab_relation_role (relation) != role && ask != TS_ASK_REVERSE)) {
@@ -289,7 +292,20 @@ order_ask (TsLabHost *host, GVariant *body)
                 "replication is not enabled for this virtual machine here");
     return;
   }
-  ts_lab_relation_ask (relation, (TsAsk)ask, planned);
+  ts_lab_relation_ask (relation, (TsAsk)ask, planned, &point);
+}
+
+static void
+order_frozen (TsLabHost *host, GVariant *body)
+{
+  const char *name, *reason;
+  guint64 number;
+  gboolean ok;
+  g_variant_get (body, "(&stb&s)", &name, &number, &ok, &reason);
+  TsLabVm *vm = vm_by_name (host, name);
+  TsLabRelation *relation = vm ? ts_lab_host_relation (host, vm) : NULL;
+  if (relation && relation->sender)
+    ts_lab_source_frozen (relation, number, ok, reason);
 }
 
 /* Start-VM at home. */
@@ -336,9 +352,10 @@ ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
     void (*obey) (TsLabHost *host, GVariant *body);
   } orders[] = {
       {"boot", "(s)", order_boot},
-      {"relate", "(ssxuubt)", order_relate},
-      {"ask", "(suub)", order_ask},
+      {"relate", "(ssxuubuxt)", order_relate},
+      {"ask", "(suubux)", order_ask},
       {"shut-down", "(s)", order_shut_down},
+      {"frozen", "(stbs)", order_frozen},
   };
   for (guint i = 0; i < G_N_ELEMENTS (orders); i++)
     if (g_str_equal (orders[i].kind, kind) &&

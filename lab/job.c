@@ -27,6 +27,7 @@ job_drop (gpointer data)
   Job *job = data;
   ts_frame_clear (&job->job.action.frame);
   g_clear_pointer (&job->job.action.payload, g_bytes_unref);
+  g_free (job->job.action.undo);
   g_clear_error (&job->job.error);
   ts_extents_free (job->job.map);
   g_clear_pointer (&job->job.hashes, g_bytes_unref);
@@ -43,6 +44,7 @@ ts_lab_job_start (TsLabRelation *relation, TsAction *action, TsLabWorker *worker
   job->job.action = *action;
   action->payload = NULL;
   action->frame.payload = NULL;
+  action->undo = NULL;
   job->run = run;
   job->done = done ? done : ts_lab_job_done;
   ts_lab_worker_push (worker, job_run, job_done, job_drop, job);

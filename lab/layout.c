@@ -68,6 +68,12 @@ ts_lab_path_spool (const TsLabLayout *layout, const char *host, const char *vm)
 }
 
 char *
+ts_lab_path_history (const TsLabLayout *layout, const char *host, const char *vm)
+{
+  return g_build_filename (layout->run, host, "history", vm, NULL);
+}
+
+char *
 ts_lab_path_state (const TsLabLayout *layout, const char *host, const char *vm, const char *role)
 {
   return g_strdup_printf ("%s/%s/state/%s.%s", layout->run, host, vm, role);
@@ -95,6 +101,12 @@ char *
 ts_lab_path_test_channel (const TsLabLayout *layout, guint host, guint vm)
 {
   return g_strdup_printf ("%s/h%uv%ut", layout->sockets, host, vm);
+}
+
+char *
+ts_lab_path_undo (const TsLabLayout *layout, guint host, guint vm)
+{
+  return g_strdup_printf ("%s/h%uu%u", layout->sockets, host, vm);
 }
 
 char *

@@ -7,6 +7,7 @@
  *                             VM.DISK.overlay.qcow2; during a test failover VM.DISK.test.qcow2
  *   RUN/HOST/replica.NAME/    likewise: what an authorization entry with that storage location let in
  *   RUN/HOST/spool/VM/        log sets
+ *   RUN/HOST/history/VM/      undo logs
  *   RUN/HOST/state/           what relations persist
  *   SOCKETS/                  short: sockets have room for 107 bytes of path
  *
@@ -35,6 +36,7 @@ char *ts_lab_path_overlay (const TsLabLayout *layout, const char *host, const ch
 char *ts_lab_path_test (const TsLabLayout *layout, const char *host, const char *storage,
                         const char *vm, const char *disk);
 char *ts_lab_path_spool (const TsLabLayout *layout, const char *host, const char *vm);
+char *ts_lab_path_history (const TsLabLayout *layout, const char *host, const char *vm);
 char *ts_lab_path_state (const TsLabLayout *layout, const char *host, const char *vm,
                          const char *role);
 
@@ -42,6 +44,7 @@ char *ts_lab_path_hypervisor (const TsLabLayout *layout, guint host); /* libvirt
 char *ts_lab_path_control (const TsLabLayout *layout, guint host);    /* runner and host talk */
 char *ts_lab_path_channel (const TsLabLayout *layout, guint host, guint vm);
 char *ts_lab_path_test_channel (const TsLabLayout *layout, guint host, guint vm);
+char *ts_lab_path_undo (const TsLabLayout *layout, guint host, guint vm); /* and with ".pid" */
 char *ts_lab_path_tracker (const TsLabLayout *layout, guint host, guint vm);
 
 /* Removes a folder with all that is in it, following no link.  Fine when there is none. */

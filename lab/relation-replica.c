@@ -93,9 +93,9 @@ delete_set (TsLabJob *job)
   ts_lab_spool_delete_set (job->relation->spool, job->action.set, &job->error);
 }
 
-/* Whole or not at all: every log of the set is checked before the first byte is written, and a
- * crash in the middle is made good by playing the stored logs again (redo: every write is
- * absolute). */
+/* Whole or not at all: every log of the set is checked, and what it overwrites saved and durable, on
+ * all disks before the first byte is written on any; a crash in the middle is made good by playing
+ * the stored logs again (redo: every write is absolute). */
 static void
 apply (TsLabJob *job)
 {
@@ -110,6 +110,13 @@ apply (TsLabJob *job)
       return;
     g_ptr_array_add (logs, log);
   }
+  for (guint i = 0; i < disks && job->action.undo && !job->error; i++) {
+    g_autofree char *path = ts_lab_vm_data_path (vm, i);
+    g_autoptr (TsDisk) disk = ts_lab_disk_open (path, FALSE, &job->error);
+    if (disk)
+      ts_lab_undo_save (job->relation->undo, &job->action.undo->point[0], i, disk, logs->pdata[i],
+                        job->action.set, &job->error);
+  }
   ts_lab_watch_end (job->relation);
   for (guint i = 0; i < disks && !job->error; i++) {
     g_autofree char *path = ts_lab_vm_data_path (vm, i);
@@ -122,10 +129,16 @@ apply (TsLabJob *job)
 }
 
 static void
+keep (TsLabJob *job)
+{
+  ts_lab_undo_keep (job->relation->undo, job->action.undo, &job->error);
+}
+
+static void
 branch (TsLabJob *job)
 {
   ts_lab_watch_end (job->relation); /* nothing is applied meanwhile */
-  ts_lab_vm_branch (job->relation->vm, &job->error);
+  ts_lab_vm_branch (job->relation->vm, job->relation->undo, job->action.undo, &job->error);
 }
 
 static void
@@ -165,7 +178,7 @@ discarded (TsLabJob *job)
 static void
 test_start (TsLabJob *job)
 {
-  ts_lab_vm_start_test (job->relation->vm, &job->error);
+  ts_lab_vm_start_test (job->relation->vm, job->relation->undo, job->action.undo, &job->error);
 }
 
 static void
@@ -202,6 +215,9 @@ ts_lab_replica_perform (TsLabRelation *relation, TsAction *action)
     return;
   case TS_ACTION_APPLY:
     ts_lab_job_start (relation, action, relation->apply, apply, NULL);
+    return;
+  case TS_ACTION_KEEP: /* behind the apply that may still save to what goes */
+    ts_lab_job_start (relation, action, relation->apply, keep, ts_lab_job_complain);
     return;
   case TS_ACTION_BRANCH:
     ts_lab_job_start (relation, action, machine, branch, NULL);

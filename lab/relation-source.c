@@ -141,6 +141,36 @@ cut_done (TsLabJob *job)
   ts_lab_job_done (job);
 }
 
+/* --- freeze ----------------------------------------------------------------------------------- */
+
+/* The guest's agent speaks with the runner: it passes the question on (control.h). */
+static void
+freeze (TsLabRelation *relation, gboolean on)
+{
+  TsLabHost *host = relation->host;
+  if (on)
+    relation->freeze++;
+  relation->freezing = on;
+  if (host->control)
+    ts_lab_control_send (host->control, on ? "freeze" : "thaw",
+                         g_variant_new ("(st)", relation->vm->config->name, relation->freeze),
+                         NULL); /* unheard it is late, and the cycle a standard one */
+}
+
+void
+ts_lab_source_frozen (TsLabRelation *relation, guint64 number, gboolean ok, const char *reason)
+{
+  if (!relation->freezing || number != relation->freeze)
+    return;
+  relation->freezing = FALSE;
+  TsEvent event = {.now_us = ts_lab_host_now_us (relation->host), .kind = TS_EVENT_DONE};
+  event.done.action = TS_ACTION_FREEZE;
+  event.done.ok = ok;
+  event.done.code = TS_ERROR_STATE;
+  event.done.reason = reason;
+  ts_lab_relation_step (relation, &event);
+}
+
 void
 ts_lab_source_perform (TsLabRelation *relation, TsAction *action)
 {
@@ -156,6 +186,12 @@ ts_lab_source_perform (TsLabRelation *relation, TsAction *action)
     return;
   case TS_ACTION_CUT:
     ts_lab_job_start (relation, action, relation->storage, cut, cut_done);
+    return;
+  case TS_ACTION_FREEZE:
+    freeze (relation, TRUE);
+    return;
+  case TS_ACTION_THAW:
+    freeze (relation, FALSE);
     return;
   case TS_ACTION_LOCK: /* by its state: whoever switches it on asks ts_state_allows (host.c) */
     return;

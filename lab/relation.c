@@ -9,7 +9,7 @@
 #define CONNECT_US (15 * TS_S) /* the sender's own patience is shorter or as long (sender.c) */
 
 /* What a sender persists: peer, policy, chain of log ids, the core's own. */
-#define SENDER_TYPE "(sxuubtaayay)"
+#define SENDER_TYPE "(sxuubuxtaayay)"
 
 /* --- the connection --------------------------------------------------------------------------- */
 
@@ -82,10 +82,9 @@ connect_peer (TsLabRelation *relation)
   TsLabHost *host = relation->host;
   gboolean kerberos = relation->policy.authentication == TS_AUTH_KERBEROS;
   drop_link (relation);
-  relation->link =
-      ts_lab_link_connect (peer->address, kerberos ? peer->kerberos_port : peer->port, peer->name,
-                           kerberos ? &host->kerberos : &host->credentials, CONNECT_US,
-                           &link_events, relation);
+  relation->link = ts_lab_link_connect (peer->address, kerberos ? peer->kerberos_port : peer->port,
+                                        peer->name, kerberos ? &host->kerberos : &host->credentials,
+                                        CONNECT_US, &link_events, relation);
 }
 
 void
@@ -145,11 +144,12 @@ wrap_sender (const TsLabRelation *relation, GBytes *core)
   for (guint i = 0; i < relation->vm->config->disks; i++)
     g_variant_builder_add_value (
         &chain, g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, relation->chain[i].bytes, 16, 1));
-  g_autoptr (GVariant) state = g_variant_ref_sink (
-      g_variant_new ("(sxuubtaay@ay)", relation->peer->name, relation->policy.frequency_us,
-                     relation->policy.time_scale, (guint32)relation->policy.authentication,
-                     relation->policy.compression, ts_schedule_pack (&relation->policy.resync), &chain,
-                     g_variant_new_from_bytes (G_VARIANT_TYPE ("ay"), core, TRUE)));
+  g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
+      "(sxuubuxtaay@ay)", relation->peer->name, relation->policy.frequency_us,
+      relation->policy.time_scale, (guint32)relation->policy.authentication,
+      relation->policy.compression, relation->policy.recovery_points,
+      relation->policy.app_consistent_us, ts_schedule_pack (&relation->policy.resync), &chain,
+      g_variant_new_from_bytes (G_VARIANT_TYPE ("ay"), core, TRUE)));
   return g_variant_get_data_as_bytes (state);
 }
 
@@ -218,6 +218,8 @@ perform (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_UNTRACK:
   case TS_ACTION_MAP:
   case TS_ACTION_CUT:
+  case TS_ACTION_FREEZE:
+  case TS_ACTION_THAW:
   case TS_ACTION_LOCK:
     ts_lab_source_perform (relation, action);
     return;
@@ -229,6 +231,7 @@ perform (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_DROP:
   case TS_ACTION_DELETE_SET:
   case TS_ACTION_APPLY:
+  case TS_ACTION_KEEP:
   case TS_ACTION_BRANCH:
   case TS_ACTION_MERGE:
   case TS_ACTION_DISCARD:
@@ -297,11 +300,12 @@ tick (gpointer user)
 }
 
 void
-ts_lab_relation_ask (TsLabRelation *relation, TsAsk ask, gboolean planned)
+ts_lab_relation_ask (TsLabRelation *relation, TsAsk ask, gboolean planned,
+                     const TsPointChoice *point)
 {
   TsEvent event = {.now_us = ts_lab_host_now_us (relation->host),
                    .kind = TS_EVENT_ASK,
-                   .ask = {.ask = ask, .planned = planned}};
+                   .ask = {.ask = ask, .planned = planned, .point = *point}};
   ts_lab_relation_step (relation, &event);
 }
 
@@ -337,10 +341,19 @@ new_relation (TsLabVm *vm, const char *role, GError **error)
   TsLabSpool *spool = ts_lab_spool_open (folder, error);
   if (!spool)
     return NULL;
+  g_autofree char *history =
+      ts_lab_path_history (&host->layout, host->config->name, vm->config->name);
+  g_autofree char *socket = ts_lab_path_undo (&host->layout, host->config->index, vm->index);
+  TsLabUndo *undo = ts_lab_undo_open (history, socket, error);
+  if (!undo) {
+    ts_lab_spool_free (spool);
+    return NULL;
+  }
   TsLabRelation *relation = g_new0 (TsLabRelation, 1);
   relation->host = host;
   relation->vm = vm;
   relation->spool = spool;
+  relation->undo = undo;
   relation->state_path =
       ts_lab_path_state (&host->layout, host->config->name, vm->config->name, role);
   relation->storage = ts_lab_worker_new ("storage");
@@ -408,8 +421,9 @@ restore_sender (TsLabVm *vm, GBytes *bytes, GError **error)
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariant) core = NULL;
   ts_policy_init (&policy);
-  g_variant_get (state, "(&sxuubtaay@ay)", &name, &policy.frequency_us, &policy.time_scale,
-                 &authentication, &policy.compression, &schedule, &chain, &core);
+  g_variant_get (state, "(&sxuubuxtaay@ay)", &name, &policy.frequency_us, &policy.time_scale,
+                 &authentication, &policy.compression, &policy.recovery_points,
+                 &policy.app_consistent_us, &schedule, &chain, &core);
   policy.authentication = (TsAuthentication)authentication;
   const TsLabPeer *peer = ts_lab_host_config_peer (vm->host->config, name);
   if (!peer || !ts_schedule_unpack (schedule, &policy.resync) || !ts_policy_check (&policy, NULL) ||
@@ -483,6 +497,7 @@ ts_lab_relation_free (TsLabRelation *relation)
   ts_lab_spool_free (relation->spool);
   for (guint i = 0; i < TS_WIRE_DISKS_MAX; i++)
     ts_extents_free (relation->resync_map[i]);
+  ts_lab_undo_free (relation->undo);
   ts_traffic_clear (&relation->traffic);
   ts_sender_free (relation->sender);
   ts_receiver_free (relation->receiver);

@@ -238,7 +238,7 @@ define_and_start (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError 
 }
 
 gboolean
-ts_lab_vm_branch (TsLabVm *vm, GError **error)
+ts_lab_vm_branch (TsLabVm *vm, TsLabUndo *undo, const TsUndo *way, GError **error)
 {
   const char *const rooms[] = {"disks", ts_lab_vm_storage (vm)};
   for (guint i = 0; i < G_N_ELEMENTS (rooms); i++) {
@@ -253,7 +253,8 @@ ts_lab_vm_branch (TsLabVm *vm, GError **error)
     g_autofree char *overlay = ts_lab_vm_overlay_path (vm, i);
     (void)g_unlink (overlay);
     if (!ts_lab_disk_wrap (wrap, data, vm->config->disk[i].size_bytes, error) ||
-        !ts_lab_disk_create_branch (overlay, wrap, vm->config->disk[i].size_bytes, error))
+        !ts_lab_disk_create_branch (overlay, wrap, vm->config->disk[i].size_bytes, error) ||
+        !ts_lab_undo_play (undo, way, i, overlay, error))
       return FALSE;
   }
   vm->branched = TRUE;
@@ -332,14 +333,15 @@ ts_lab_vm_discard_copy (TsLabVm *vm, GError **error)
 }
 
 gboolean
-ts_lab_vm_start_test (TsLabVm *vm, GError **error)
+ts_lab_vm_start_test (TsLabVm *vm, TsLabUndo *undo, const TsUndo *way, GError **error)
 {
   if (!delete_overlays (vm, &as_test, error)) /* of an earlier life of this host */
     return FALSE;
   for (guint i = 0; i < vm->config->disks; i++) {
     g_autofree char *base = ts_lab_vm_data_path (vm, i);
     g_autofree char *path = test_path (vm, i);
-    if (!ts_lab_disk_create_overlay (path, base, error))
+    if (!ts_lab_disk_create_overlay (path, base, error) ||
+        !ts_lab_undo_play (undo, way, i, path, error))
       return FALSE;
   }
   return define_and_start (vm, &as_test, &vm->test, error);

@@ -41,7 +41,7 @@ ts_lab_watch_look (TsLabRelation *relation, GError **error)
                         now.changed_s == was->changed_s && now.changed_ns == was->changed_ns))
       continue;
     ts_lab_watch_end (relation);
-    return ts_throw (error, TS_ERROR_LOST, "disk %s of the replica was changed behind our back",
+    return ts_throw (error, TS_ERROR_STATE, "disk %s of the replica was changed behind our back",
                      relation->vm->config->disk[i].name);
   }
   return TRUE;

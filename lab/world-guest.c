@@ -206,6 +206,34 @@ probe (gpointer user)
   ts_lab_timer_set (guest->probing, guest->probe.next_us);
 }
 
+/* --- freeze ----------------------------------------------------------------------------------- */
+
+static void
+answer_freeze (TsLabSeat *seat, const char *vm, guint64 number, gboolean ok, const char *reason)
+{
+  /* a host that is gone waits for nothing */
+  ts_lab_seat_order (seat, "frozen", g_variant_new ("(stbs)", vm, number, ok, reason), NULL);
+}
+
+void
+ts_lab_guest_freeze (TsLabSeat *seat, const char *vm_name, guint64 number, gboolean on)
+{
+  static const char *const modes[] = {"works", "fails", "hangs"}; /* TsFreezeMode */
+  TsWorld *world = seat->world;
+  gint vm = ts_topology_find_vm (world->topology, vm_name);
+  TsLabGuest *guest = vm >= 0 ? ts_lab_guest_at (world, (guint)vm, seat->index) : NULL;
+  if (!guest || !guest->channel || !guest->ready) {
+    if (on)
+      answer_freeze (seat, vm_name, number, FALSE, "the guest does not answer");
+    return;
+  }
+  if (on)
+    ts_guest_channel_say (guest->channel, "Z %" G_GUINT64_FORMAT " %s", number,
+                          modes[ts_topology_vm (world->topology, (guint)vm)->freeze]);
+  else
+    ts_guest_channel_say (guest->channel, "U %" G_GUINT64_FORMAT, number);
+}
+
 /* --- what a guest says ------------------------------------------------------------------------ */
 
 static void
@@ -250,6 +278,13 @@ said (TsGuestChannel *channel, const TsGuestMessage *message, gpointer user)
   case TS_GUEST_SURVEYED:
     end_survey (guest, message);
     return;
+  case TS_GUEST_FROZEN:
+  case TS_GUEST_NOT_FROZEN: {
+    gboolean ok = message->said == TS_GUEST_FROZEN;
+    answer_freeze (guest->world->seats->pdata[guest->host], spec_of (guest)->name, message->number,
+                   ok, ok ? "" : "the guest could not freeze");
+    return;
+  }
   case TS_GUEST_TROUBLE: {
     TsRecord *record = ts_record_text (guest_record (guest, "failure"), "action", "guest");
     ts_lab_world_report (guest->world, ts_record_text (record, "reason", message->text));
@@ -409,7 +444,7 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
     }
   } else if (g_str_equal (record->kind, "failover")) {
     const char *phase = ts_record_get_text (record, "phase");
-    if (g_strcmp0 (phase, "promoted") == 0) {
+    if (g_strcmp0 (phase, "promoted") == 0 || g_strcmp0 (phase, "changed") == 0) {
       view->failed_over = TRUE;
       view->point_set = ts_record_get_int (record, "set", 0);
       view->point_us = ts_record_get_int (record, "instant_us", -1);

@@ -20,6 +20,12 @@ message (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
       ts_lab_world_report (seat->world, record);
     else
       ts_lab_world_break (seat->world, "host %s: %s", seat->spec->name, error->message);
+  } else if ((g_str_equal (kind, "freeze") || g_str_equal (kind, "thaw")) &&
+             g_variant_is_of_type (body, G_VARIANT_TYPE ("(st)"))) {
+    const char *vm;
+    guint64 number;
+    g_variant_get (body, "(&st)", &vm, &number);
+    ts_lab_guest_freeze (seat, vm, number, g_str_equal (kind, "freeze"));
   } else if (g_str_equal (kind, "trouble") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(s)"))) {
     const char *reason;
     g_variant_get (body, "(&s)", &reason);

@@ -145,6 +145,8 @@ void ts_lab_guest_lost_power (TsLabGuest *guest, gint64 t_us);
 TsLabGuest *ts_lab_guest_of (const TsWorld *world, guint vm);
 /* That of a host, or NULL. */
 TsLabGuest *ts_lab_guest_at (const TsWorld *world, guint vm, guint host);
+/* A host asks that the guest of its VM freezes, or goes on. */
+void ts_lab_guest_freeze (TsLabSeat *seat, const char *vm, guint64 number, gboolean on);
 gboolean ts_lab_guest_start_work (TsLabGuest *guest, GError **error);
 void ts_lab_guest_stop_work (TsLabGuest *guest);
 

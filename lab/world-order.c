@@ -37,9 +37,10 @@ relate (TsWorld *world, guint vm, guint host, guint peer, GError **error)
       &ts_topology_policy (world->topology, (guint)world->vms[vm].policy)->policy;
   return ts_lab_seat_order (
       world->seats->pdata[host], "relate",
-      g_variant_new ("(ssxuubt)", ts_topology_vm (world->topology, vm)->name,
+      g_variant_new ("(ssxuubuxt)", ts_topology_vm (world->topology, vm)->name,
                      ts_topology_host (world->topology, peer)->name, policy->frequency_us,
                      policy->time_scale, (guint32)policy->authentication, policy->compression,
+                     policy->recovery_points, policy->app_consistent_us,
                      ts_schedule_pack (&policy->resync)),
       error);
 }
@@ -55,10 +56,11 @@ give (TsWorld *world, const Running *running, const TsSideOrder *order, GError *
       !relate (world, running->vm, host, view->primary, error))
     return FALSE;
   if (!order->shut_down)
-    return ts_lab_seat_order (
-        seat, "ask",
-        g_variant_new ("(suub)", vm, (guint32)order->side, (guint32)order->ask, order->planned),
-        error);
+    return ts_lab_seat_order (seat, "ask",
+                              g_variant_new ("(suubux)", vm, (guint32)order->side,
+                                             (guint32)order->ask, order->planned,
+                                             (guint32)order->point.how, order->point.number),
+                              error);
   TsLabGuest *guest = ts_lab_guest_at (world, running->vm, host);
   if (!ts_lab_seat_order (seat, "shut-down", g_variant_new ("(s)", vm), error))
     return FALSE;
@@ -148,6 +150,8 @@ report_policy (TsWorld *world, guint vm, const TsPolicySpec *policy)
   ts_record_text (record, "vm", ts_topology_vm (world->topology, vm)->name);
   ts_record_text (record, "policy", policy->name);
   ts_record_int (record, "frequency_us", policy->policy.frequency_us);
+  ts_record_int (record, "recovery_points", policy->policy.recovery_points);
+  ts_record_int (record, "app_consistent_us", policy->policy.app_consistent_us);
   ts_lab_world_report (
       world, ts_record_int (record, "interval_us", ts_policy_interval_us (&policy->policy)));
 }
@@ -204,7 +208,8 @@ side_of_host (const TsLabVmView *view, gint host)
   return host == view->replica ? TS_SIDES_REPLICA : TS_SIDES_PRIMARY;
 }
 
-/* A planned failover that waits for the primary's last log is ended, so that it can be cancelled. */
+/* A planned failover that waits for the primary's last log is ended, so that it can be cancelled.
+ */
 static gboolean
 end_preparing (TsWorld *world, guint vm)
 {
@@ -403,6 +408,7 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_FAILOVER:
   case TS_DO_COMMIT:
   case TS_DO_CANCEL_FAILOVER:
+  case TS_DO_CHANGE_POINT:
   case TS_DO_TEST_FAILOVER:
   case TS_DO_STOP_TEST_FAILOVER:
   case TS_DO_REVERSE:

@@ -164,6 +164,16 @@ gather_failover (TsFacts *facts)
   facts->promoted_us = promoted->t_us;
   facts->instant_us = ts_record_get_int (promoted, "instant_us", -1);
   facts->copy = g_strdup (ts_record_get_text (promoted, "host"));
+  /* Another recovery point was chosen: what is judged is the copy that stands on that one. */
+  for (guint i = 0; i < facts->records->len; i++) {
+    const TsRecord *record = facts->records->pdata[i];
+    if (record->t_us >= facts->promoted_us && ts_record_is (record, "failover") &&
+        ts_record_says (record, "phase", "changed") && ts_record_says (record, "host", facts->copy))
+    {
+      facts->instant_us = ts_record_get_int (record, "instant_us", -1);
+      facts->changed_us = record->t_us;
+    }
+  }
 }
 
 static void
@@ -204,8 +214,9 @@ gather_copy (TsFacts *facts)
       first_time (facts, facts->promoted_us, "failover", facts->copy, "phase", "cancelled");
   gint64 until_us = cancelled_us >= 0 ? cancelled_us : G_MAXINT64;
   facts->copy_on_us = first_claim (facts, from_us, "power", facts->copy, "on", TRUE);
-  facts->ready_us = first_time (facts, from_us, "guest", facts->copy, "phase", "ready");
-  facts->served_us = first_claim (facts, from_us, "probe", facts->copy, "up", TRUE);
+  gint64 last_us = MAX (from_us, facts->changed_us); /* since then the copy is what counts */
+  facts->ready_us = first_time (facts, last_us, "guest", facts->copy, "phase", "ready");
+  facts->served_us = first_claim (facts, last_us, "probe", facts->copy, "up", TRUE);
   facts->first_survey_us = first_time (facts, from_us, "survey", facts->copy, "phase", "begun");
   gint64 *told[] = {&facts->copy_on_us, &facts->ready_us, &facts->served_us,
                     &facts->first_survey_us};
@@ -213,7 +224,7 @@ gather_copy (TsFacts *facts)
     forget_after (told[i], until_us);
   for (guint i = 0; i < facts->records->len; i++) {
     const TsRecord *record = facts->records->pdata[i];
-    if (record->t_us < from_us || record->t_us > until_us || !ts_record_is (record, "survey") ||
+    if (record->t_us < last_us || record->t_us > until_us || !ts_record_is (record, "survey") ||
         !ts_record_says (record, "host", facts->copy))
       continue;
     if (ts_record_says (record, "phase", "begun")) {
@@ -259,7 +270,7 @@ ts_facts_new (const TsJournal *journal, const char *vm)
       &facts->instant_us,      &facts->copy_on_us,      &facts->ready_us,
       &facts->served_us,       &facts->power_lost_us,   &facts->probe_failed_us,
       &facts->disaster_us,     &facts->survey_begun_us, &facts->survey_done_us,
-      &facts->first_survey_us, &facts->acked,           &facts->survived,
+      &facts->first_survey_us, &facts->changed_us,      &facts->acked, &facts->survived,
   };
   for (guint i = 0; i < G_N_ELEMENTS (unknown); i++)
     *unknown[i] = -1;

@@ -36,6 +36,7 @@ typedef struct {
   gint64 disaster_us;     /* power lost; without it the failover's command */
   gint64 survey_begun_us, survey_done_us; /* the last survey of the copy; done may be missing */
   gint64 first_survey_us;                 /* the first one's begin */
+  gint64 changed_us; /* another recovery point was chosen, the last time */
   gint64 fill_blocks, fill_bad;
 } TsFacts;
 

@@ -11,6 +11,7 @@ typedef struct {
   guint64 held_longest_bytes;
   guint64 held_fill;         /* good blocks of the fill */
   guint64 flushed_all;       /* newest sequence that a flush of all disks covers */
+  guint64 flushed_by_instant; /* and that was told by the point's instant */
   GHashTable *flushed_disks; /* disk -> guint64 *: and one of that disk.  Looked up, never walked */
 } Books;
 
@@ -60,6 +61,8 @@ hear_flush (Books *books, const TsLedgerEntry *entry)
 {
   if (!*entry->disk) {
     books->flushed_all = MAX (books->flushed_all, entry->sequence);
+    if (entry->t_us <= books->facts->instant_us)
+      books->flushed_by_instant = MAX (books->flushed_by_instant, entry->sequence);
     return;
   }
   guint64 *newest = g_hash_table_lookup (books->flushed_disks, entry->disk);
@@ -184,9 +187,9 @@ is_held (const Books *books, const TsLedgerEntry *write, gboolean *older)
   return at >= end;
 }
 
-/* Did the ledger hear of this very record? */
-static gboolean
-is_known (const Books *books, const TsLedgerEntry *held)
+/* What the ledger heard of this very record; NULL: nothing. */
+static const TsLedgerEntry *
+find_known (const Books *books, const TsLedgerEntry *held)
 {
   guint low = 0, high = books->known->len;
   while (low < high) {
@@ -200,12 +203,12 @@ is_known (const Books *books, const TsLedgerEntry *held)
   for (; low < books->known->len; low++) {
     const TsLedgerEntry *write = books->known->pdata[low];
     if (write->sequence != held->sequence)
-      return FALSE;
+      return NULL;
     if (write->offset_bytes == held->offset_bytes && write->length_bytes == held->length_bytes &&
         strcmp (write->disk, held->disk) == 0)
-      return TRUE;
+      return write;
   }
-  return FALSE;
+  return NULL;
 }
 
 static void
@@ -229,7 +232,9 @@ count_held (const Books *books, TsLossCount *count)
   count->held_records = books->held->len;
   for (guint i = 0; i < books->held->len; i++) {
     const TsLedgerEntry *held = books->held->pdata[i];
-    gboolean known = is_known (books, held);
+    const TsLedgerEntry *write = find_known (books, held);
+    gboolean known = write != NULL;
+    count->beyond += known && write->t_us > books->facts->instant_us;
     if (!known && !in_flight_seen && held->sequence == acknowledged + 1)
       in_flight_seen = known = TRUE; /* on its way when the power went: written, never promised */
     if (known) {
@@ -249,6 +254,8 @@ count_missing (const Books *books, guint64 highest, TsLossCount *count)
   for (guint i = 0; i < books->writes->len; i++) {
     const TsLedgerEntry *write = books->writes->pdata[i];
     gboolean older, flushed = was_flushed (books, write);
+    count->unsettled +=
+        write->t_us <= instant_us && write->sequence > books->flushed_by_instant;
     if (is_held (books, write, &older))
       continue;
     if (flushed) {

@@ -14,6 +14,8 @@ typedef struct {
   guint64 lost, lost_bytes;           /* flushed writes that are missing */
   guint64 unflushed, unflushed_bytes; /* missing ones that the guest never flushed */
   guint64 torn, corrupt, stale, phantom, order, point, instant;
+  guint64 beyond, unsettled; /* of the point: held though acknowledged later; held or not, never
+                                flushed by then */
   guint64 fill;            /* blocks of the initial fill that are missing or bad */
   guint64 held_records;    /* whole ones */
   gint64 first_missing_us; /* when the first missing write was acknowledged; -1: none is missing */

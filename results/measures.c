@@ -336,6 +336,18 @@ ts_measure_points (TsAsk *ask)
 }
 
 void
+ts_measure_freeze_consistent (TsAsk *ask)
+{
+  answer (ask, count_records (ask, "freeze", "outcome", "consistent"));
+}
+
+void
+ts_measure_freeze_failed (TsAsk *ask)
+{
+  answer (ask, count_records (ask, "freeze", "outcome", "failed"));
+}
+
+void
 ts_measure_throughput_max (TsAsk *ask)
 {
   g_autoptr (GArray) curve = ts_curve_rate (ask->facts);
@@ -672,6 +684,8 @@ LOSS (phantom)
 LOSS (order)
 LOSS (point)
 LOSS (instant)
+LOSS (beyond)
+LOSS (unsettled)
 LOSS (fill)
 LOSS (held_records)
 #undef LOSS

@@ -14,6 +14,7 @@
 #include "sim/link.h"
 #include "sim/spool.h"
 #include "sim/tracker.h"
+#include "sim/undo.h"
 
 typedef struct _TsSimHost TsSimHost;
 typedef struct _TsSimVm TsSimVm;
@@ -70,6 +71,8 @@ struct _TsSimVm {
   gboolean forced;        /* an unplanned failover was ordered while the source ran */
   gboolean touched;       /* it is in the world's list */
   GQueue images;          /* TsSimImage *: cuts not applied yet */
+  GPtrArray *kept;        /* TsSimImage *: of recovery points that are kept */
+  guint64 kept_seen;      /* kept-point-is-past's: what it looked at last */
   gint64 newest_point_us;
 };
 
@@ -86,6 +89,8 @@ struct _TsSimMachine {
   TsSimTracker *tracker; /* borrowed; NULL: not tracked */
   gboolean on, ready, is_copy, working;
   gboolean is_test;   /* is_copy too */
+  gboolean frozen;    /* asked to stop writing */
+  gboolean held_back; /* a write was due while it was frozen */
   guint64 life;       /* counts switchings */
   guint64 next_write; /* n of core/format/plan.h */
   gint64 workload_from_us;
@@ -104,6 +109,7 @@ struct _TsSimRelation {
   TsSender *sender; /* one of the two */
   TsReceiver *receiver;
   TsSimSpool *spool;
+  TsSimUndo *undo;          /* receiver's */
   TsSimTracker *tracker;    /* sender's; receiver's, of a copy that is tracked from its start */
   GPtrArray *disks;         /* source (borrowed) or replica (owned) disks */
   GPtrArray *overlays;      /* TsSimDisk, while failed over */
@@ -159,7 +165,8 @@ void ts_sim_host_power_on (TsSimHost *host);
 TsSimRelation *ts_sim_relation_new_sender (TsSimHost *host, TsSimVm *vm, const TsPolicy *policy);
 TsSimRelation *ts_sim_relation_new_receiver (TsSimHost *host, TsSimVm *vm);
 void ts_sim_relation_free (TsSimRelation *relation);
-void ts_sim_relation_ask (TsSimRelation *relation, TsAsk ask, gboolean planned);
+void ts_sim_relation_ask (TsSimRelation *relation, TsAsk ask, gboolean planned,
+                          const TsPointChoice *point);
 void ts_sim_relation_machine (TsSimRelation *relation, gboolean on);
 /* One event in, the actions performed. */
 void ts_sim_relation_step (TsSimRelation *relation, TsEvent *event);
@@ -193,6 +200,8 @@ void ts_sim_resync_merge (TsSimRelation *relation);
 guint64 ts_sim_resync_bytes (const TsSimRelation *relation); /* that a merge has to move */
 void ts_sim_resync_flush (TsSimRelation *relation);
 void ts_sim_resync_power_loss (TsSimRelation *relation, TsRandom *random);
+/* Overlays on the replica's disks, undone by way (NULL: not at all); NULL with error. */
+GPtrArray *ts_sim_relation_overlays (TsSimRelation *relation, const TsUndo *way, GError **error);
 
 /* --- machine.c -------------------------------------------------------------------------------- */
 /* A source machine with disks of its own, filled (format/stamp.h); or, with disks, a copy on them.
@@ -210,13 +219,19 @@ void ts_sim_machine_power_loss (TsSimMachine *machine, TsRandom *random);
 void ts_sim_turn (TsSimRelation *relation);
 
 /* --- test-vm.c -------------------------------------------------------------------------------- */
-void ts_sim_test_start (TsSimRelation *relation);
+/* On overlays undone by way (NULL: of the newest point). */
+gboolean ts_sim_test_start (TsSimRelation *relation, const TsUndo *way, GError **error);
 void ts_sim_test_stop (TsSimRelation *relation); /* fine when there is none */
 TsRecord *ts_sim_test_record (const TsSimMachine *machine, const char *phase);
 
 /* --- workload.c ------------------------------------------------------------------------------- */
 void ts_sim_workload_start (TsSimMachine *machine);
 void ts_sim_workload_stop (TsSimMachine *machine);
+/* The guest stops writing.  Returns how long until it has flushed too (then call
+ * ts_sim_workload_flush); -1: it says no, or does not run; G_MAXINT64: it does not answer. */
+gint64 ts_sim_workload_freeze (TsSimMachine *machine);
+void ts_sim_workload_flush (TsSimMachine *machine);
+void ts_sim_workload_thaw (TsSimMachine *machine); /* fine when it is not frozen */
 /* Reads a copy's disks back into the ledger, then reports it (record "survey"). */
 void ts_sim_workload_survey (TsSimMachine *machine);
 
@@ -236,3 +251,6 @@ extern const TsSimCheck ts_sim_check_acknowledged_survives;
 extern const TsSimCheck ts_sim_check_planned_loses_nothing;
 extern const TsSimCheck ts_sim_check_health_is_honest;
 extern const TsSimCheck ts_sim_check_test_stands_on_still_disks;
+extern const TsSimCheck ts_sim_check_kept_point_is_past;
+/* Takes the image: it is of a point that is kept. */
+void ts_sim_check_keep_image (TsSimVm *vm, TsSimImage *image);

@@ -120,7 +120,7 @@ void
 ts_sim_machine_power_on (TsSimMachine *machine, const char *why)
 {
   machine->on = TRUE;
-  machine->ready = FALSE;
+  machine->ready = machine->frozen = FALSE;
   machine->life++;
   report_power (machine, why);
   TsWorld *world = machine->vm->world;

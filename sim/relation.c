@@ -16,6 +16,12 @@ world_of (const TsSimRelation *rel)
   return rel->host->world;
 }
 
+static const TsProfile *
+profile_of (const TsSimRelation *rel)
+{
+  return &world_of (rel)->topology->profile;
+}
+
 static gint64
 now_us (const TsSimRelation *rel)
 {
@@ -32,6 +38,7 @@ typedef struct { /* an action under way */
   guint64 offset_bytes;
   guint32 len_bytes;
   GBytes *payload;
+  TsUndo *undo;
   gint64 instant_us;
   TsCutLog logs[TS_WIRE_DISKS_MAX];
   gboolean ok, track;
@@ -45,6 +52,7 @@ work_free (gpointer data)
   Work *work = data;
   g_clear_pointer (&work->payload, g_bytes_unref);
   g_free (work->reason);
+  g_free (work->undo);
   g_free (work);
 }
 
@@ -62,6 +70,7 @@ work_of (TsSimRelation *rel, const TsAction *action)
   work->len_bytes = action->len_bytes;
   work->payload = action->payload ? g_bytes_ref (action->payload) : NULL;
   work->track = action->track;
+  work->undo = action->undo ? g_memdup2 (action->undo, sizeof *action->undo) : NULL;
   work->ok = TRUE;
   return work;
 }
@@ -93,41 +102,116 @@ create_disks (TsSimRelation *rel)
                      ts_sim_disk_new (hello->disk[i].size_bytes, world_of (rel)->topology->seed));
 }
 
+/* What a set overwrites is saved on all disks before the first byte of it is written on any. */
 static gboolean
-apply_set (TsSimRelation *rel, guint64 set, GError **error)
+save_undo (TsSimRelation *rel, const Work *work, GError **error)
+{
+  for (guint i = 0; work->undo && i < rel->disks->len; i++) {
+    g_autoptr (GBytes) bytes = ts_sim_spool_get (rel->spool, work->set, i);
+    g_autoptr (TsHrl) log = bytes ? ts_hrl_open (bytes, error) : NULL;
+    if (!bytes)
+      return ts_throw (error, TS_ERROR_IO, "the log of disk %u is gone", i);
+    if (!log || !ts_sim_undo_save (rel->undo, &work->undo->point[0], i,
+                                   ts_sim_disk_ops (g_ptr_array_index (rel->disks, i)), log,
+                                   work->set, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+apply_disk (TsSimRelation *rel, guint64 set, guint disk, GError **error)
+{
+  const TsSimLog *said = ts_sim_spool_log (rel->spool, set, disk);
+  if (said)
+    return ts_sim_log_apply (said, g_ptr_array_index (rel->disks, disk), error);
+  g_autoptr (GBytes) bytes = ts_sim_spool_get (rel->spool, set, disk);
+  if (!bytes)
+    return ts_throw (error, TS_ERROR_IO, "the log of disk %u is gone", disk);
+  g_autoptr (TsHrl) log = ts_hrl_open (bytes, error);
+  return log && ts_apply_log (ts_sim_disk_ops (g_ptr_array_index (rel->disks, disk)), log, error);
+}
+
+/* What an apply writes, for those who count it. */
+static void
+count_apply (TsSimRelation *rel, guint64 set, guint disk)
+{
+  const TsSimLog *said = ts_sim_spool_log (rel->spool, set, disk);
+  g_autoptr (GBytes) bytes = said ? NULL : ts_sim_spool_get (rel->spool, set, disk);
+  g_autoptr (TsHrl) log = bytes ? ts_hrl_open (bytes, NULL) : NULL;
+  rel->apply_writes += said ? ts_sim_log_entries (said) : log ? ts_hrl_count (log) : 0;
+  rel->apply_bytes += said ? ts_sim_log_data_bytes (said) : log ? ts_hrl_data_bytes (log) : 0;
+}
+
+static gboolean
+apply_set (TsSimRelation *rel, const Work *work, GError **error)
 {
   if (!ts_sim_watch_look (rel, error))
     return FALSE;
+  if (!save_undo (rel, work, error)) /* there already, unless that failed */
+    return FALSE;
+  ts_sim_undo_sync (rel->undo);
   ts_sim_watch_end (rel);
-  for (guint i = 0; i < rel->disks->len; i++) {
-    const TsSimLog *said = ts_sim_spool_log (rel->spool, set, i);
-    if (said) {
-      if (!ts_sim_log_apply (said, g_ptr_array_index (rel->disks, i), error))
-        return FALSE;
-      rel->apply_writes += ts_sim_log_entries (said);
-      rel->apply_bytes += ts_sim_log_data_bytes (said);
-      continue;
-    }
-    g_autoptr (GBytes) bytes = ts_sim_spool_get (rel->spool, set, i);
-    if (!bytes)
-      return ts_throw (error, TS_ERROR_IO, "the log of disk %u is gone", i);
-    g_autoptr (TsHrl) log = ts_hrl_open (bytes, error);
-    if (!log || !ts_apply_log (ts_sim_disk_ops (g_ptr_array_index (rel->disks, i)), log, error))
+  for (guint i = 0; i < rel->disks->len; i++)
+    if (!apply_disk (rel, work->set, i, error))
       return FALSE;
-    rel->apply_writes += ts_hrl_count (log);
-    rel->apply_bytes += ts_hrl_data_bytes (log);
-  }
+    else
+      count_apply (rel, work->set, i);
   ts_sim_watch_begin (rel);
   return TRUE;
 }
 
+/* An apply is a course of steps, so that power can be lost between any two of them: what it will
+ * overwrite is read, made durable; the first disk is written; then all of it (complete). */
 static void
-branch (TsSimRelation *rel)
+apply_step (gpointer user, gpointer data)
 {
-  ts_sim_watch_end (rel);
-  rel->overlays = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
-  for (guint i = 0; i < rel->disks->len; i++)
-    g_ptr_array_add (rel->overlays, ts_sim_disk_new_overlay (g_ptr_array_index (rel->disks, i)));
+  TsSimRelation *rel = user;
+  Work *work = data;
+  if (work->life != rel->host->life)
+    return;
+  if (work->offset_bytes == 0) /* which step */
+    save_undo (rel, work, NULL);
+  else if (work->offset_bytes == 1)
+    ts_sim_undo_sync (rel->undo);
+  else if (!ts_sim_watch_look (rel, NULL))
+    rel->watching = TRUE;                 /* the apply itself finds it again, and says so */
+  else if (save_undo (rel, work, NULL)) { /* whoever could not save does not write */
+    ts_sim_watch_end (rel);
+    apply_disk (rel, work->set, 0, NULL);
+  }
+}
+
+static void
+apply (TsSimRelation *rel, const TsAction *action)
+{
+  const TsProfile *profile = profile_of (rel);
+  guint64 bytes = ts_sim_spool_set_bytes (rel->spool, action->set);
+  for (guint step = 0; action->undo && step < 3; step++) {
+    Work *work = work_of (rel, action);
+    work->offset_bytes = step;
+    rel->apply_free_us =
+        MAX (rel->apply_free_us, now_us (rel)) +
+        (step == 0 ? ts_profile_disk_us (profile, 2 * bytes) : profile->sync_us / 2);
+    ts_sim_clock_at (world_of (rel)->clock, rel->apply_free_us, apply_step, rel, work, work_free);
+  }
+  post_serial (rel, work_of (rel, action), &rel->apply_free_us,
+               profile->apply_us + ts_profile_disk_us (profile, 2 * bytes));
+}
+
+GPtrArray *
+ts_sim_relation_overlays (TsSimRelation *rel, const TsUndo *way, GError **error)
+{
+  g_autoptr (GPtrArray) overlays =
+      g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
+  for (guint i = 0; i < rel->disks->len; i++) {
+    TsSimDisk *overlay = ts_sim_disk_new_overlay (g_ptr_array_index (rel->disks, i));
+    TsDisk *ops = ts_sim_disk_ops (overlay);
+    g_ptr_array_add (overlays, overlay);
+    if (way && !(ts_sim_undo_play (rel->undo, way, i, ops, error) && ops->ops->flush (ops, error)))
+      return NULL;
+  }
+  return g_steal_pointer (&overlays);
 }
 
 /* From the first write on: a bitmap in the overlay. */
@@ -164,7 +248,8 @@ static void
 discard_copy (TsSimRelation *rel)
 {
   TsSimVm *vm = rel->vm;
-  vm->forced = FALSE;
+  if (!vm->operation || !g_str_equal (ts_operation_verb (vm->operation), "change_point"))
+    vm->forced = FALSE;
   g_clear_pointer (&rel->overlays, g_ptr_array_unref);
   if (!vm->copy)
     return;
@@ -224,6 +309,9 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     event->done.instant_us = work->instant_us;
     event->done.logs = work->logs;
     break;
+  case TS_ACTION_FREEZE:
+    ts_sim_workload_flush (rel->vm->source);
+    break;
   case TS_ACTION_CREATE:
     create_disks (rel);
     break;
@@ -254,10 +342,12 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     event->done.sealed = manifest;
     break;
   case TS_ACTION_APPLY:
-    event->done.ok = apply_set (rel, work->set, error);
+    event->done.ok = apply_set (rel, work, error);
     break;
   case TS_ACTION_BRANCH:
-    branch (rel);
+    ts_sim_watch_end (rel);
+    rel->overlays = ts_sim_relation_overlays (rel, work->undo, error);
+    event->done.ok = rel->overlays != NULL;
     break;
   case TS_ACTION_MERGE:
     merge (rel);
@@ -272,7 +362,7 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     discard_copy (rel);
     break;
   case TS_ACTION_TEST_START:
-    ts_sim_test_start (rel);
+    event->done.ok = ts_sim_test_start (rel, work->undo, error);
     break;
   case TS_ACTION_TEST_STOP:
     ts_sim_test_stop (rel);
@@ -511,6 +601,48 @@ cut (TsSimRelation *rel, const TsAction *action)
 }
 
 static void
+freeze (TsSimRelation *rel, const TsAction *action)
+{
+  gint64 takes_us = ts_sim_workload_freeze (rel->vm->source);
+  if (takes_us == G_MAXINT64)
+    return;
+  Work *work = work_of (rel, action);
+  if (takes_us < 0) {
+    work->ok = FALSE;
+    work->code = TS_ERROR_STATE;
+    work->reason = g_strdup ("the guest could not freeze");
+  }
+  post (rel, work, takes_us < 0 ? profile_of (rel)->probe_us : takes_us);
+}
+
+static void
+keep_now (gpointer user, gpointer data)
+{
+  TsSimRelation *rel = user;
+  Work *work = data;
+  if (work->life == rel->host->life)
+    ts_sim_undo_keep (rel->undo, work->undo);
+}
+
+/* Behind the apply that may still save to what goes. */
+static void
+keep (TsSimRelation *rel, const TsAction *action)
+{
+  rel->apply_free_us = MAX (rel->apply_free_us, now_us (rel)) + profile_of (rel)->store_us;
+  ts_sim_clock_at (world_of (rel)->clock, rel->apply_free_us, keep_now, rel, work_of (rel, action),
+                   work_free);
+}
+
+/* Reading undo logs and writing them to overlays: in proportion to what has changed (HVR 2.7). */
+static gint64
+undo_us (const TsSimRelation *rel, const TsAction *action)
+{
+  return action->undo ? ts_profile_disk_us (profile_of (rel),
+                                            2 * ts_sim_undo_bytes (rel->undo, action->undo))
+                      : 0;
+}
+
+static void
 perform (TsSimRelation *rel, TsAction *action)
 {
   gsize len = action->payload ? g_bytes_get_size (action->payload) : 0;
@@ -546,6 +678,12 @@ perform (TsSimRelation *rel, TsAction *action)
     break;
   case TS_ACTION_CUT:
     cut (rel, action);
+    break;
+  case TS_ACTION_FREEZE:
+    freeze (rel, action);
+    break;
+  case TS_ACTION_THAW:
+    ts_sim_workload_thaw (rel->vm->source);
     break;
   case TS_ACTION_DELETE_SET:
     ts_sim_spool_delete (rel->spool, action->set);
@@ -584,12 +722,14 @@ perform (TsSimRelation *rel, TsAction *action)
     ts_sim_spool_drop_after (rel->spool, action->set);
     break;
   case TS_ACTION_APPLY:
-    post_serial (
-        rel, work_of (rel, action), &rel->apply_free_us,
-        profile->apply_us +
-            ts_profile_disk_us (profile, 2 * ts_sim_spool_set_bytes (rel->spool, action->set)));
+    apply (rel, action);
+    break;
+  case TS_ACTION_KEEP:
+    keep (rel, action);
     break;
   case TS_ACTION_BRANCH:
+    post (rel, work_of (rel, action), profile->branch_us + undo_us (rel, action));
+    break;
   case TS_ACTION_DISCARD:
   case TS_ACTION_TEST_STOP:
   case TS_ACTION_TURN:
@@ -604,7 +744,8 @@ perform (TsSimRelation *rel, TsAction *action)
     break;
   }
   case TS_ACTION_TEST_START:
-    post (rel, work_of (rel, action), profile->branch_us + profile->define_us);
+    post (rel, work_of (rel, action),
+          profile->branch_us + profile->define_us + undo_us (rel, action));
     break;
   case TS_ACTION_POWER_ON:
     post (rel, work_of (rel, action), profile->define_us);
@@ -669,9 +810,9 @@ ts_sim_relation_step (TsSimRelation *rel, TsEvent *event)
 /* --- entry points ----------------------------------------------------------------------------- */
 
 void
-ts_sim_relation_ask (TsSimRelation *rel, TsAsk ask, gboolean planned)
+ts_sim_relation_ask (TsSimRelation *rel, TsAsk ask, gboolean planned, const TsPointChoice *point)
 {
-  TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_ASK, .ask = {ask, planned}};
+  TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_ASK, .ask = {ask, planned, *point}};
   ts_sim_relation_step (rel, &event);
 }
 
@@ -695,6 +836,7 @@ relation_new (TsSimHost *host, TsSimVm *vm)
   rel->host = host;
   rel->vm = vm;
   rel->spool = ts_sim_spool_new (host->world->bytes);
+  rel->undo = ts_sim_undo_new ();
   rel->armed_us = TS_NEVER;
   ts_traffic_init (&rel->traffic);
   g_ptr_array_add (host->relations, rel);
@@ -750,6 +892,7 @@ ts_sim_relation_free (TsSimRelation *rel)
   ts_sender_free (rel->sender);
   ts_receiver_free (rel->receiver);
   ts_sim_spool_free (rel->spool);
+  ts_sim_undo_free (rel->undo);
   ts_sim_tracker_free (rel->tracker);
   g_clear_pointer (&rel->overlays, g_ptr_array_unref);
   g_clear_pointer (&rel->test_overlays, g_ptr_array_unref);
@@ -768,6 +911,7 @@ ts_sim_relation_power_loss (TsSimRelation *rel, TsRandom *random)
     ts_sim_conn_vanish (rel->conn);
   forget_conn (rel);
   ts_sim_spool_power_loss (rel->spool);
+  ts_sim_undo_power_loss (rel->undo, random);
   if (rel->receiver && rel->disks) /* a source's disks belong to its machine */
     for (guint i = 0; i < rel->disks->len; i++)
       ts_sim_disk_power_loss (g_ptr_array_index (rel->disks, i), random);

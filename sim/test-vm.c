@@ -5,16 +5,16 @@
  * "test_failover" alone, so that no measure of the real service meets it. */
 #include "sim/internal.h"
 
-void
-ts_sim_test_start (TsSimRelation *rel)
+gboolean
+ts_sim_test_start (TsSimRelation *rel, const TsUndo *way, GError **error)
 {
-  rel->test_overlays = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
-  for (guint i = 0; i < rel->disks->len; i++)
-    g_ptr_array_add (rel->test_overlays,
-                     ts_sim_disk_new_overlay (g_ptr_array_index (rel->disks, i)));
+  rel->test_overlays = ts_sim_relation_overlays (rel, way, error);
+  if (!rel->test_overlays)
+    return FALSE;
   rel->vm->test = ts_sim_machine_new (rel->vm, rel->host, rel->test_overlays);
   rel->vm->test->is_test = TRUE;
   ts_sim_machine_power_on (rel->vm->test, "test failover");
+  return TRUE;
 }
 
 void

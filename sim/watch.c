@@ -26,7 +26,7 @@ ts_sim_watch_look (TsSimRelation *rel, GError **error)
   for (guint i = 0; rel->watching && i < rel->disks->len; i++)
     if (ts_sim_disk_writes (g_ptr_array_index (rel->disks, i)) != rel->known_writes[i]) {
       rel->watching = FALSE;
-      return ts_throw (error, TS_ERROR_LOST, "disk %u of the replica was changed behind our back",
+      return ts_throw (error, TS_ERROR_STATE, "disk %u of the replica was changed behind our back",
                        i);
     }
   return TRUE;

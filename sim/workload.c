@@ -118,6 +118,10 @@ issue (gpointer user, gpointer data)
   TsSimMachine *machine = user;
   if (data != token (machine) || !machine->working)
     return;
+  if (machine->frozen) {
+    machine->held_back = TRUE;
+    return;
+  }
   TsWorld *world = machine->vm->world;
   const TsWorkloadSpec *spec = machine->workload;
   guint64 slots[TS_WIRE_DISKS_MAX];
@@ -167,6 +171,44 @@ ts_sim_workload_start (TsSimMachine *machine)
   machine->plan++;
   if (!goes_on) /* else the write that is under way plans the next one */
     plan_next (machine);
+}
+
+gint64
+ts_sim_workload_freeze (TsSimMachine *machine)
+{
+  if (!machine->ready || machine->vm->spec->freeze == TS_FREEZE_FAILS)
+    return -1;
+  if (machine->vm->spec->freeze == TS_FREEZE_HANGS)
+    return G_MAXINT64;
+  machine->frozen = TRUE;
+  machine->held_back = FALSE;
+  /* a write and a flush may be under way; then a flush of its own */
+  const TsProfile *profile = &machine->vm->world->topology->profile;
+  return profile->write_us + 2 * profile->flush_us;
+}
+
+void
+ts_sim_workload_flush (TsSimMachine *machine)
+{
+  if (!machine->frozen)
+    return;
+  for (guint i = 0; i < machine->disks->len; i++) {
+    TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (machine->disks, i));
+    disk->ops->flush (disk, NULL);
+  }
+  if (machine->write.sequence > 0) /* acknowledged by now, whatever it was */
+    tell_ledger (machine, TS_LEDGER_FLUSH);
+}
+
+void
+ts_sim_workload_thaw (TsSimMachine *machine)
+{
+  if (!machine->frozen)
+    return;
+  machine->frozen = FALSE;
+  if (machine->held_back && machine->working)
+    plan_next (machine);
+  machine->held_back = FALSE;
 }
 
 void

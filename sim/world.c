@@ -13,6 +13,7 @@ static const TsSimCheck *const checks[] = {
     &ts_sim_check_planned_loses_nothing,
     &ts_sim_check_health_is_honest,
     &ts_sim_check_test_stands_on_still_disks,
+    &ts_sim_check_kept_point_is_past,
 };
 
 typedef struct { /* a fault that has begun; its evidence is told when it is healed, or at the end */
@@ -119,7 +120,7 @@ give (TsSimVm *vm, const TsSideOrder *order)
     ts_operation_refuse (operation, why);
     return;
   }
-  ts_sim_relation_ask (rel, order->ask, order->planned);
+  ts_sim_relation_ask (rel, order->ask, order->planned, &order->point);
 }
 
 /* Gives every order that is due; ends the operation when it has ended. */
@@ -211,6 +212,8 @@ begin_operation (TsSimVm *vm, const TsOrder *wanted)
     ts_record_text (record, "vm", vm->spec->name);
     ts_record_text (record, "policy", policy->name);
     ts_record_int (record, "frequency_us", policy->policy.frequency_us);
+    ts_record_int (record, "recovery_points", policy->policy.recovery_points);
+    ts_record_int (record, "app_consistent_us", policy->policy.app_consistent_us);
     ts_sim_report (world,
                    ts_record_int (record, "interval_us", ts_policy_interval_us (&policy->policy)));
   } else if (vm->replica == G_MAXUINT) {
@@ -441,8 +444,9 @@ report_probe (TsSimVm *vm, TsSimMachine *machine)
   ts_record_text (record, "vm", vm->spec->name);
   ts_record_text (record, "host", machine->host->spec->name);
   ts_record_text (record, "phase", "serving");
-  ts_record_int (record, "set", (gint64)ts_receiver_stored_set (rel->receiver));
-  ts_sim_report (world, ts_record_int (record, "instant_us", ts_receiver_point_us (rel->receiver)));
+  TsPoint point = ts_receiver_copy_point (rel->receiver);
+  ts_record_int (record, "set", (gint64)point.set);
+  ts_sim_report (world, ts_record_int (record, "instant_us", point.instant_us));
 }
 
 static void
@@ -530,6 +534,7 @@ vm_free (gpointer data)
   ts_sim_forget_images (vm);
   ts_operation_free (vm->operation);
   g_ptr_array_unref (vm->discarded);
+  g_ptr_array_unref (vm->kept);
   ts_sim_machine_free (vm->test);
   ts_sim_machine_free (vm->copy);
   ts_sim_machine_free (vm->source);
@@ -647,6 +652,7 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
     vm->replica = G_MAXUINT;
     vm->newest_point_us = -1;
     g_queue_init (&vm->images);
+    vm->kept = g_ptr_array_new ();
     vm->discarded = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_machine_free);
     vm->source = ts_sim_machine_new (vm, ts_sim_host (world, vm->primary), NULL);
     vm->service = vm->source;

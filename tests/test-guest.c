@@ -99,6 +99,9 @@ on_message (TsGuestChannel *channel, const TsGuestMessage *said, gpointer user)
     guest->sums = *said;
     guest->is_surveyed = TRUE;
     break;
+  case TS_GUEST_FROZEN:
+  case TS_GUEST_NOT_FROZEN:
+    break;
   case TS_GUEST_TROUBLE:
     print_message ("the guest: %s\n", said->text);
     guest->troubles++;

@@ -41,7 +41,7 @@ typedef struct { /* a peer that the test plays */
 static TsHello
 hello_of_vm (guint8 id)
 {
-  TsHello hello = {.interval_us = 30 * TS_S, .disks = 1};
+  TsHello hello = {.interval_us = 30 * TS_S, .time_scale = 1, .disks = 1};
   hello.vm.bytes[0] = id;
   g_strlcpy (hello.name, "db", sizeof hello.name);
   hello.disk[0].size_bytes = TS_MIB;

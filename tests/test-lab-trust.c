@@ -232,7 +232,7 @@ call_for (const char *name, TsGuid vm)
   TsLabCredentials credentials = {.ca = ca, .certificate = certificate, .key = key};
   Caller *caller = g_new0 (Caller, 1);
   TsHello hello = {
-      .vm = vm, .name = "stranger", .interval_us = 30 * TS_S, .disks = 1, .disk = {{TS_MIB, "os"}}};
+      .vm = vm, .name = "stranger", .interval_us = 30 * TS_S, .time_scale = 1, .disks = 1, .disk = {{TS_MIB, "os"}}};
   TsFrame frame = {.kind = TS_FRAME_HELLO, .value = TS_HELLO_FRESH, .payload = ts_hello_pack (&hello)};
   caller->link = ts_lab_link_connect ("127.0.0.1", PORT, "hv-paris", &credentials,
                                       PATIENCE_S * TS_S, &events, caller);

@@ -14,6 +14,12 @@
     .frequency_us = frequency, .time_scale = scale, .authentication = how, .compression = compress \
   }
 
+#define HISTORY(points, every)                                                                     \
+  {                                                                                                \
+    .frequency_us = 300 * TS_S, .time_scale = 1, .authentication = TS_AUTH_CERTIFICATE,            \
+    .recovery_points = points, .app_consistent_us = every                                          \
+  }
+
 static const struct row {
   const char *name;
   TsPolicy policy;
@@ -38,6 +44,17 @@ static const struct row {
      "authentication is 0"},
     {"unknown authentication", POLICY (30 * TS_S, 1, (TsAuthentication)3, TRUE), 0,
      "authentication is 3"},
+    {"24 points", HISTORY (24, 12 * TS_HOUR), 300 * TS_S, NULL},
+    {"25 points", HISTORY (25, 0), 0, "recovery_points is 25: it can be 0 to 24"},
+    {"application-consistent every half hour", HISTORY (24, 30 * TS_MIN), 0,
+     "app_consistent is 30 min: it can be 1h to 12h"},
+    {"application-consistent every 13 hours", HISTORY (24, 13 * TS_HOUR), 0,
+     "app_consistent is 13 h: it can be"},
+    {"application-consistent every 90 minutes", HISTORY (24, 90 * TS_MIN), 0, "in whole hours"},
+    {"application-consistent without history", HISTORY (0, TS_HOUR), 0,
+     "must be less than recovery_points, which is 0"},
+    {"application-consistent as seldom as points are kept", HISTORY (4, 4 * TS_HOUR), 0,
+     "must be less than recovery_points, which is 4"},
 };
 
 static void

@@ -82,7 +82,7 @@ ask (Bench *b, TsAsk what)
 static TsHello
 hello_of (guint8 vm)
 {
-  TsHello hello = {.disks = 1, .interval_us = (guint64)(30 * TS_S)};
+  TsHello hello = {.disks = 1, .interval_us = (guint64)(30 * TS_S), .time_scale = 1};
   hello.vm.bytes[0] = vm;
   g_strlcpy (hello.name, "app", sizeof hello.name);
   hello.disk[0].size_bytes = TS_MIB;

@@ -19,9 +19,15 @@
 #define STEP_US (5 * TS_MS)
 
 static void
-crash_at (gint64 after_us, TsVerb protect_first)
+crash_with (gint64 after_us, TsVerb protect_first, guint32 points)
 {
   Fixture *f = fixture_new ();
+  TsPolicy *policy = &ts_topology_policy (f->topology, 0)->policy;
+  policy->recovery_points = points;
+  if (points > 0) { /* a cycle every 15 s, an hour in a minute */
+    policy->frequency_us = 900 * TS_S;
+    policy->time_scale = 60;
+  }
   fixture_begin (f);
   fixture_do (f, protect_first);
   fixture_run (f, after_us);
@@ -38,6 +44,12 @@ crash_at (gint64 after_us, TsVerb protect_first)
   assert_string_equal (ts_record_get_text (state, "to"), "replicating");
   fixture_expect_clean (f);
   fixture_free (f);
+}
+
+static void
+crash_at (gint64 after_us, TsVerb protect_first)
+{
+  crash_with (after_us, protect_first, 0);
 }
 
 /* From the order to protect to a while after the first set is applied. */
@@ -104,6 +116,37 @@ crash_while_reversing (guint host, gint64 after_us)
   fixture_free (f);
 }
 
+/* A cycle that is a point to keep, with two kept and one to be dropped: saving to the undo log,
+ * making it durable, half an apply, dropping.  Every checker is on, also that every kept point can
+ * be gone back to. */
+static void
+during_a_cycle_with_points (void **state)
+{
+  guint dropped = 0;
+  for (gint64 t = 180500 * TS_MS; t < 180960 * TS_MS; t += STEP_US)
+    crash_with (t, TS_DO_PROTECT, 2);
+  Fixture *f = fixture_new (); /* does that time hold what is meant? */
+  TsPolicy *policy = &ts_topology_policy (f->topology, 0)->policy;
+  *policy = (TsPolicy){.frequency_us = 900 * TS_S,
+                       .time_scale = 60,
+                       .authentication = TS_AUTH_CERTIFICATE,
+                       .compression = TRUE,
+                       .recovery_points = 2};
+  fixture_begin (f);
+  gint64 from_us = f->ops->now_us (f->world);
+  fixture_do (f, TS_DO_PROTECT);
+  fixture_run (f, 5 * TS_MIN);
+  for (guint i = 0; i < f->records->len; i++) {
+    const TsRecord *r = g_ptr_array_index (f->records, i);
+    gint64 at_us = r->t_us - from_us;
+    dropped += g_str_equal (r->kind, "history") && ts_record_get_int (r, "kept", 0) == 3 &&
+               at_us > 180500 * TS_MS && at_us < 180960 * TS_MS;
+  }
+  assert_int_equal (dropped, 1);
+  fixture_expect_clean (f);
+  fixture_free (f);
+}
+
 static void
 during_a_reversal (void **state)
 {
@@ -142,6 +185,33 @@ a_replica_changed_behind_our_back_is_seen (void **state)
   ts_sim_watch_end (rel); /* or it would be found out, and the set not be applied */
   fixture_run (f, 40 * TS_S);
   expect_breach (f, "point-is-past");
+}
+
+static void
+an_undo_log_that_is_gone_is_seen (void **state)
+{
+  Fixture *f = fixture_new ();
+  TsPolicy *policy = &ts_topology_policy (f->topology, 0)->policy;
+  *policy = (TsPolicy){.frequency_us = 900 * TS_S,
+                       .time_scale = 60,
+                       .authentication = TS_AUTH_CERTIFICATE,
+                       .compression = TRUE,
+                       .recovery_points = 3};
+  fixture_begin (f);
+  fixture_do (f, TS_DO_PROTECT);
+  fixture_wait (f, 5 * TS_MIN, "history", "older", "1", NULL);
+  fixture_run (f, 5 * TS_S); /* applied */
+  TsSimRelation *rel = ts_sim_host_relation (ts_sim_host (f->world, 1), ts_sim_vm (f->world, 0));
+  TsUndo none = {0};
+  const TsPoint *points;
+  none.count = 1;
+  assert_true (ts_receiver_points (rel->receiver, &points) > 0);
+  none.point[0] = points[0];
+  none.point[0].set++;
+  ts_sim_undo_keep (rel->undo, &none);
+  ts_sim_vm (f->world, 0)->kept_seen = 0;
+  fixture_run (f, TS_S);
+  expect_breach (f, "kept-point-is-past");
 }
 
 static void
@@ -223,7 +293,9 @@ main (void)
       cmocka_unit_test (during_initial_replication),
       cmocka_unit_test (during_a_cycle),
       cmocka_unit_test (during_a_reversal),
+      cmocka_unit_test (during_a_cycle_with_points),
       cmocka_unit_test (a_replica_changed_behind_our_back_is_seen),
+      cmocka_unit_test (an_undo_log_that_is_gone_is_seen),
       cmocka_unit_test (two_running_copies_are_seen),
       cmocka_unit_test (a_forgotten_acknowledgement_is_seen),
       cmocka_unit_test (a_point_that_moves_back_is_seen),

@@ -73,9 +73,9 @@ cancel_turns_the_copy_off_and_replication_goes_on (void **state)
   fixture_expect_trace (
       f, from_us, "power probe state failover point step",
       "[ 34.126] app@hv-lyon state role=replica from=replicating to=recovered wmi=5 ps=6\n"
-      "[ 34.126] app@hv-lyon failover planned=false phase=promoted set=2 instant_us=33768743\n"
+      "[ 34.126] app@hv-lyon failover planned=false phase=promoted set=2 instant_us=33768743 type=standard\n"
       "[ 34.426] hv-lyon power on=true why=failover\n"
-      "[ 34.426] app@hv-lyon failover planned=false phase=started set=2 instant_us=33768743\n"
+      "[ 34.426] app@hv-lyon failover planned=false phase=started set=2 instant_us=33768743 type=standard\n"
       "[ 34.426] sim step id=test verb=failover phase=done reason=\n"
       "[ 37.706] sim step id=test verb=workload_start phase=done reason=\n"
       "[ 38.002] probe probe up=true\n"
@@ -84,7 +84,7 @@ cancel_turns_the_copy_off_and_replication_goes_on (void **state)
       "[ 45.267] hv-lyon power on=false why=failover cancelled\n"
       "[ 45.267] probe probe up=false\n"
       "[ 45.267] app@hv-lyon state role=replica from=recovered to=replicating wmi=3 ps=4\n"
-      "[ 45.267] app@hv-lyon failover planned=false phase=cancelled set=2 instant_us=33768743\n"
+      "[ 45.267] app@hv-lyon failover planned=false phase=cancelled set=2 instant_us=33768743 type=standard\n"
       "[ 45.267] sim step id=test verb=cancel_failover phase=done reason=\n"
       "[ 45.267] app@hv-paris state role=primary from=error to=replicating wmi=3 ps=4\n"
       "[ 45.267] sim step id=test verb=resume phase=done reason=\n"

@@ -127,9 +127,9 @@ unplanned_failover (void **state)
       "[ 76.000] probe probe up=false\n"
       "[ 79.062] app@hv-lyon failover planned=false phase=commanded\n"
       "[ 79.122] app@hv-lyon state role=replica from=replicating to=recovered wmi=5 ps=6\n"
-      "[ 79.122] app@hv-lyon failover planned=false phase=promoted set=3 instant_us=63768743\n"
+      "[ 79.122] app@hv-lyon failover planned=false phase=promoted set=3 instant_us=63768743 type=standard\n"
       "[ 79.422] hv-lyon power on=true why=failover\n"
-      "[ 79.422] app@hv-lyon failover planned=false phase=started set=3 instant_us=63768743\n"
+      "[ 79.422] app@hv-lyon failover planned=false phase=started set=3 instant_us=63768743 type=standard\n"
       "[ 79.422] sim step id=test verb=failover phase=done reason=\n"
       "[ 82.622] hv-lyon guest phase=ready\n"
       "[ 82.622] hv-lyon survey phase=begun records=0 fill_blocks=0 fill_bad=0\n"
@@ -137,7 +137,7 @@ unplanned_failover (void **state)
       "[ 83.002] probe probe up=true\n"
       "[ 83.002] app@hv-lyon failover phase=serving set=3 instant_us=63768743\n"
       "[ 83.002] app@hv-lyon state role=replica from=recovered to=committed wmi=6 ps=7\n"
-      "[ 83.002] app@hv-lyon failover planned=false phase=committed set=3 instant_us=63768743\n"
+      "[ 83.002] app@hv-lyon failover planned=false phase=committed set=3 instant_us=63768743 type=standard\n"
       "[ 83.002] sim step id=test verb=commit phase=done reason=\n");
   fixture_run (f, 2 * TS_MIN); /* a host without power does nothing any more */
   for (guint i = 0; i < f->records->len; i++) {
@@ -167,9 +167,9 @@ planned_failover (void **state)
       "[ 44.807] app@hv-lyon applied set=3 instant_us=44581289\n"
       "[ 44.827] app@hv-paris state role=primary from=replicating to=prepared wmi=4 ps=5\n"
       "[ 44.887] app@hv-lyon state role=replica from=replicating to=recovered wmi=5 ps=6\n"
-      "[ 44.887] app@hv-lyon failover planned=true phase=promoted set=3 instant_us=44581289\n"
+      "[ 44.887] app@hv-lyon failover planned=true phase=promoted set=3 instant_us=44581289 type=planned\n"
       "[ 45.187] hv-lyon power on=true why=failover\n"
-      "[ 45.187] app@hv-lyon failover planned=true phase=started set=3 instant_us=44581289\n"
+      "[ 45.187] app@hv-lyon failover planned=true phase=started set=3 instant_us=44581289 type=planned\n"
       "[ 45.187] sim step id=test verb=failover phase=done reason=\n"
       "[ 48.502] app@hv-lyon failover phase=serving set=3 instant_us=44581289\n"
       "[ 48.502] sim compare disk=system identical=true differing_bytes=0 bytes=8388608\n"

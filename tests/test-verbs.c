@@ -23,7 +23,8 @@ typedef struct {
 static TsHello
 hello (void)
 {
-  TsHello hello = {.vm = {{1}}, .disks = 1, .interval_us = (guint64)(30 * TS_S)};
+  TsHello hello = {
+      .vm = {{1}}, .disks = 1, .interval_us = (guint64)(30 * TS_S), .time_scale = 1};
   g_strlcpy (hello.name, "app", sizeof hello.name);
   hello.disk[0].size_bytes = TS_MIB;
   g_strlcpy (hello.disk[0].name, "system", sizeof hello.disk[0].name);

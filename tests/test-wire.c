@@ -21,6 +21,8 @@ static TsHello
 hello_of (guint disks)
 {
   TsHello hello = {.vm = guid (1), .name = "app", .interval_us = 30000000, .disks = disks};
+  hello.recovery_points = 24;
+  hello.time_scale = 180;
   for (guint i = 0; i < disks; i++) {
     hello.disk[i].size_bytes = (i + 1) * G_GUINT64_CONSTANT (268435456);
     g_snprintf (hello.disk[i].name, sizeof hello.disk[i].name, "disk-%u", i);
@@ -54,6 +56,8 @@ hello_there_and_back (void **state)
     assert_string_equal (back.name, "app");
     assert_int_equal (back.interval_us, 30000000);
     assert_int_equal (back.disks, disks);
+    assert_int_equal (back.recovery_points, 24);
+    assert_int_equal (back.time_scale, 180);
     for (guint i = 0; i < disks; i++) {
       assert_int_equal (back.disk[i].size_bytes, hello.disk[i].size_bytes);
       assert_string_equal (back.disk[i].name, hello.disk[i].name);
@@ -126,7 +130,12 @@ static const struct row {
     {"hello: a disk more than sent", HELLO, 32, 4, "\3\0\0", FALSE, TS_ERROR_FORMAT},
     {"hello: 17 disks", HELLO, 32, 4, "\x11\0\0", FALSE, TS_ERROR_FORMAT},
     {"hello: 4 G of disks", HELLO, 32, 4, "\xff\xff\xff\xff", FALSE, TS_ERROR_FORMAT},
-    {"hello: reserved bytes used", HELLO, 39, 1, "\1", FALSE, TS_ERROR_FORMAT},
+    {"hello: 25 recovery points", HELLO, 36, 1, "\x19", FALSE, TS_ERROR_FORMAT},
+    {"hello: no recovery points", HELLO, 36, 1, "\0", TRUE, 0},
+    {"hello: reserved byte used", HELLO, 37, 1, "\1", FALSE, TS_ERROR_FORMAT},
+    {"hello: time scale 0", HELLO, 38, 2, "\0", FALSE, TS_ERROR_FORMAT},
+    {"hello: time scale 1000", HELLO, 38, 2, "\xe8\3", TRUE, 0},
+    {"hello: time scale 1001", HELLO, 38, 2, "\xe9\3", FALSE, TS_ERROR_FORMAT},
     {"hello: no name", HELLO, 40, 3, "\0\0\0", FALSE, TS_ERROR_FORMAT},
     {"hello: bytes behind the name", HELLO, 103, 1, "x", FALSE, TS_ERROR_FORMAT},
     {"hello: a name without end", HELLO, 40, 64,

@@ -12,6 +12,8 @@ static const char *const names[TS_ACTION_KINDS] = {
     [TS_ACTION_MAP] = "map",
     [TS_ACTION_CUT] = "cut",
     [TS_ACTION_DELETE_SET] = "delete-set",
+    [TS_ACTION_FREEZE] = "freeze",
+    [TS_ACTION_THAW] = "thaw",
     [TS_ACTION_LOCK] = "lock",
     [TS_ACTION_CREATE] = "create",
     [TS_ACTION_WRITE] = "write",
@@ -20,6 +22,7 @@ static const char *const names[TS_ACTION_KINDS] = {
     [TS_ACTION_SEAL] = "seal",
     [TS_ACTION_DROP] = "drop",
     [TS_ACTION_APPLY] = "apply",
+    [TS_ACTION_KEEP] = "keep-points",
     [TS_ACTION_BRANCH] = "branch",
     [TS_ACTION_MERGE] = "merge",
     [TS_ACTION_POWER_ON] = "power-on",
@@ -43,6 +46,7 @@ action_clear (gpointer data)
   ts_frame_clear (&action->frame);
   g_clear_pointer (&action->payload, g_bytes_unref);
   g_clear_pointer (&action->record, ts_record_free);
+  g_clear_pointer (&action->undo, g_free);
 }
 
 TsActions *

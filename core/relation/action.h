@@ -7,12 +7,14 @@
 #pragma once
 #include "core/base/record.h"
 #include "core/format/frame.h"
+#include "core/relation/point.h"
 
 typedef enum { /* how a set came about; in cut records and manifests */
                TS_SET_INITIAL = 1,
                TS_SET_REGULAR = 2,
                TS_SET_PLANNED = 3, /* the last one of a planned failover */
                TS_SET_RESYNC = 4,  /* the first one behind a resynchronization: a new chain */
+               TS_SET_CONSISTENT = 5, /* regular, of a guest that had stopped and flushed */
 } TsSetKind;
 
 typedef enum {
@@ -29,6 +31,9 @@ typedef enum {
   TS_ACTION_CUT,        /* (done) close the logs of all disks at one instant as set number `set` */
   TS_ACTION_DELETE_SET, /* the replica has it; also the receiver's, once it is applied */
   TS_ACTION_HASH,       /* (done) of len_bytes at offset of a disk (core/disk/compare.h); receiver too */
+  TS_ACTION_FREEZE,     /* (done) the guest stops writing and flushes; its memory of writes is on disk */
+  TS_ACTION_THAW,       /* it goes on; fine when it is not frozen, and while FREEZE is not answered
+                           (then its answer is void) */
   TS_ACTION_LOCK,       /* the VM must not be switched on (HVR 3.6, planned failover) */
 
   /* the receiver's */
@@ -38,8 +43,12 @@ typedef enum {
   TS_ACTION_STORE,      /* (done) payload at offset of the log of (set, disk) */
   TS_ACTION_SEAL,       /* (done) make the logs of a set durable and check them whole */
   TS_ACTION_DROP,       /* forget every log behind set: received in part or damaged */
-  TS_ACTION_APPLY,      /* (done) play set's logs onto the replica disks, redo after a crash */
-  TS_ACTION_BRANCH,     /* (done) put an overlay over every replica disk */
+  TS_ACTION_APPLY,      /* (done) play set's logs onto the replica disks, redo after a crash; what
+                           they overwrite goes to the undo log first.  TS_ERROR_LOST: that cannot be
+                           gone on with, the disks are as they were; _STATE: they are not as
+                           the last apply left them */
+  TS_ACTION_KEEP,       /* delete the undo logs of every point but these */
+  TS_ACTION_BRANCH,     /* (done) put an overlay over every replica disk, undone to a point */
   TS_ACTION_MERGE,      /* (done) fold the overlays into the disks */
   TS_ACTION_POWER_ON,   /* (done) start the VM on the overlays (the sender's: at home); track: its writes are tracked from
                            the first one on, so that it can become the primary without a copy */
@@ -62,6 +71,17 @@ typedef enum {
   TS_ACTION_KINDS
 } TsActionKind;
 
+/* Undo logs are named by their point's set (format/hru.h). */
+typedef struct {
+  guint count;
+  /* APPLY: the one that is open, to save into before the set is applied (count 0: none).
+   * BRANCH, TEST_START: to be played onto the overlays, in this order; each reaches to the point
+   * before it in this list, the first to `until`.
+   * KEEP: not to be deleted. */
+  TsPoint point[TS_POINTS_MAX + 1];
+  guint64 until; /* the newest set that is applied */
+} TsUndo;
+
 typedef enum { TS_SOURCE_NONE, TS_SOURCE_PAYLOAD, TS_SOURCE_LOG, TS_SOURCE_DISK } TsSource;
 
 typedef struct {
@@ -73,6 +93,7 @@ typedef struct {
   guint64 set;
   TsSetKind set_kind; /* CUT */
   gboolean track;     /* POWER_ON */
+  TsUndo *undo;       /* APPLY, BRANCH, TEST_START, KEEP; owned; NULL: nothing */
   guint disk;
   guint64 offset_bytes;
   GBytes *payload;  /* WRITE, RESYNC_WRITE, STORE, PERSIST (state); owned */

@@ -29,6 +29,7 @@ typedef struct {
     struct {
       TsAsk ask;
       gboolean planned; /* FAILOVER: as part of a planned failover */
+      TsPointChoice point; /* FAILOVER, TEST_FAILOVER, CHANGE_POINT */
     } ask;
     struct {
       const char *reason;
@@ -44,7 +45,7 @@ typedef struct {
       guint64 offset_bytes; /* STORE, WRITE: the end of what was written; HASH: as asked */
       gboolean ok;
       TsErrorCode code;         /* when not ok; CUT: LOST when the changes are not known any more;
-                                   APPLY: LOST when the disks were changed by somebody else */
+                                   APPLY: STATE when the disks were changed by somebody else */
       const char *reason;       /* when not ok */
       gint64 instant_us;        /* CUT */
       const TsCutLog *logs;     /* CUT: one per disk */

@@ -34,7 +34,29 @@ ts_policy_check (const TsPolicy *policy, GError **error)
     return ts_throw (error, TS_ERROR_ARGUMENT,
                      "authentication is %d: it can be 1 (kerberos) or 2 (certificate)",
                      (int)policy->authentication);
+  if (policy->recovery_points > TS_POINTS_MAX)
+    return ts_throw (error, TS_ERROR_ARGUMENT, "recovery_points is %u: it can be 0 to %d",
+                     policy->recovery_points, TS_POINTS_MAX);
+  if (policy->app_consistent_us == 0)
+    return ts_schedule_check (&policy->resync, error);
+  g_autofree char *every = ts_format_duration (policy->app_consistent_us);
+  if (policy->app_consistent_us < TS_HOUR || policy->app_consistent_us > 12 * TS_HOUR ||
+      policy->app_consistent_us % TS_HOUR != 0)
+    return ts_throw (error, TS_ERROR_ARGUMENT,
+                     "app_consistent is %s: it can be 1h to 12h in whole hours, or 0", every);
+  /* 2.1: only with history; 4.1: and less than the number of points */
+  if (policy->app_consistent_us / TS_HOUR >= policy->recovery_points)
+    return ts_throw (error, TS_ERROR_ARGUMENT,
+                     "app_consistent is %s: in hours it must be less than recovery_points, which "
+                     "is %u",
+                     every, policy->recovery_points);
   return ts_schedule_check (&policy->resync, error);
+}
+
+gint64
+ts_policy_hour_us (guint32 time_scale)
+{
+  return TS_HOUR / MAX (time_scale, 1);
 }
 
 gint64

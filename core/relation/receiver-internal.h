@@ -4,6 +4,7 @@
 #pragma once
 #include "core/disk/compare.h"
 #include "core/relation/receiver.h"
+#include <string.h>
 
 typedef struct { /* a whole set: waiting to be sealed, or stored and waiting to be applied */
   guint64 number;
@@ -78,8 +79,17 @@ struct _TsReceiver {
   gint64 apply_retry_us;
   gint64 point_us; /* instant of the newest point; -1: none */
   guint64 point_set;
+  TsPointType point_type;
+
+  /* receiver-history.c */
+  TsPoint kept[TS_POINTS_MAX + 2]; /* oldest first; the last may be the latest; one to be dropped */
+  guint kept_count;
+  gboolean history_told, history_kept; /* of the newest point: it is one that is kept */
+  guint history_dropped, history_older; /* older: points told of last */
 
   TsFailoverStage failover;
+  TsPoint chosen;    /* the failover's point; set 0: the latest, once all is applied */
+  gboolean changing; /* failed over already: to another point (not persisted but as `branched`) */
   gboolean planned;
   gboolean starting, merging, discarding; /* the copy; under way */
   gboolean reversing; /* merges first, if need be */
@@ -97,8 +107,9 @@ struct _TsReceiver {
   /* Not persisted: a test VM does not outlive its host's crash (CHOICE). */
   TsTestStage test;
   gboolean test_over; /* to be stopped as soon as it has started */
-  guint64 test_set;
-  gint64 test_us; /* its point's instant */
+  guint64 test_set; /* 0: the latest, once all is applied */
+  gint64 test_us;    /* its point's instant */
+  guint64 test_base; /* set that was applied when it began: nothing is until it ends */
 };
 
 /* --- receiver.c ------------------------------------------------------------------------------- */
@@ -119,6 +130,32 @@ void ts_receiver_refuse_peer (TsReceiver *receiver, gint64 now_us, TsRefusal why
 /* The peer does not keep to the protocol: hangs up on it. */
 void ts_receiver_protocol_error (TsReceiver *receiver, gint64 now_us, const char *what,
                                  TsActions *out);
+
+/* A record of this kind, about this VM on this host. */
+TsRecord *ts_receiver_record (const TsReceiver *receiver, gint64 now_us, const char *kind);
+
+/* --- receiver-history.c ----------------------------------------------------------------------- */
+/* The set is the latest point from now on, and may be one that is kept.  To be persisted; then
+ * ts_receiver_history_tell. */
+void ts_receiver_history_take (TsReceiver *receiver, const TsReceiverSet *set);
+void ts_receiver_history_tell (TsReceiver *receiver, gint64 now_us, TsActions *out);
+/* First thing after a restart: nothing of a point that is not listed stays. */
+void ts_receiver_history_restored (TsReceiver *receiver, TsActions *out);
+/* For APPLY of set: the undo log that is open; NULL: none.  The caller's. */
+TsUndo *ts_receiver_history_open (const TsReceiver *receiver, guint64 set);
+gboolean ts_receiver_history_choose (const TsReceiver *receiver, const TsPointChoice *choice,
+                                     gint64 now_us, TsPoint *point);
+/* Can that point still be reached? */
+gboolean ts_receiver_history_has (const TsReceiver *receiver, guint64 set);
+/* For BRANCH and TEST_START: the way from the disks as they are to that point; NULL: they are it.
+ * The caller's. */
+TsUndo *ts_receiver_history_way (const TsReceiver *receiver, guint64 set);
+/* All kept points go, the latest stays: by commit, resynchronization, reverse (HVR 2.7).  why: for
+ * the journal. */
+void ts_receiver_forget_points (TsReceiver *receiver, gint64 now_us, const char *why,
+                                TsActions *out);
+/* The undo log that was open for the apply of set is damaged: points before set are lost. */
+void ts_receiver_history_broken (TsReceiver *receiver, gint64 now_us, guint64 set, TsActions *out);
 
 /* --- receiver-copy.c -------------------------------------------------------------------------- */
 void ts_receiver_copy_frame (TsReceiver *receiver, const TsEvent *event, TsActions *out);

@@ -216,6 +216,7 @@ ts_receiver_resync_sealed (TsReceiver *r, gint64 now_us, TsActions *out)
 {
   r->resync = RESYNC_MERGING;
   report (r, now_us, "merging", "", out);
+  ts_receiver_forget_points (r, now_us, "resynchronization", out); /* trap 3 */
 }
 
 /* Merged, and the set is on the disks. */

@@ -3,10 +3,11 @@
 #include "core/base/units.h"
 
 /* version, state, hello, created, copy done, durable copy mark, stored, applied, chain, point (set,
- * instant), planned, then per stored set that is not known to be applied: number, manifest; then the
- * resynchronization: stage, run, set, spoilt */
-#define STATE_TYPE "(uuaybb(ut)ttaay(tx)ba(tay)(uttb))"
-#define STATE_VERSION 1
+ * instant), planned, then per stored set that is not known to be applied: number, manifest; then
+ * the resynchronization: stage, run, set, spoilt; latest point's type, kept points (set, instant,
+ * type), a failover's point, whether its disks are there */
+#define STATE_TYPE "(uuaybb(ut)ttaay(tx)ba(tay)(uttb)ua(txu)(txu)b)"
+#define STATE_VERSION 2
 
 static GVariant *
 pack (GBytes *bytes) /* takes it */
@@ -29,11 +30,18 @@ ts_receiver_save (const TsReceiver *r)
     const TsReceiverSet *set = l->data;
     g_variant_builder_add (&sets, "(t@ay)", set->number, pack (ts_manifest_pack (&set->manifest)));
   }
-  g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
-      "(uu@aybb(ut)ttaay(tx)ba(tay)(uttb))", STATE_VERSION, r->state, pack (ts_hello_pack (&r->hello)),
-      r->created, r->copy_done, r->copy_durable.disk, r->copy_durable.offset_bytes, r->stored,
-      r->applied, &chain, r->point_set, r->point_us, r->planned, &sets, r->resync,
-      r->resync_run, r->resync_set, r->spoilt));
+  GVariantBuilder kept;
+  g_variant_builder_init (&kept, G_VARIANT_TYPE ("a(txu)"));
+  for (guint i = 0; i < r->kept_count; i++)
+    g_variant_builder_add (&kept, "(txu)", r->kept[i].set, r->kept[i].instant_us,
+                           (guint32)r->kept[i].type);
+  g_autoptr (GVariant) state = g_variant_ref_sink (
+      g_variant_new ("(uu@aybb(ut)ttaay(tx)ba(tay)(uttb)ua(txu)(txu)b)", STATE_VERSION, r->state,
+                     pack (ts_hello_pack (&r->hello)), r->created, r->copy_done,
+                     r->copy_durable.disk, r->copy_durable.offset_bytes, r->stored, r->applied,
+                     &chain, r->point_set, r->point_us, r->planned, &sets, r->resync, r->resync_run,
+                     r->resync_set, r->spoilt, (guint32)r->point_type, &kept, r->chosen.set,
+                     r->chosen.instant_us, (guint32)r->chosen.type, r->failover == FAILOVER_DONE));
   return g_variant_get_data_as_bytes (state);
 }
 
@@ -44,11 +52,15 @@ load (TsReceiver *r, GVariant *state, GError **error)
   g_autoptr (GVariant) packed_hello = NULL;
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariantIter) sets = NULL;
-  guint32 resync;
-  g_variant_get (state, "(uu@aybb(ut)ttaay(tx)ba(tay)(uttb))", &version, &number, &packed_hello,
-                 &r->created, &r->copy_done, &mark_disk, &r->copy_durable.offset_bytes, &r->stored,
-                 &r->applied, &chain, &r->point_set, &r->point_us, &r->planned, &sets,
-                 &resync, &r->resync_run, &r->resync_set, &r->spoilt);
+  guint32 resync, latest_type, chosen_type;
+  gboolean branched;
+  g_autoptr (GVariantIter) kept = NULL;
+  g_variant_get (state, "(uu@aybb(ut)ttaay(tx)ba(tay)(uttb)ua(txu)(txu)b)", &version, &number,
+                 &packed_hello, &r->created, &r->copy_done, &mark_disk,
+                 &r->copy_durable.offset_bytes, &r->stored, &r->applied, &chain, &r->point_set,
+                 &r->point_us, &r->planned, &sets, &resync, &r->resync_run, &r->resync_set,
+                 &r->spoilt, &latest_type, &kept, &r->chosen.set, &r->chosen.instant_us,
+                 &chosen_type, &branched);
   if (version != STATE_VERSION || number >= TS_STATE_COUNT || resync > RESYNC_MERGING)
     return ts_throw (error, TS_ERROR_FORMAT, "receiver state: version %u, state %u", version,
                      number);
@@ -70,6 +82,23 @@ load (TsReceiver *r, GVariant *state, GError **error)
   r->recv_set = ts_receiver_next_set (r);
   if (r->state == TS_STATE_RECOVERED || r->state == TS_STATE_COMMITTED)
     r->failover = FAILOVER_DONE;
+  if (r->state == TS_STATE_RECOVERED && !branched) { /* the end came while the point was changed */
+    r->failover = FAILOVER_BRANCHING;
+    r->changing = r->discarding = TRUE;
+  }
+  if (latest_type > TS_POINT_PLANNED || chosen_type > TS_POINT_PLANNED ||
+      g_variant_iter_n_children (kept) > TS_POINTS_MAX + 1)
+    return ts_throw (error, TS_ERROR_FORMAT, "receiver state: recovery points that cannot be");
+  r->point_type = (TsPointType)latest_type;
+  r->chosen.type = (TsPointType)chosen_type;
+  for (guint32 type; g_variant_iter_next (kept, "(txu)", &r->kept[r->kept_count].set,
+                                          &r->kept[r->kept_count].instant_us, &type);
+       r->kept_count++) {
+    if (type > TS_POINT_PLANNED ||
+        (r->kept_count > 0 && r->kept[r->kept_count].set <= r->kept[r->kept_count - 1].set))
+      return ts_throw (error, TS_ERROR_FORMAT, "receiver state: recovery points that cannot be");
+    r->kept[r->kept_count].type = (TsPointType)type;
+  }
   for (guint i = 0; i < r->hello.disks; i++) {
     g_autoptr (GVariant) id = g_variant_iter_next_value (chain);
     gsize len = 0;

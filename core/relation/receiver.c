@@ -108,22 +108,12 @@ ts_receiver_forget_unsealed (TsReceiver *r, TsActions *out)
   r->recv_offset = 0;
 }
 
-/* Before it is persisted, so that a crash does not take the newest point back. */
-static void
-take_point (TsReceiver *r, const TsReceiverSet *set)
-{
-  r->point_us = set->manifest.instant_us;
-  r->point_set = set->number;
-}
-
 static void
 report_point (TsReceiver *r, gint64 now_us, const TsReceiverSet *set, TsActions *out)
 {
   TsRecord *rec = ts_record_int (ts_receiver_record (r, now_us, "point"), "set", (gint64)set->number);
   ts_record_int (rec, "instant_us", set->manifest.instant_us);
-  ts_actions_report (
-      out,
-      ts_record_text (rec, "type", set->manifest.kind == TS_SET_PLANNED ? "planned" : "standard"));
+  ts_actions_report (out, ts_record_text (rec, "type", ts_point_type_name (r->point_type)));
 }
 
 /* Is (or comes) there a VM whose disks must not change below it? */
@@ -162,6 +152,49 @@ ts_receiver_end_test (TsReceiver *r, gint64 now_us, TsActions *out)
 }
 
 static void go_on_removing (TsReceiver *r, gint64 now_us, TsActions *out);
+static void
+refuse (TsReceiver *r, gint64 now_us, TsAsk ask, const char *why, TsActions *out)
+{
+  TsRecord *rec = ts_receiver_record (r, now_us, "refused");
+  ts_state_verb_record (rec, r->state, TS_ROLE_REPLICA, ask);
+  ts_record_int (rec, "code", TS_CODE_INVALID_STATE);
+  ts_actions_report (out, ts_record_text (rec, "reason", why));
+}
+
+/* Everything that was received is applied: the way to the point can be gone. */
+static void
+start_test (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  if (r->test_set == 0) {
+    r->test_set = r->point_set;
+    r->test_us = r->point_us;
+  } else if (!ts_receiver_history_has (r, r->test_set)) {
+    r->test = TEST_NONE;
+    refuse (r, now_us, TS_ASK_TEST_FAILOVER, "the recovery point has gone meanwhile", out);
+    return;
+  }
+  r->test = TEST_STARTING;
+  r->test_base = r->applied;
+  TsAction *a = ts_actions_add (out, TS_ACTION_TEST_START);
+  a->set = r->test_set;
+  a->undo = ts_receiver_history_way (r, r->test_set);
+}
+
+static void
+branch (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  if (r->chosen.set == 0)
+    r->chosen = (TsPoint){r->point_set, r->point_us, r->point_type};
+  else if (!ts_receiver_history_has (r, r->chosen.set)) {
+    r->failover = FAILOVER_NONE;
+    refuse (r, now_us, TS_ASK_FAILOVER, "the recovery point has gone meanwhile", out);
+    return;
+  }
+  r->failover = FAILOVER_BRANCHING;
+  TsAction *a = ts_actions_add (out, TS_ACTION_BRANCH);
+  a->set = r->chosen.set;
+  a->undo = ts_receiver_history_way (r, r->chosen.set);
+}
 
 void
 ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
@@ -178,20 +211,18 @@ ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
     r->applying = TRUE;
     if (set->manifest.kind == TS_SET_RESYNC && !r->merged)
       ts_actions_add (out, TS_ACTION_RESYNC_MERGE);
-    else
-      ts_actions_add (out, TS_ACTION_APPLY)->set = set->number;
+    else {
+      TsAction *a = ts_actions_add (out, TS_ACTION_APPLY);
+      a->set = set->number;
+      a->undo = ts_receiver_history_open (r, set->number);
+    }
   }
-  if (r->test == TEST_APPLYING && !r->applying && r->applies.length == 0) {
-    r->test = TEST_STARTING;
-    r->test_set = r->point_set;
-    r->test_us = r->point_us;
-    ts_actions_add (out, TS_ACTION_TEST_START);
-  }
+  if (r->test == TEST_APPLYING && !r->applying && r->applies.length == 0)
+    start_test (r, now_us, out);
   if (r->failover == FAILOVER_APPLYING && !r->applying && r->applies.length == 0 &&
       r->seals.length == 0 && !test_stands (r)) {
     ts_receiver_resync_cancel (r, now_us, "failover", out); /* HVR 2.9: what was whole is taken */
-    r->failover = FAILOVER_BRANCHING;
-    ts_actions_add (out, TS_ACTION_BRANCH);
+    branch (r, now_us, out);
   }
   ts_receiver_resync_go_on (r, out);
 }
@@ -250,14 +281,17 @@ sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
     r->chain[i] = set->manifest.disk[i].unique;
   g_queue_push_tail (&r->applies, set);
   gboolean is_point = set->manifest.kind != TS_SET_INITIAL && set->manifest.kind != TS_SET_RESYNC;
+  /* Before it is persisted, so that a crash does not take the newest point back. */
   if (is_point)
-    take_point (r, set);
+    ts_receiver_history_take (r, set);
   if (set->manifest.kind == TS_SET_RESYNC)
     ts_receiver_resync_sealed (r, now_us, out);
   ts_receiver_persist (r, out);
   r->statistics.last_sync_us = now_us;
-  if (is_point)
+  if (is_point) {
     report_point (r, now_us, set, out);
+    ts_receiver_history_tell (r, now_us, out);
+  }
   ts_receiver_acknowledge (r, TS_ACK_STORED, set->number, 0, 0, out);
   if (set->manifest.kind == TS_SET_PLANNED) /* the primary waits for it to be applied (CHOICE) */
     ts_receiver_end_test (r, now_us, out);
@@ -277,7 +311,7 @@ applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   TsReceiverSet *set = g_queue_peek_head (&r->applies);
   if (!set || set->number != ev->done.set)
     return;
-  if (!ev->done.ok && ev->done.code == TS_ERROR_LOST) {
+  if (!ev->done.ok && ev->done.code == TS_ERROR_STATE) { /* not as we left them */
     ts_receiver_resync_spoil (r, now_us, ev->done.reason, out);
     ts_receiver_go_on_applying (r, now_us, out);
     return;
@@ -287,13 +321,18 @@ applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_record_text (rec, "action", "apply");
     ts_actions_report (out, ts_record_text (rec, "reason", ev->done.reason));
     r->apply_retry_us = now_us + APPLY_RETRY_US;
+    if (ev->done.code == TS_ERROR_LOST) { /* HVR 2.7: only older points suffer */
+      ts_receiver_history_broken (r, now_us, set->number, out);
+      r->apply_retry_us = TS_NEVER;
+      ts_receiver_go_on_applying (r, now_us, out);
+    }
     return;
   }
   g_queue_pop_head (&r->applies);
   r->applied = set->number;
   gboolean is_point = set->manifest.kind == TS_SET_INITIAL || set->manifest.kind == TS_SET_RESYNC;
   if (is_point)
-    take_point (r, set);
+    ts_receiver_history_take (r, set);
   if (set->manifest.kind == TS_SET_RESYNC)
     ts_receiver_resync_applied (r, now_us, out);
   ts_receiver_persist (r, out);
@@ -301,8 +340,10 @@ applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_actions_add (out, TS_ACTION_RESYNC_DROP);
   TsRecord *rec = ts_record_int (ts_receiver_record (r, now_us, "applied"), "set", (gint64)set->number);
   ts_actions_report (out, ts_record_int (rec, "instant_us", set->manifest.instant_us));
-  if (is_point) /* before, the copy was of no instant at all */
+  if (is_point) { /* before, the copy was of no instant at all */
     report_point (r, now_us, set, out);
+    ts_receiver_history_tell (r, now_us, out);
+  }
   ts_actions_add (out, TS_ACTION_DELETE_SET)->set = set->number;
   ts_receiver_acknowledge (r, TS_ACK_APPLIED, set->number, 0, 0, out);
   g_free (set);
@@ -524,6 +565,7 @@ ask_remove (TsReceiver *r, gint64 now_us, TsActions *out)
   r->connected = r->greeted = r->welcome_due = FALSE;
   if (r->seals.length == 0)
     ts_receiver_forget_unsealed (r, out);
+  ts_receiver_forget_points (r, now_us, "removed", out);
   r->failover = r->failover == FAILOVER_DONE ? FAILOVER_DONE : FAILOVER_NONE;
   r->removing = TRUE;
   ts_receiver_end_test (r, now_us, out);
@@ -552,6 +594,9 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
   gint64 now_us = ev->now_us;
   TsAsk ask = ev->ask.ask;
   g_autofree char *why = NULL;
+  TsPoint point = {0};
+  gboolean of_point = ask == TS_ASK_FAILOVER || ask == TS_ASK_TEST_FAILOVER ||
+                      ask == TS_ASK_CHANGE_POINT;
   if (!ts_state_allows (r->state, TS_ROLE_REPLICA, ask))
     why = g_strdup_printf ("Could not change the replication state: '%s' is not possible in state "
                            "'%s'",
@@ -579,17 +624,27 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     why = g_strdup ("replication is being removed");
   else if ((r->reversing || r->turning) && ask != TS_ASK_RESET_STATISTICS)
     why = g_strdup ("replication is being reversed");
-  else if (r->starting && (ask == TS_ASK_CANCEL_FAILOVER || ask == TS_ASK_REVERSE))
+  else if (r->starting && (ask == TS_ASK_CANCEL_FAILOVER || ask == TS_ASK_REVERSE ||
+                           ask == TS_ASK_CHANGE_POINT))
     why = g_strdup ("the virtual machine is being started");
+  else if (r->merging && ask == TS_ASK_CHANGE_POINT)
+    why = g_strdup ("a commit is under way");
+  else if (r->failover == FAILOVER_BRANCHING && (ask == TS_ASK_POWER_ON || ask == TS_ASK_COMMIT))
+    why = g_strdup ("the copy has no disks: another recovery point is to be chosen");
+  else if (ask == TS_ASK_CHANGE_POINT && r->planned) /* HVR 3.6: it has one point, the last log's */
+    why = g_strdup ("a planned failover is of its last log alone");
+  else if (of_point && !ts_receiver_history_choose (r, &ev->ask.point, now_us, &point)) {
+    g_autofree char *text = ts_point_choice_text (&ev->ask.point);
+    why = g_strdup_printf ("there is no recovery point '%s'", text);
+  }
   if (why) {
-    TsRecord *rec = ts_receiver_record (r, now_us, "refused");
-    ts_state_verb_record (rec, r->state, TS_ROLE_REPLICA, ask);
-    ts_record_int (rec, "code", TS_CODE_INVALID_STATE);
-    ts_actions_report (out, ts_record_text (rec, "reason", why));
+    refuse (r, now_us, ask, why, out);
     return;
   }
-  ts_actions_report (
-      out, ts_state_verb_record (ts_receiver_record (r, now_us, "verb"), r->state, TS_ROLE_REPLICA, ask));
+  ts_actions_report (out, ts_state_verb_record (ts_receiver_record (r, now_us, "verb"), r->state,
+                                                TS_ROLE_REPLICA, ask));
+  if (ev->ask.point.how == TS_CHOOSE_LATEST) /* with what is still being stored */
+    point = (TsPoint){0};
   switch (ask) {
   case TS_ASK_FAILOVER: {
     if (r->connected)
@@ -601,7 +656,9 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     if (r->seals.length == 0)
       ts_receiver_forget_unsealed (r, out);
     r->failover = FAILOVER_APPLYING;
-    r->planned = ev->ask.planned;
+    /* of an older point the two sides' disks are not the same, whatever was sent before */
+    r->planned = ev->ask.planned && point.set == 0;
+    r->chosen = point;
     r->apply_retry_us = TS_NEVER;
     ts_receiver_end_test (r, now_us, out); /* CHOICE: what is real goes before what is tried */
     ts_receiver_go_on_applying (r, now_us, out);
@@ -609,6 +666,8 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
   }
   case TS_ASK_TEST_FAILOVER:
     r->test = TEST_APPLYING;
+    r->test_set = point.set;
+    r->test_us = point.instant_us;
     r->statistics.last_test_us = now_us;
     report_test (r, now_us, "begun", out);
     ts_receiver_go_on_applying (r, now_us, out);
@@ -626,6 +685,13 @@ asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     return;
   case TS_ASK_REVERSE:
     ask_reverse (r, now_us, out);
+    return;
+  case TS_ASK_CHANGE_POINT: /* 4.4; the disks below are as they were */
+    r->changing = r->discarding = TRUE;
+    r->failover = FAILOVER_BRANCHING;
+    r->chosen = point;
+    ts_receiver_persist (r, out);
+    ts_actions_add (out, TS_ACTION_DISCARD);
     return;
   case TS_ASK_CANCEL_FAILOVER: /* trap 8; HVR 3.6, unplanned failover, 4a */
     r->discarding = TRUE;
@@ -663,8 +729,9 @@ report_failover (TsReceiver *r, gint64 now_us, const char *phase, TsActions *out
 {
   TsRecord *rec = ts_record_bool (ts_receiver_record (r, now_us, "failover"), "planned", r->planned);
   ts_record_text (rec, "phase", phase);
-  ts_record_int (rec, "set", (gint64)r->point_set);
-  ts_actions_report (out, ts_record_int (rec, "instant_us", r->point_us));
+  ts_record_int (rec, "set", (gint64)r->chosen.set);
+  ts_record_int (rec, "instant_us", r->chosen.instant_us);
+  ts_actions_report (out, ts_record_text (rec, "type", ts_point_type_name (r->chosen.type)));
 }
 
 static void
@@ -773,12 +840,20 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_ACTION_BRANCH:
     if (r->failover != FAILOVER_BRANCHING)
       return;
-    if (!ev->done.ok) {
-      r->failover = FAILOVER_NONE;
+    if (!ev->done.ok) { /* once failed over: another point can be chosen, or none (cancel) */
+      if (!r->changing)
+        r->failover = FAILOVER_NONE;
+      r->changing = FALSE;
       own_failure (r, ev, out);
       return;
     }
     r->failover = FAILOVER_DONE;
+    if (r->changing) {
+      r->changing = FALSE;
+      ts_receiver_persist (r, out);
+      report_failover (r, now_us, "changed", out);
+      return;
+    }
     change_state (r, now_us, TS_STATE_RECOVERED, out);
     report_failover (r, now_us, "promoted", out);
     return;
@@ -798,6 +873,7 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
       return;
     }
     change_state (r, now_us, TS_STATE_COMMITTED, out);
+    ts_receiver_forget_points (r, now_us, "commit", out); /* trap 8 */
     report_failover (r, now_us, "committed", out);
     if (r->reversing) {
       r->reversing = FALSE;
@@ -818,7 +894,14 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_ACTION_DISCARD:
     r->discarding = FALSE;
     if (!ev->done.ok) {
+      if (r->changing)
+        r->failover = FAILOVER_DONE;
+      r->changing = FALSE;
       own_failure (r, ev, out);
+      return;
+    }
+    if (r->changing) {
+      branch (r, now_us, out);
       return;
     }
     /* The disks below are as they were: the primary is welcome again, from the last stored set on.
@@ -842,6 +925,9 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
     if (r->restored) { /* logs received in part are of no use without the mark of how far */
       r->restored = FALSE;
       ts_receiver_forget_unsealed (r, out);
+      ts_receiver_history_restored (r, out);
+      if (r->changing)
+        ts_actions_add (out, TS_ACTION_DISCARD);
     }
     if (ev->now_us >= r->apply_retry_us) {
       r->apply_retry_us = TS_NEVER;
@@ -918,6 +1004,31 @@ ts_receiver_test (const TsReceiver *r, guint64 *set, gint64 *instant_us)
   *set = r->test_set;
   *instant_us = r->test_us;
   return test_stands (r);
+}
+
+guint64
+ts_receiver_test_base (const TsReceiver *r)
+{
+  return r->test_base;
+}
+
+TsPoint
+ts_receiver_copy_point (const TsReceiver *r)
+{
+  return r->chosen;
+}
+
+guint
+ts_receiver_points (const TsReceiver *r, const TsPoint **points)
+{
+  *points = r->kept;
+  return r->kept_count;
+}
+
+TsUndo *
+ts_receiver_way_to (const TsReceiver *r, guint64 set)
+{
+  return ts_receiver_history_way (r, set);
 }
 
 gint64

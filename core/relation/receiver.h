@@ -31,6 +31,14 @@ guint64 ts_receiver_stored_set (const TsReceiver *receiver);
 guint64 ts_receiver_applied_set (const TsReceiver *receiver);
 /* Is there a test VM (TEST_START asked, TEST_STOP not done)?  Then also of which point it is. */
 gboolean ts_receiver_test (const TsReceiver *receiver, guint64 *set, gint64 *instant_us);
+/* The set that was applied last when it began; nothing is applied until it ends. */
+guint64 ts_receiver_test_base (const TsReceiver *receiver);
+/* The point that the failover took (from its "promoted" record on). */
+TsPoint ts_receiver_copy_point (const TsReceiver *receiver);
+/* Kept points, oldest first; the last may be the latest.  Borrowed until the next step. */
+guint ts_receiver_points (const TsReceiver *receiver, const TsPoint **points);
+/* The undo logs to that kept point; NULL: none is needed.  The caller's (g_free). */
+TsUndo *ts_receiver_way_to (const TsReceiver *receiver, guint64 set);
 /* LastTestFailoverTime; -1: never. */
 gint64 ts_receiver_last_test_us (const TsReceiver *receiver);
 /* The newest point's instant; -1: none. */

@@ -26,6 +26,8 @@ typedef enum {
   COPY_DONE,
 } TsSenderCopy;
 
+typedef enum { FREEZE_NONE, FREEZE_ASKED, FREEZE_HELD } TsSenderFreeze;
+
 struct _TsSender {
   char *vm, *host, *source;
   TsPolicy policy;
@@ -70,6 +72,11 @@ struct _TsSender {
   gboolean cutting;
   gboolean cut_void; /* the cut under way is of tracking that was stopped since */
   TsSetKind cut_kind;
+  TsSenderFreeze freeze;  /* of the cycle that is being cut (cutting) */
+  gint64 freeze_by_us;    /* the guest has to be frozen by then; TS_NEVER: none is awaited */
+  gint64 frozen_us;       /* since then; -1: it is not */
+  gint64 consistent_slot; /* of the last application-consistent cycle that was tried.  Not persisted:
+                             a sender that starts anew tries at its first cycle (CHOICE) */
   gint64 due_us; /* of the next cycle; TS_NEVER: cycles do not run */
   TsGuid last_unique[TS_WIRE_DISKS_MAX];
   guint64 send_set; /* number of the set being sent */
@@ -97,6 +104,18 @@ void ts_sender_change_state (TsSender *sender, gint64 now_us, TsState to, TsActi
 void ts_sender_expect_answer (TsSender *sender, gint64 now_us);
 /* One of the triggers of HVR 2.9: tracking stops, nothing is sent any more. */
 void ts_sender_require_resync (TsSender *sender, gint64 now_us, const char *why, TsActions *out);
+
+/* --- sender-freeze.c -------------------------------------------------------------------------- */
+/* A regular cycle is due.  TRUE: it is an application-consistent one, and begins by a freeze. */
+gboolean ts_sender_freeze_begin (TsSender *sender, gint64 now_us, TsActions *out);
+/* The guest is frozen, or is not, or has not answered in time.  What is to be cut now. */
+TsSetKind ts_sender_freeze_done (TsSender *sender, gint64 now_us, gboolean ok, const char *reason,
+                                 TsActions *out);
+/* The cut of a frozen guest is done, or has failed: it goes on.  What the set is. */
+TsSetKind ts_sender_freeze_cut (TsSender *sender, gint64 now_us, gboolean ok, gint64 instant_us,
+                                TsActions *out);
+/* It goes on, if it was frozen or asked to be. */
+void ts_sender_freeze_end (TsSender *sender, TsActions *out);
 
 /* --- sender-copy.c ---------------------------------------------------------------------------- */
 void ts_sender_copy_report (TsSender *sender, gint64 now_us, const char *phase, TsActions *out);

@@ -290,7 +290,23 @@ cycle_due (TsSender *s, gint64 now_us, TsActions *out)
     report_cycle (s, now_us, s->next_set, "missed", out);
     return;
   }
-  ask_cut (s, TS_SET_REGULAR, out);
+  if (ts_sender_freeze_begin (s, now_us, out))
+    s->cutting = TRUE;
+  else
+    ask_cut (s, TS_SET_REGULAR, out);
+}
+
+static void
+frozen (TsSender *s, gint64 now_us, gboolean ok, const char *reason, TsActions *out)
+{
+  if (s->freeze != FREEZE_ASKED) /* too late an answer */
+    return;
+  if (s->state == TS_STATE_DISABLED) { /* removed */
+    ts_sender_freeze_end (s, out);
+    s->cutting = FALSE;
+    return;
+  }
+  ask_cut (s, ts_sender_freeze_done (s, now_us, ok, reason, out), out);
 }
 
 /* Whatever is tracked, queued or being compared is given up. */
@@ -304,6 +320,10 @@ stop_tracking (TsSender *s, TsActions *out)
   g_queue_clear_full (&s->sets, g_free);
   s->due_us = TS_NEVER;
   s->preparing = FALSE;
+  if (s->freeze == FREEZE_ASKED) { /* no cut has been asked for yet */
+    ts_sender_freeze_end (s, out);
+    s->cutting = FALSE;
+  }
   s->cut_void = s->cutting;
   ts_sender_resync_forget (s);
 }
@@ -337,6 +357,8 @@ cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
 {
   gint64 now_us = ev->now_us;
   s->cutting = FALSE;
+  if (s->cut_kind == TS_SET_CONSISTENT)
+    s->cut_kind = ts_sender_freeze_cut (s, now_us, ev->done.ok, ev->done.instant_us, out);
   if (s->state == TS_STATE_DISABLED) { /* removed */
     if (ev->done.ok)
       ts_actions_add (out, TS_ACTION_DELETE_SET)->set = s->next_set;
@@ -394,7 +416,8 @@ cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
     s->resync_set = set->number;
   persist (s, out);
 
-  static const char *const types[] = {"-", "initial", "regular", "planned", "resync"};
+  static const char *const types[] = {"-",       "initial", "regular",
+                                      "planned", "resync",  "app-consistent"};
   TsRecord *r = ts_record_int (ts_sender_record (s, now_us, "cut"), "set", (gint64)set->number);
   ts_record_text (r, "type", types[s->cut_kind]);
   ts_record_int (r, "instant_us", set->manifest.instant_us);
@@ -831,6 +854,7 @@ asked (TsSender *s, const TsEvent *ev, TsActions *out)
     return;
   case TS_ASK_FAILOVER:
   case TS_ASK_COMMIT:
+  case TS_ASK_CHANGE_POINT:
   case TS_ASK_TEST_FAILOVER:
   case TS_ASK_STOP_TEST_FAILOVER:
   case TS_ASK_COUNT:
@@ -870,6 +894,9 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
     return;
   case TS_ACTION_HASH:
     ts_sender_resync_hashed (s, ev, out);
+    return;
+  case TS_ACTION_FREEZE:
+    frozen (s, ev->now_us, ev->done.ok, ev->done.reason, out);
     return;
   case TS_ACTION_CUT:
     cut_done (s, ev, out);
@@ -928,6 +955,8 @@ tick (TsSender *s, gint64 now_us, TsActions *out)
       ask_cut (s, TS_SET_PLANNED, out);
     connect_peer (s, now_us, out);
   }
+  if (now_us >= s->freeze_by_us)
+    frozen (s, now_us, FALSE, "the guest has not answered in time", out);
   if (now_us >= s->due_us)
     cycle_due (s, now_us, out);
 }
@@ -976,6 +1005,8 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
       s->auto_start = FALSE;
     if (s->state != TS_STATE_DISABLED)
       persist (s, out);
+    if (!s->machine_on)
+      frozen (s, ev->now_us, FALSE, "the virtual machine was switched off", out);
     break;
   }
   judge_health (s, ev->now_us, out);
@@ -988,7 +1019,7 @@ ts_sender_wake_us (const TsSender *s)
     return 0;
   TsHealthInput input = health_input (s, 0);
   gint64 health_us = s->health == TS_HEALTH_NORMAL ? ts_health_wake_us (&input) : TS_NEVER;
-  return min_us (min_us (min_us (s->deadline_us, s->retry_us), s->resync_due_us),
+  return min_us (min_us (min_us (min_us (s->deadline_us, s->retry_us), s->freeze_by_us), s->resync_due_us),
                  min_us (s->due_us, health_us));
 }
 
@@ -1027,7 +1058,10 @@ ts_sender_new (const TsSenderOptions *options)
   s->interval_us = ts_policy_interval_us (options->policy);
   s->hello = options->hello;
   s->hello.interval_us = (guint64)s->interval_us;
-  s->deadline_us = s->retry_us = s->due_us = s->resync_due_us = TS_NEVER;
+  s->hello.recovery_points = options->policy->recovery_points;
+  s->hello.time_scale = options->policy->time_scale;
+  s->deadline_us = s->retry_us = s->due_us = s->freeze_by_us = s->resync_due_us = TS_NEVER;
+  s->frozen_us = s->consistent_slot = -1;
   s->next_set = s->send_set = 1;
   s->statistics.last_sync_us = -1;
   g_queue_init (&s->sets);

@@ -25,7 +25,8 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
                            A (CANCEL_FAILOVER) | A (REVERSE) | A (RESET_STATISTICS), 0,
                            ANY | S (REPLICATING)},
     [TS_STATE_RECOVERED] = {"recovered", "Failover Complete", 6, 6, 5, 0,
-                            A (COMMIT) | A (CANCEL_FAILOVER) | A (REVERSE) | A (POWER_ON) |
+                            A (COMMIT) | A (CANCEL_FAILOVER) | A (REVERSE) | A (CHANGE_POINT) |
+                                A (POWER_ON) |
                                 A (RESET_STATISTICS),
                             ANY | S (REPLICATING) | S (COMMITTED)},
     [TS_STATE_COMMITTED] = {"committed", "Failover Complete", 7, 7, 6, 0,
@@ -83,6 +84,7 @@ static const char *const ask_names[TS_ASK_COUNT] = {
     [TS_ASK_FAILOVER] = "failover",
     [TS_ASK_COMMIT] = "commit",
     [TS_ASK_CANCEL_FAILOVER] = "cancel failover",
+    [TS_ASK_CHANGE_POINT] = "change recovery point",
     [TS_ASK_TEST_FAILOVER] = "test failover",
     [TS_ASK_STOP_TEST_FAILOVER] = "stop test failover",
     [TS_ASK_REVERSE] = "reverse replication",

@@ -41,14 +41,15 @@ typedef enum {
   TS_ASK_SUSPEND,            /* either  RequestReplicationStateChange (7) */
   TS_ASK_RESUME,             /* either  RequestReplicationStateChange (3) */
   TS_ASK_PREPARE,            /* P  RequestReplicationStateChange (4): planned failover */
-  TS_ASK_FAILOVER,           /* R  InitiateFailover (latest point) */
+  TS_ASK_FAILOVER,           /* R  InitiateFailover (a point, or null for the latest) */
   TS_ASK_COMMIT,             /* R  CommitFailover */
-  TS_ASK_TEST_FAILOVER,      /* R  TestReplicaSystem (latest point) */
+  TS_ASK_TEST_FAILOVER,      /* R  TestReplicaSystem (a point, or null for the latest) */
   TS_ASK_STOP_TEST_FAILOVER, /* R  DestroySystem of the test VM (Stop-VMFailover) */
   TS_ASK_CANCEL_FAILOVER,    /* R  RevertFailover: the copy goes, with what it wrote; P  Stop-VMFailover */
   TS_ASK_REVERSE,            /* P  Set-VMReplication -AsReplica; R  ReverseReplicationRelationship */
   TS_ASK_RESYNC,             /* P  Resynchronize: now */
   TS_ASK_CANCEL_RESYNC,      /* P  RequestReplicationStateChange (9) */
+  TS_ASK_CHANGE_POINT,       /* R  RevertFailover, InitiateFailover (another point) at one go (4.4) */
   TS_ASK_POWER_ON,           /* either: Start-VM */
   TS_ASK_RESET_STATISTICS,   /* either: ResetReplicationStatistics */
   TS_ASK_REMOVE,             /* either: RemoveReplicationRelationship, on that side alone */

@@ -13,6 +13,7 @@ typedef struct {
       latency_us_max;       /* ReplicationLatency, MaxReplicationLatency: sums and largest */
   guint64 network_failures; /* NetworkFailureCount */
   guint64 failures;         /* ReplicationFailureCount */
+  guint64 freeze_failures;  /* ApplicationConsistentSnapshotFailureCount */
   gint64 last_sync_us;      /* LastReplicationTime; survives a reset; -1: never */
   gint64 last_test_us;      /* LastTestFailoverTime; likewise; on the replica */
 } TsStatistics;

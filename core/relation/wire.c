@@ -79,6 +79,12 @@ check_hello (const TsHello *hello, gboolean padded, GError **error)
                      hello->interval_us);
   if (hello->disks < 1 || hello->disks > TS_WIRE_DISKS_MAX)
     return ts_throw (error, TS_ERROR_FORMAT, "hello: %u disks", hello->disks);
+  if (hello->recovery_points > TS_POINTS_MAX || hello->time_scale < 1 ||
+      hello->time_scale > TS_POLICY_TIME_SCALE_MAX)
+    return ts_throw (error, TS_ERROR_FORMAT,
+                     "hello: %u recovery points at time scale %u, 0 to %d at 1 to %u are allowed",
+                     hello->recovery_points, hello->time_scale, TS_POINTS_MAX,
+                     TS_POLICY_TIME_SCALE_MAX);
   if (!check_text ("hello: the VM's name", hello->name, sizeof hello->name, padded, error))
     return FALSE;
   for (guint i = 0; i < hello->disks; i++) {
@@ -132,6 +138,8 @@ ts_hello_pack (const TsHello *hello)
   memcpy (data + 8, hello->vm.bytes, sizeof hello->vm.bytes);
   put_le (data + 24, hello->interval_us, 8);
   put_le (data + 32, hello->disks, 4);
+  data[36] = (guint8)hello->recovery_points;
+  put_le (data + 38, hello->time_scale, 2);
   memcpy (data + 40, hello->name, strlen (hello->name));
   for (guint i = 0; i < hello->disks; i++) {
     guint8 *at = data + HELLO_BYTES + i * (gsize)HELLO_DISK_BYTES;
@@ -150,8 +158,10 @@ ts_hello_unpack (GBytes *bytes, TsHello *hello, GError **error)
   if (!check_frame ("hello", data, len_bytes, hello_magic, HELLO_BYTES, HELLO_DISK_BYTES, 32,
                     &read.disks, error))
     return FALSE;
-  if (get_le (data + 36, 4) != 0)
-    return ts_throw (error, TS_ERROR_FORMAT, "hello: bytes 36 to 39 are not zero");
+  if (data[37] != 0)
+    return ts_throw (error, TS_ERROR_FORMAT, "hello: byte 37 is not zero");
+  read.recovery_points = data[36];
+  read.time_scale = (guint32)get_le (data + 38, 2);
   memcpy (read.vm.bytes, data + 8, sizeof read.vm.bytes);
   read.interval_us = get_le (data + 24, 8);
   memcpy (read.name, data + 40, sizeof read.name);

@@ -3,6 +3,7 @@
 #pragma once
 #include "core/format/frame.h"
 #include "core/base/guid.h"
+#include "core/relation/policy.h"
 
 typedef enum {                     /* value of TS_FRAME_ACK */
                TS_ACK_ENABLED = 1, /* the replica exists: its disks are there, empty */
@@ -36,6 +37,8 @@ typedef struct { /* payload of HELLO */
   TsGuid vm;
   char name[64];
   guint64 interval_us;
+  guint recovery_points; /* to keep beside the latest: 0 to TS_POINTS_MAX */
+  guint32 time_scale;    /* of the hours between them: 1 to TS_POLICY_TIME_SCALE_MAX */
   guint disks;
   struct {
     guint64 size_bytes;
@@ -61,7 +64,9 @@ typedef struct {     /* payload of SET_END: the whole set, one log per disk */
  *        8    16  vm, not zero
  *       24     8  interval_us: 1 to TS_WIRE_INTERVAL_US_MAX
  *       32     4  disks: 1 to TS_WIRE_DISKS_MAX
- *       36     4  zero
+ *       36     1  recovery_points: 0 to TS_POINTS_MAX
+ *       37     1  zero
+ *       38     2  time_scale: 1 to TS_POLICY_TIME_SCALE_MAX
  *       40    64  name: a text
  *      104        disks times
  *       +0     8  size_bytes: 1 to TS_WIRE_DISK_BYTES_MAX

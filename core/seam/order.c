@@ -8,6 +8,7 @@ static const char *const verb_names[TS_DO_COUNT] = {
     [TS_DO_STOP_TEST_FAILOVER] = "stop_test_failover",
     [TS_DO_CANCEL_FAILOVER] = "cancel_failover",
     [TS_DO_REVERSE] = "reverse",
+    [TS_DO_CHANGE_POINT] = "change_point",
     [TS_DO_PAUSE] = "pause",
     [TS_DO_RESUME] = "resume",
     [TS_DO_RESYNC] = "resync",

@@ -4,16 +4,18 @@
  * Objects are indices into the topology; -1 where the verb has none. */
 #pragma once
 #include <glib.h>
+#include "core/relation/point.h"
 
 typedef enum {
   /* the operator's */
   TS_DO_PROTECT,       /* vm, policy, host (the replica's): enable, then initial replication now */
-  TS_DO_FAILOVER,      /* vm, planned: HVR reference 3.6.  Done when the copy has been started */
+  TS_DO_FAILOVER,      /* vm, planned, point: HVR 3.6.  Done when the copy has been started */
   TS_DO_COMMIT,        /* vm */
-  TS_DO_TEST_FAILOVER, /* vm: a second VM beside the replica.  Done when it has been started */
+  TS_DO_TEST_FAILOVER, /* vm, point: a second VM beside the replica.  Done when it has started */
   TS_DO_STOP_TEST_FAILOVER, /* vm */
   TS_DO_CANCEL_FAILOVER,    /* vm: the copy is turned off, what it wrote is thrown away */
   TS_DO_REVERSE,            /* vm: the failed-over copy becomes the primary, the source its replica */
+  TS_DO_CHANGE_POINT,       /* vm, point: cancel, and failover to another point at one go */
   TS_DO_PAUSE,              /* vm, sides: replication, on the primary or on the replica */
   TS_DO_RESUME,             /* vm, sides */
   TS_DO_RESYNC,             /* vm: on the primary.  Done when it has begun */
@@ -53,6 +55,7 @@ typedef struct {
   gboolean shut_down_first; /* FAILOVER that is not planned: try to, and to send what is left */
   TsSides sides;
   guint64 amount_bytes; /* EDIT_DISK */
+  TsPointChoice point;
   TsLinkMode link_mode;
 } TsOrder;
 

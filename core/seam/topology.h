@@ -42,9 +42,16 @@ typedef struct {                  /* a machine of the user's own: none of our ag
   gint64 every_us;                /* it says ready at least so often; 0: perhaps once */
 } TsImageSpec;
 
+typedef enum {       /* what a guest does that is asked to freeze (HVR reference 2.8) */
+  TS_FREEZE_WORKS,
+  TS_FREEZE_FAILS,   /* says no, as a VSS writer that fails */
+  TS_FREEZE_HANGS,   /* does not answer, and writes on */
+} TsFreezeMode;
+
 typedef struct {
   char *name;
   guint host; /* where it runs first */
+  TsFreezeMode freeze;
   guint64 memory_bytes;
   GArray *disks;      /* TsDiskSpec, 1 to 16 (HVR reference 1.8) */
   TsImageSpec *image; /* what is on its first disk at the start; NULL: our own guest runs in it */

@@ -8,7 +8,8 @@ typedef struct {
   gboolean shut_down;
   TsAsk ask;
   /* The report that ends the stage, from this side's host: a state reached, the power switched, a
-   * test VM started or stopped, the other part taken. */
+   * test VM started or stopped, the other part taken, the
+   * copy's disks of another point. */
   enum {
     UNTIL_GIVEN,
     UNTIL_STATE,
@@ -19,6 +20,7 @@ typedef struct {
     UNTIL_TURNED,
     UNTIL_REMOVED,
     UNTIL_CANCELLED, /* told, that it is under way no more */
+    UNTIL_CHANGED,
   } until;
   TsState state;
 } Stage;
@@ -61,6 +63,10 @@ static const Stage cancel[] = {
 static const Stage reverse[] = {
     {P, FALSE, TS_ASK_REVERSE, UNTIL_TURNED, 0},
     {R, FALSE, TS_ASK_REVERSE, UNTIL_TURNED, 0},
+};
+static const Stage change[] = {
+    {R, FALSE, TS_ASK_CHANGE_POINT, UNTIL_CHANGED, 0},
+    {R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
 };
 static const Stage pause_it[] = {
     {P, FALSE, TS_ASK_SUSPEND, UNTIL_STATE, TS_STATE_SUSPENDED},
@@ -106,6 +112,7 @@ static const Course courses[TS_DO_COUNT] = {
     [TS_DO_CANCEL_FAILOVER] = COURSE_OF (cancel, REPLICA), [TS_DO_COMMIT] = COURSE (commit),
     [TS_DO_PAUSE] = COURSE_OF (pause_it, PRIMARY), [TS_DO_RESUME] = COURSE_OF (resume, PRIMARY),
     [TS_DO_REMOVE] = COURSE_OF (remove_it, BOTH),  [TS_DO_POWER_ON] = COURSE_OF (power_on, PRIMARY),
+    [TS_DO_CHANGE_POINT] = COURSE (change),
     [TS_DO_RESET_STATISTICS] = COURSE (reset), [TS_DO_REVERSE] = COURSE (reverse),
     [TS_DO_RESYNC] = COURSE (resync),          [TS_DO_CANCEL_RESYNC] = COURSE (cancel_resync),
 };
@@ -118,6 +125,7 @@ struct _TsOperation {
   Course course;
   TsSides sides; /* DEFAULT: both */
   gboolean planned, synced;
+  TsPointChoice point;
   guint at;
   gboolean given, refused;
   gboolean prepared; /* the primary is */
@@ -156,6 +164,7 @@ ts_operation_new (const TsOrder *order, const char *vm, const char *primary, con
   op->course = op->planned  ? planned_course
                : op->synced ? synced_course
                             : courses[order->verb];
+  op->point = order->point;
   op->sides = order->sides != TS_SIDES_DEFAULT ? order->sides : op->course.sides;
   skip_others (op);
   return op;
@@ -198,7 +207,7 @@ ts_operation_phase (const TsOperation *op, TsSideOrder *order)
   const Stage *stage = &op->course.stages[op->at];
   /* after a shut down and a last log it is as good as a planned one */
   gboolean whole = op->planned || (op->synced && op->prepared);
-  *order = (TsSideOrder){stage->side, stage->shut_down, stage->ask, whole};
+  *order = (TsSideOrder){stage->side, stage->shut_down, stage->ask, whole, op->point};
   return TS_OPERATION_ORDER;
 }
 
@@ -305,6 +314,10 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
     TsRole other = stage->side == TS_ROLE_PRIMARY ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY;
     if (stage->until == UNTIL_TURNED &&
         g_strcmp0 (ts_record_get_text (record, "role"), ts_role_name (other)) == 0)
+      next_stage (op);
+  } else if (g_str_equal (record->kind, "failover")) {
+    if (stage->until == UNTIL_CHANGED &&
+        g_strcmp0 (ts_record_get_text (record, "phase"), "changed") == 0)
       next_stage (op);
   } else if (g_str_equal (record->kind, "test_failover")) {
     const char *phase = ts_record_get_text (record, "phase");

@@ -13,6 +13,7 @@ typedef struct {
   gboolean shut_down; /* shut the VM down in good order; else: */
   TsAsk ask;
   gboolean planned; /* with FAILOVER */
+  TsPointChoice point; /* with FAILOVER, TEST_FAILOVER, CHANGE_POINT */
 } TsSideOrder;
 
 typedef enum {
@@ -25,7 +26,7 @@ typedef enum {
 typedef struct _TsOperation TsOperation;
 
 /* TRUE for the verbs that are operations on a VM's relation: protect, failover, commit, pause,
- * cancel_failover, test_failover, stop_test_failover, reverse, resume, resync,
+ * cancel_failover, change_point, test_failover, stop_test_failover, reverse, resume, resync,
  * cancel_resync, remove, power_on, reset_statistics. */
 gboolean ts_operation_is (TsVerb verb);
 

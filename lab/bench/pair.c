@@ -168,6 +168,8 @@ guest_said (TsGuestChannel *channel, const TsGuestMessage *said, gpointer user)
   case TS_GUEST_HELD:
   case TS_GUEST_FILL:
   case TS_GUEST_SURVEYED:
+  case TS_GUEST_FROZEN:
+  case TS_GUEST_NOT_FROZEN:
     break;
   }
 }

@@ -129,6 +129,10 @@ obey (Port *port, const Disks *disks, Workload *workload, Survey *survey)
   char end;
   if (sscanf (line, "P %llu%c", &n, &end) == 1)
     port_say (port, "p %llu", n);
+  else if (strncmp (line, "Z ", 2) == 0)
+    workload_freeze (workload, line + 2, disks, port);
+  else if (strncmp (line, "U ", 2) == 0)
+    workload_thaw (workload);
   else if (strcmp (line, "Q") == 0) {
     workload_end (workload);
     workload_settle (workload, disks, port);
@@ -158,8 +162,11 @@ serve (Port *port, const Disks *disks)
   static Survey survey = {.data = piece};
   int greeted = 0;
   for (;;) {
-    uint64_t wait_us = workload.running ? workload_wait_us (&workload) : 0;
-    int timeout_ms = survey.running ? 0 : workload.running ? (int)(wait_us / 1000) : -1;
+    int frozen = workload_is_frozen (&workload, port);
+    uint64_t wait_us = frozen ? 100000 : workload.running ? workload_wait_us (&workload) : 0;
+    int timeout_ms = survey.running              ? 0
+                     : workload.running || frozen ? (int)(wait_us / 1000)
+                                                  : -1;
     if (timeout_ms > 100)
       timeout_ms = 100;
     if (!greeted)
@@ -180,7 +187,7 @@ serve (Port *port, const Disks *disks)
     }
     if (survey.running)
       survey_step (&survey, disks, port);
-    else if (workload.running) {
+    else if (workload.running && !frozen) {
       wait_us = workload_wait_us (&workload);
       if (wait_us >= 1000)
         continue;

@@ -7,6 +7,9 @@
 /* CHOICE: a workload that could not keep its rate makes up for at most this much, so that a machine
  * that stood still for a minute does not come back as a storm. */
 #define CATCH_UP_US 1000000
+/* Twice as long as the sender believes a freeze (core/relation/sender-freeze.c): what was cut within
+ * its time is consistent, whatever the two clocks think of a second. */
+#define FREEZE_HOLD_US 20000000
 
 static uint64_t
 now_us (void)
@@ -125,7 +128,7 @@ workload_step (Workload *w, const Disks *disks, Port *port)
     w->due_us = now - CATCH_UP_US;
 }
 
-void
+int
 workload_settle (Workload *w, const Disks *disks, Port *port)
 {
   int failed = 0;
@@ -140,4 +143,41 @@ workload_settle (Workload *w, const Disks *disks, Port *port)
     w->flushed = w->acked;
     port_say (port, "F %" PRIu64, w->acked);
   }
+  return !failed;
+}
+
+void
+workload_freeze (Workload *w, const char *line, const Disks *disks, Port *port)
+{
+  char mode[8] = "", end;
+  if (sscanf (line, "%llu %7s%c", &w->freeze, mode, &end) != 2) {
+    port_say (port, "E freeze refused: %.180s", line);
+    return;
+  }
+  if (strcmp (mode, "hangs") == 0)
+    return;
+  if (strcmp (mode, "works") != 0 || !workload_settle (w, disks, port)) {
+    port_say (port, "z %llu", w->freeze);
+    return;
+  }
+  w->frozen_until_us = now_us () + FREEZE_HOLD_US;
+  port_say (port, "Z %llu", w->freeze);
+}
+
+void
+workload_thaw (Workload *w)
+{
+  w->frozen_until_us = 0;
+}
+
+int
+workload_is_frozen (Workload *w, Port *port)
+{
+  if (!w->frozen_until_us)
+    return 0;
+  if (now_us () < w->frozen_until_us)
+    return 1;
+  w->frozen_until_us = 0;
+  port_say (port, "E freeze %llu was held for too long", w->freeze);
+  return 0;
 }

@@ -12,6 +12,8 @@
 
 typedef struct {
   int running, kind;
+  uint64_t frozen_until_us; /* CLOCK_MONOTONIC; 0: not frozen */
+  unsigned long long freeze;
   uint64_t seed, n, us_per_write, flush_every;
   uint32_t record;
   uint32_t turns;
@@ -28,9 +30,14 @@ typedef struct {
  * record that does not fit is refused with an "E" line and nothing runs. */
 void workload_begin (Workload *workload, const char *line, const Disks *disks, Port *port);
 void workload_end (Workload *workload);
+/* line: what follows "Z ".  Stops the writing and flushes all disks, or says no. */
+void workload_freeze (Workload *workload, const char *line, const Disks *disks, Port *port);
+void workload_thaw (Workload *workload);
+/* Is it frozen?  One that was held for too long is not any more, and has said so. */
+int workload_is_frozen (Workload *workload, Port *port);
 /* Microseconds until the next write is due; 0: now. */
 uint64_t workload_wait_us (const Workload *workload);
 /* Does one write, and a flush when it is due. An error of the disk ends the workload with "E". */
 void workload_step (Workload *workload, const Disks *disks, Port *port);
 /* Flushes all disks of the machine and reports it: before power off. */
-void workload_settle (Workload *workload, const Disks *disks, Port *port);
+int workload_settle (Workload *workload, const Disks *disks, Port *port); /* 0: it failed */

@@ -44,6 +44,25 @@ parse_interval (const char *text, gint64 *us)
 }
 
 static gboolean
+parse_point (const char *text, TsPointChoice *choice)
+{
+  gint64 number = 0;
+  *choice = (TsPointChoice){TS_CHOOSE_LATEST, 0};
+  if (g_str_equal (text, "latest"))
+    return TRUE;
+  if (g_str_equal (text, "latest-app-consistent"))
+    choice->how = TS_CHOOSE_CONSISTENT;
+  else if (g_ascii_string_to_signed (text, 10, 0, TS_POINTS_MAX, &number, NULL))
+    choice->how = TS_CHOOSE_INDEX;
+  else if (parse_duration (text, &number, NULL) && number > 0)
+    choice->how = TS_CHOOSE_AGE;
+  else
+    return FALSE;
+  choice->number = number;
+  return TRUE;
+}
+
+static gboolean
 parse_switch (const char *text, gboolean *on)
 {
   static const char *const words[][2] = {{"off", "on"}, {"no", "yes"}, {"false", "true"}};
@@ -140,6 +159,15 @@ ts_value_clock (const TsYaml *node)
   gboolean good = parse_clock (node->text, &us);
   g_assert (good);
   return us;
+}
+
+TsPointChoice
+ts_value_point (const TsYaml *node)
+{
+  TsPointChoice choice;
+  gboolean good = parse_point (node->text, &choice);
+  g_assert (good);
+  return choice;
 }
 
 gboolean
@@ -323,6 +351,7 @@ check_scalar (Check *check, const TsYaml *node, const TsSchemaRow *row, const ch
   guint64 size = 0;
   guint32 ppm = 0;
   gboolean on;
+  TsPointChoice choice;
   switch (row->type) {
   case TS_VALUE_TEXT:
     break;
@@ -369,6 +398,13 @@ check_scalar (Check *check, const TsYaml *node, const TsSchemaRow *row, const ch
     if (!parse_clock (node->text, &number))
       tell (check, node, "%s: '%s' is not a time of day: 00:00 to 23:59, two digits each", what,
             node->text);
+    break;
+  case TS_VALUE_POINT:
+    if (!parse_point (node->text, &choice))
+      tell (check, node,
+            "%s: '%s' is not a recovery point; there are: latest, latest-app-consistent, a number "
+            "from 0 to %d, an age such as 2h",
+            what, node->text, TS_POINTS_MAX);
     break;
   case TS_VALUE_SWITCH:
     if (!parse_switch (node->text, &on))
@@ -495,6 +531,7 @@ fallback_value (const TsSchemaRow *row)
   case TS_VALUE_SHARE:
   case TS_VALUE_CLOCK:
   case TS_VALUE_INTERVAL:
+  case TS_VALUE_POINT:
   case TS_VALUE_SWITCH:
   case TS_VALUE_CHOICE:
   case TS_VALUE_REFERENCE:

@@ -3,6 +3,7 @@
  * Afterwards every value is of its type and every reference points to something; what concerns
  * several values at once (a disk's fill against its size, cycles in `after`) is scenario.c's. */
 #pragma once
+#include "core/relation/point.h"
 #include "scenarios/engine/yaml.h"
 
 /* FALSE: told in problems.  root is changed: defaults are added, "key:" becomes an empty map or
@@ -34,4 +35,5 @@ guint64 ts_value_frequency (const TsYaml *node);
 guint32 ts_value_share (const TsYaml *node);
 gint64 ts_value_interval (const TsYaml *node);
 gint64 ts_value_clock (const TsYaml *node);
+TsPointChoice ts_value_point (const TsYaml *node);
 gboolean ts_value_switch (const TsYaml *node);

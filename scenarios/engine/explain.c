@@ -13,18 +13,25 @@ static char *
 order_text (const TsScenario *scenario, const TsOrder *order)
 {
   const TsTopology *topology = scenario->topology;
+  g_autofree char *choice = ts_point_choice_text (&order->point);
+  g_autofree char *point = order->point.how == TS_CHOOSE_LATEST
+                               ? g_strdup ("")
+                               : g_strdup_printf (" to point %s", choice);
   switch (order->verb) {
   case TS_DO_PROTECT:
     return g_strdup_printf ("protect %s by policy %s, replica on %s", vm_name (scenario, order->vm),
                             ts_topology_policy (topology, (guint)order->policy)->name,
                             ts_topology_host (topology, (guint)order->host)->name);
   case TS_DO_FAILOVER:
-    return g_strdup_printf ("%s failover of %s", order->planned ? "planned" : "unplanned",
-                            vm_name (scenario, order->vm));
+    return g_strdup_printf ("%s failover of %s%s", order->planned ? "planned" : "unplanned",
+                            vm_name (scenario, order->vm), point);
   case TS_DO_COMMIT:
     return g_strdup_printf ("commit the failover of %s", vm_name (scenario, order->vm));
   case TS_DO_TEST_FAILOVER:
-    return g_strdup_printf ("test failover of %s", vm_name (scenario, order->vm));
+    return g_strdup_printf ("test failover of %s%s", vm_name (scenario, order->vm), point);
+  case TS_DO_CHANGE_POINT:
+    return g_strdup_printf ("change the recovery point of %s%s", vm_name (scenario, order->vm),
+                            point);
   case TS_DO_STOP_TEST_FAILOVER:
     return g_strdup_printf ("stop the test failover of %s", vm_name (scenario, order->vm));
   case TS_DO_CANCEL_FAILOVER:
@@ -171,6 +178,14 @@ explain_topology (const TsScenario *scenario, GString *out)
         out, "  policy %s: a cycle every %s, %s, compression %s\n", spec->name, frequency,
         spec->policy.authentication == TS_AUTH_KERBEROS ? "Kerberos" : "certificates",
         spec->policy.compression ? "on" : "off");
+    if (spec->policy.recovery_points > 0) {
+      g_autofree char *every = ts_format_duration (spec->policy.app_consistent_us);
+      g_string_append_printf (out, "    %u hourly recovery points beside the latest%s%s\n",
+                              spec->policy.recovery_points,
+                              spec->policy.app_consistent_us > 0 ? ", application-consistent every "
+                                                                 : "",
+                              spec->policy.app_consistent_us > 0 ? every : "");
+    }
   }
 }
 

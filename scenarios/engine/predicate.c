@@ -107,6 +107,12 @@ hear_point (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
 }
 
 static void
+hear_history (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
+{
+  vm->kept = (guint64)ts_record_get_int (record, "older", 0);
+}
+
+static void
 hear_applied (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
 {
   vm->applied++;
@@ -132,8 +138,19 @@ static void
 hear_power (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
 {
   TsBoardCopy *copy = copy_of (board, vm, record);
-  if (copy != NULL)
-    copy->power = ts_record_get_int (record, "on", 0) != 0;
+  if (copy == NULL)
+    return;
+  copy->power = ts_record_get_int (record, "on", 0) != 0;
+  if (!copy->power && copy->probe > 0) /* whoever is off does not answer; the probe says so later */
+    copy->probe = 0;
+}
+
+/* Another recovery point: what has been read back is of disks that are gone. */
+static void
+hear_failover (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
+{
+  if (g_strcmp0 (ts_record_get_text (record, "phase"), "changed") == 0)
+    vm->surveys = 0;
 }
 
 static void
@@ -212,11 +229,12 @@ static const struct {
   const char *kind;
   void (*hear) (TsBoard *board, TsBoardVm *vm, const TsRecord *record);
 } hearers[] = {
-    {"state", hear_state},     {"health", hear_health},         {"cycle", hear_cycle},
-    {"cut", hear_cut},         {"point", hear_point},           {"applied", hear_applied},
-    {"pending", hear_pending}, {"connection", hear_connection}, {"power", hear_power},
-    {"probe", hear_probe},     {"survey", hear_survey},         {"test_failover", hear_test},
-    {"compare", hear_compare}, {"reverse", hear_reverse},
+    {"state", hear_state},       {"health", hear_health},         {"cycle", hear_cycle},
+    {"cut", hear_cut},           {"point", hear_point},           {"applied", hear_applied},
+    {"pending", hear_pending},   {"connection", hear_connection}, {"power", hear_power},
+    {"probe", hear_probe},       {"survey", hear_survey},         {"test_failover", hear_test},
+    {"compare", hear_compare},   {"reverse", hear_reverse},       {"history", hear_history},
+    {"failover", hear_failover},
 };
 
 void
@@ -247,6 +265,7 @@ static const struct {
     [TS_WAIT_CYCLES] = {"cycles", "successful cycles since the step began"},
     [TS_WAIT_MISSED] = {"missed", "missed cycles since the step began"},
     [TS_WAIT_POINTS] = {"points", "recovery points since the step began"},
+    [TS_WAIT_KEPT] = {"kept", "older recovery points that are kept"},
     [TS_WAIT_APPLIED] = {"applied", "log sets cut and applied since the step began"},
     [TS_WAIT_PENDING] = {"pending_below", "bytes not yet acknowledged"},
     [TS_WAIT_CONNECTION] = {"connection", "of the primary to its replica server"},
@@ -328,6 +347,8 @@ ts_predicate_holds (const TsPredicate *predicate, const TsBoard *board, const Ts
   case TS_WAIT_MISSED:
   case TS_WAIT_POINTS:
     return count_of (predicate, vm) - mark->count >= predicate->amount;
+  case TS_WAIT_KEPT:
+    return predicate->amount == 0 ? vm->kept == 0 : vm->kept >= predicate->amount;
   case TS_WAIT_APPLIED:
     return vm->last_applied - mark->set >= (gint64)predicate->amount;
   case TS_WAIT_PENDING:
@@ -383,6 +404,9 @@ ts_predicate_text (const TsPredicate *predicate, const TsTopology *topology)
     return g_strdup_printf ("%llu more missed cycle%s of %s", amount, amount == 1 ? "" : "s", vm);
   case TS_WAIT_POINTS:
     return g_strdup_printf ("%llu more recovery point%s of %s", amount, amount == 1 ? "" : "s", vm);
+  case TS_WAIT_KEPT:
+    return g_strdup_printf ("%llu older recovery point%s of %s kept", amount,
+                            amount == 1 ? " is" : "s are", vm);
   case TS_WAIT_APPLIED:
     return g_strdup_printf ("%llu log set%s of %s, cut from now on, applied", amount,
                             amount == 1 ? "" : "s", vm);
@@ -450,6 +474,8 @@ ts_predicate_now (const TsPredicate *predicate, const TsBoard *board, const TsPr
   case TS_WAIT_POINTS:
     return g_strdup_printf ("there were %llu",
                             (unsigned long long)(count_of (predicate, vm) - mark->count));
+  case TS_WAIT_KEPT:
+    return g_strdup_printf ("there are %llu", (unsigned long long)vm->kept);
   case TS_WAIT_APPLIED:
     return g_strdup_printf ("the newest set cut is %lld, applied %lld", (long long)vm->last_cut,
                             (long long)vm->last_applied);

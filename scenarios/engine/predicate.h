@@ -15,6 +15,7 @@ typedef enum {
   TS_WAIT_CYCLES,
   TS_WAIT_MISSED,
   TS_WAIT_POINTS,
+  TS_WAIT_KEPT,
   TS_WAIT_APPLIED,
   TS_WAIT_PENDING,
   TS_WAIT_CONNECTION,
@@ -33,7 +34,7 @@ typedef struct {
   TsRole role;      /* STATE, HEALTH */
   gint value;       /* STATE: TsState; HEALTH: TsHealth; on/up: 1, off/down: 0;
                       TEST: TsBoardTest */
-  guint64 amount;   /* CYCLES, MISSED, POINTS, APPLIED: how many; PENDING: bytes */
+  guint64 amount;   /* CYCLES, MISSED, POINTS, KEPT, APPLIED: how many; PENDING: bytes */
   const char *step; /* STEP: owned by the scenario */
 } TsPredicate;
 
@@ -60,6 +61,7 @@ typedef struct {
   TsBoardSide side[2];                     /* by TsRole */
   TsBoardCopy *copies;                     /* by host */
   guint64 cycles, missed, points, applied; /* so far in the run */
+  guint64 kept;                            /* older recovery points that are there now */
   gint64 last_cut, last_applied;           /* set numbers; -1: none */
   gint64 pending_bytes;                    /* -1: nothing told yet */
   guint primary; /* the host that is it now */

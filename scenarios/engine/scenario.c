@@ -173,6 +173,7 @@ build_image (Build *build, TsVmSpec *vm, TsYaml *node)
 static void
 build_vms (Build *build)
 {
+  static const char *const freezes[] = {"works", "fails", "hangs", NULL};
   TsTopology *topology = build->scenario->topology;
   const TsYaml *vms = ts_yaml_get (build->root, "vms");
   for (guint i = 0; i < vms->items->len; i++) {
@@ -183,6 +184,7 @@ build_vms (Build *build)
     TsVmSpec *vm = ts_topology_add_vm (topology, key->text);
     vm->host = index_of (build, "hosts", text_of (node, "host"));
     vm->memory_bytes = ts_value_size (ts_yaml_get (node, "memory"));
+    vm->freeze = (TsFreezeMode)choice_of (freezes, text_of (node, "freeze"));
     /* a stream of its own, so that another VM more does not rename this one */
     TsRandom random;
     g_autofree char *stream = g_strdup_printf ("vm/%s", key->text);
@@ -298,6 +300,9 @@ build_policies (Build *build)
     spec->policy.authentication = g_str_equal (text_of (node, "authentication"), "kerberos")
                                       ? TS_AUTH_KERBEROS
                                       : TS_AUTH_CERTIFICATE;
+    spec->policy.recovery_points =
+        (guint32)ts_value_integer (ts_yaml_get (node, "recovery_points"));
+    spec->policy.app_consistent_us = ts_value_duration (ts_yaml_get (node, "app_consistent"));
     spec->policy.compression = ts_value_switch (ts_yaml_get (node, "compression"));
     spec->policy.resync.automatic = !g_str_equal (text_of (node, "auto_resync"), "manual");
     spec->policy.resync.from_us = ts_value_clock (ts_yaml_get (node, "resync_from"));
@@ -366,6 +371,12 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
       .sides = sides_of (text_of (node, "side")),
       .link_mode = g_strcmp0 (mode, "blackhole") == 0 ? TS_LINK_BLACKHOLE : TS_LINK_UP,
   };
+  const TsYaml *point = ts_yaml_get (node, "point");
+  if (point != NULL)
+    step->order.point = ts_value_point (point);
+  if (step->order.planned && step->order.point.how != TS_CHOOSE_LATEST)
+    tell (build, point, "step %s: point: a planned failover is of its last log (HVR 3.6)",
+          step->id);
   const TsTopology *topology = build->scenario->topology;
   if (step->order.verb == TS_DO_FAILOVER && build->scenario->no_ledger)
     tell (build, node, "step %s: a failover is judged by the ledger, and this file has 'ledger: off'",
@@ -422,6 +433,7 @@ build_predicate (Build *build, TsStep *step, const TsYaml *node)
   case TS_WAIT_CYCLES:
   case TS_WAIT_MISSED:
   case TS_WAIT_POINTS:
+  case TS_WAIT_KEPT:
   case TS_WAIT_APPLIED:
     predicate->amount = (guint64)ts_value_integer (value);
     break;

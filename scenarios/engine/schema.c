@@ -8,7 +8,7 @@
 
 #define DO_VM                                                                                      \
   (DO (PROTECT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |        \
-   DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (REMOVE) | DO (POWER_ON) | DO (PAUSE) |              \
+   DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (CHANGE_POINT) | DO (REMOVE) | DO (POWER_ON) | DO (PAUSE) | \
    DO (RESUME) | DO (RESET_STATISTICS) | DO (RESYNC) | DO (CANCEL_RESYNC) | DO (WORKLOAD_START) |   \
    DO (WORKLOAD_STOP) | DO (COMPARE))
 #define WAIT_VM (((G_GUINT64_CONSTANT (1) << TS_WAIT_COUNT) - 1) & ~WAIT (STEP))
@@ -74,6 +74,8 @@ static const TsSchemaRow rows[] = {
      "so many machines, all alike: NAME-1, NAME-2, ...; a workload or step of NAME is one for each"},
     {"vm", "memory", TS_VALUE_SIZE, NULL, FALSE, "128MiB", 32 * TS_MIB, 1024 * TS_GIB, 0,
      "memory of the machine"},
+    {"vm", "freeze", TS_VALUE_CHOICE, "works|fails|hangs", FALSE, "works", 0, 0, 0,
+     "what its guest does when it is asked to freeze for an application-consistent point"},
     {"vm", "disks", TS_VALUE_NAMED, "disk", TRUE, NULL, 1, 16, 0, "its disks, the first boots"},
 
     {"vm", "image", TS_VALUE_TEXT, NULL, FALSE, NULL, 0, 0, 0,
@@ -139,8 +141,15 @@ static const TsSchemaRow rows[] = {
     {"policy", "resync_until", TS_VALUE_CLOCK, NULL, FALSE, "06:00", 0, 0, 0,
      "scheduled: when it closes; it may lie across midnight"},
 
-    {"lab", "time_scale", TS_VALUE_INTEGER, NULL, FALSE, "1", 1, 60, 0,
-     "divides policy intervals and the steps' by and at, for a quicker run on real machines"},
+    {"policy", "recovery_points", TS_VALUE_INTEGER, NULL, FALSE, "0", 0, TS_POINTS_MAX, 0,
+     "how many older recovery points are kept beside the latest, one an hour"},
+    {"policy", "app_consistent", TS_VALUE_DURATION, NULL, FALSE, "0", 0, 12 * TS_HOUR, 0,
+     "so often the guest is frozen for a cycle, 1h to 12h; in hours less than recovery_points; 0: "
+     "never"},
+
+    {"lab", "time_scale", TS_VALUE_INTEGER, NULL, FALSE, "1", 1, 360, 0,
+     "divides policy intervals, the hours between recovery points, and the steps' by, at and ages "
+     "of points, for a quicker run on real machines"},
 
 /* core/seam/profile.c: the same names, the same defaults */
 #define TIME(name, fallback, help)                                                                 \
@@ -203,6 +212,10 @@ static const TsSchemaRow rows[] = {
      "whom it is asked of; without it pause and resume the primary, remove both"},
     {"step", "host", TS_VALUE_REFERENCE, "hosts", FALSE, NULL, 0, 0, DO (POWER_ON),
      "where; without it where the machine lives now, after a failover that is the copy"},
+    {"step", "point", TS_VALUE_POINT, NULL, FALSE, "latest", 0, 0,
+     DO (FAILOVER) | DO (TEST_FAILOVER) | DO (CHANGE_POINT),
+     "which recovery point: latest; latest-app-consistent; a number: 1 is the newest older one; or "
+     "an age: the newest that is at least so old"},
     {"step", "link", TS_VALUE_REFERENCE, "links", TRUE, NULL, 0, 0, DO (LINK), "which link"},
     {"step", "mode", TS_VALUE_CHOICE, "up|blackhole", TRUE, NULL, 0, 0, DO (LINK),
      "blackhole: packets vanish, peers learn by timeout; up: works again"},
@@ -223,6 +236,8 @@ static const TsSchemaRow rows[] = {
      "so many more missed cycles"},
     {"wait", "points", TS_VALUE_INTEGER, NULL, TRUE, NULL, 1, 100000, WAIT (POINTS),
      "so many more recovery points"},
+    {"wait", "kept", TS_VALUE_INTEGER, NULL, TRUE, NULL, 0, TS_POINTS_MAX, WAIT (KEPT),
+     "at least so many older recovery points are kept; 0: none"},
     {"wait", "applied", TS_VALUE_INTEGER, NULL, TRUE, NULL, 1, 100000, WAIT (APPLIED),
      "so many of the log sets that are cut from now on are on the replica's disks"},
     {"wait", "pending_below", TS_VALUE_SIZE, NULL, TRUE, NULL, 1, 0, WAIT (PENDING),
@@ -366,15 +381,17 @@ ts_schema_choices (const TsSchemaRow *row)
 
 static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_PROTECT] = "enable replication, then the initial copy over the network at once",
-    [TS_DO_FAILOVER] = "start the copy at the other site from its newest recovery point",
+    [TS_DO_FAILOVER] = "start the copy at the other site from a recovery point",
     [TS_DO_COMMIT] = "make a failover final: its other recovery points go",
     [TS_DO_TEST_FAILOVER] =
-        "start an isolated second machine from the newest point; meanwhile applying waits",
+        "start an isolated second machine from a recovery point; meanwhile applying waits",
     [TS_DO_STOP_TEST_FAILOVER] = "turn the test machine off and delete it; applying catches up",
     [TS_DO_CANCEL_FAILOVER] =
         "undo a failover that is not committed: the copy is turned off, what it wrote is discarded",
     [TS_DO_REVERSE] = "after a failover: the copy becomes the primary, the old source its replica; "
                       "what is not committed is committed first",
+    [TS_DO_CHANGE_POINT] =
+        "after a failover that is not committed: start the copy anew from another recovery point",
     [TS_DO_PAUSE] = "suspend replication; changes are still tracked, on the replica nothing is applied",
     [TS_DO_RESUME] = "go on after pause",
     [TS_DO_RESYNC] =
@@ -432,6 +449,7 @@ static const char *const type_help[] = {
     [TS_VALUE_SHARE] = "share, such as 0.1%",
     [TS_VALUE_CLOCK] = "time of day, such as 18:30",
     [TS_VALUE_INTERVAL] = "30s, 5min or 15min",
+    [TS_VALUE_POINT] = "latest, latest-app-consistent, a number, or an age such as 2h",
     [TS_VALUE_SWITCH] = "on or off",
     [TS_VALUE_CHOICE] = "one of",
     [TS_VALUE_REFERENCE] = "name of one of",

@@ -21,6 +21,7 @@ typedef enum {
   TS_VALUE_SHARE,      /* "0.1%" */
   TS_VALUE_CLOCK,      /* "18:30", a time of day in microseconds */
   TS_VALUE_INTERVAL,   /* the three published replication frequencies */
+  TS_VALUE_POINT,      /* which recovery point: ts_point_choice_text */
   TS_VALUE_SWITCH,     /* on or off */
   TS_VALUE_CHOICE,     /* one of `of`: "a|b|c" */
   TS_VALUE_REFERENCE,  /* a name in the top-level map `of`; "steps": a step's id */

@@ -175,7 +175,10 @@ static void
 begin_order (Timeline *timeline, Progressing *at, gint64 t_us)
 {
   g_autoptr (GError) error = NULL;
-  if (timeline->with->ops->order (timeline->with->world, &at->step->order, &error) ||
+  TsOrder order = at->step->order;
+  if (order.point.how == TS_CHOOSE_AGE)
+    order.point.number = ts_scenario_scaled_us (timeline->scenario, order.point.number);
+  if (timeline->with->ops->order (timeline->with->world, &order, &error) ||
       at->phase != BEGUN) /* it told the outcome itself */
     return;
   at->phase = FAILED;

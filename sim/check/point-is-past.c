@@ -9,6 +9,17 @@ image_free (TsSimImage *image)
   g_free (image);
 }
 
+static gboolean
+is_kept (const TsReceiver *receiver, guint64 set)
+{
+  const TsPoint *points;
+  guint count = ts_receiver_points (receiver, &points);
+  for (guint i = 0; i < count; i++)
+    if (points[i].set == set)
+      return TRUE;
+  return FALSE;
+}
+
 static char *
 look (TsSimVm *vm)
 {
@@ -31,7 +42,10 @@ look (TsSimVm *vm)
         ts_sim_disk_share (g_ptr_array_index (rel->disks, i),
                            g_ptr_array_index (image->disks, i));
     guint64 set = image->set;
-    image_free (image);
+    if (is_kept (rel->receiver, set))
+      ts_sim_check_keep_image (vm, image);
+    else
+      image_free (image);
     if (differing > 0)
       return g_strdup_printf ("set %" G_GUINT64_FORMAT " of %s is applied, and %" G_GUINT64_FORMAT
                               " bytes differ from the source at its instant",

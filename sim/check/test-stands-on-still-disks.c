@@ -11,10 +11,11 @@ look (TsSimVm *vm)
   gint64 instant_us;
   if (!ts_receiver_test (receiver, &set, &instant_us))
     return g_strdup_printf ("a test VM of %s runs, and its replica does not know", vm->spec->name);
-  if (ts_receiver_applied_set (receiver) != set)
-    return g_strdup_printf ("the test VM of %s stands on set %" G_GUINT64_FORMAT
+  guint64 base = ts_receiver_test_base (receiver);
+  if (ts_receiver_applied_set (receiver) != base)
+    return g_strdup_printf ("the test VM of %s stands on disks of set %" G_GUINT64_FORMAT
                             ", and set %" G_GUINT64_FORMAT " has been applied below it",
-                            vm->spec->name, set, ts_receiver_applied_set (receiver));
+                            vm->spec->name, base, ts_receiver_applied_set (receiver));
   return NULL;
 }
 

@@ -29,6 +29,10 @@ say (const TsGuestMessage *m)
     return g_strdup_printf ("L %u %" N " %" N, m->disk, m->offset_bytes, m->number);
   case TS_GUEST_SURVEYED:
     return g_strdup_printf ("s %" N " %" N " %" N, m->records, m->fill, m->bad);
+  case TS_GUEST_FROZEN:
+    return g_strdup_printf ("Z %" N, m->number);
+  case TS_GUEST_NOT_FROZEN:
+    return g_strdup_printf ("z %" N, m->number);
   case TS_GUEST_TROUBLE:
     return g_strdup_printf ("E %s", m->text);
   }
