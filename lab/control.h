@@ -2,10 +2,11 @@
  *
  *   runner says                                   host says
  *   boot (s vm)                                   ready (s host)
- *   relate (ssxuubux vm, peer, frequency_us,        record (v: core/base/record.h)
+ *   relate (ssxuubuxt vm, peer, frequency_us,     record (v: core/base/record.h)
  *           time_scale, authentication,           trouble (s reason): it ends after that
  *           compression, recovery_points,
- *           app_consistent_us): before it is asked
+ *           app_consistent_us, schedule of
+ *           resynchronization): before it is asked
  *   ask (suubux vm, role, TsAsk, planned, point)
  *   shut-down (s vm): the guest has been told; watch it
  *   frozen (stbs vm, number, is it?, why not)     freeze (st vm, number): ask its guest

@@ -318,8 +318,8 @@ a_replica_is_of_one_trust_group (void **state)
 static void
 kerberos_never_becomes_tls (void **state)
 {
-  GVariant *body = g_variant_new ("(ssxuubt)", "db", "hv-lyon", (gint64)30 * TS_S, 1u,
-                                  (guint32)TS_AUTH_KERBEROS, TRUE, (guint64)0);
+  GVariant *body = g_variant_new ("(ssxuubuxt)", "db", "hv-lyon", (gint64)30 * TS_S, 1u,
+                                  (guint32)TS_AUTH_KERBEROS, TRUE, 0u, (gint64)0, (guint64)0);
   assert_true (ts_lab_control_send (control, "relate", body, NULL));
   const TsRecord *record = next_record ();
   assert_string_equal (record->kind, "refused");

@@ -286,7 +286,8 @@ static gboolean
 ask (TsBenchPair *pair, TsAsk verb, GError **error)
 {
   return order (pair, PRIMARY, "ask",
-                g_variant_new ("(suub)", VM, (guint32)TS_ROLE_PRIMARY, (guint32)verb, FALSE),
+                g_variant_new ("(suubux)", VM, (guint32)TS_ROLE_PRIMARY, (guint32)verb, FALSE, 0u,
+                               (gint64)0),
                 error);
 }
 
@@ -422,8 +423,9 @@ gboolean
 ts_bench_pair_copy (TsBenchPair *pair, TsBenchTook *took, GError **error)
 {
   if (!order (pair, PRIMARY, "relate",
-              g_variant_new ("(ssxuubt)", VM, host_name[REPLICA], (gint64)INTERVAL_US, 1u,
-                             (guint32)TS_AUTH_CERTIFICATE, pair->compress, (guint64)0),
+              g_variant_new ("(ssxuubuxt)", VM, host_name[REPLICA], (gint64)INTERVAL_US, 1u,
+                             (guint32)TS_AUTH_CERTIFICATE, pair->compress, 0u, (gint64)0,
+                             (guint64)0),
               error) ||
       !ask (pair, TS_ASK_ENABLE, error))
     return FALSE;
