@@ -44,7 +44,8 @@ put_limit (GString *html, const TsFinding *finding)
     g_autofree char *text = ts_measure_format (&within, finding->metric->unit);
     ts_markup_put (html, " ± %s", text);
   }
-  if (ts_metric_find (finding->formula) || strchr (finding->formula, ' ')) /* more than a number */
+  if (finding->metric->unit != TS_UNIT_TEXT && /* that is its formula already */
+      (ts_metric_find (finding->formula) || strchr (finding->formula, ' '))) /* more than a number */
     ts_markup_put (html, " <small>%s</small>", finding->formula);
 }
 
@@ -68,11 +69,12 @@ ts_report_expectations (TsReport *report)
     g_autofree char *at = ts_report_time (finding->measured.t_us);
     ts_markup_put (report->html,
                    "<tr><td><span class=\"mark %s\">%s</span></td><td>%s</td><td><code>%s</code>"
-                   "</td><td>%s</td><td class=\"n\">%s</td><td>",
+                   "</td><td>%s</td><td class=\"%s\">%s</td><td>",
                    good                  ? "good"
                    : finding->conclusive ? "bad"
                                          : "open",
                    result, finding->id, finding->metric->name, finding->vm ? finding->vm : "",
+                   finding->metric->unit == TS_UNIT_TEXT ? "t" : "n", /* a text may be long */
                    measured);
     put_limit (report->html, finding);
     ts_markup_put (report->html, "</td><td class=\"n\">%s</td></tr>\n", at);
