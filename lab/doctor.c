@@ -10,9 +10,9 @@
 #include <unistd.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
-#include "lab/acceleration.h"
+#include "lab/machine/acceleration.h"
 #include "lab/command.h"
-#include "lab/site.h"
+#include "lab/site/site.h"
 #include "lab/wan/wan.h"
 
 #define QEMU "qemu-system-x86_64"

@@ -3,7 +3,7 @@
 #pragma once
 #include <stdio.h>
 #include <glib.h>
-#include "lab/machine.h"
+#include "lab/machine/machine.h"
 
 typedef struct {
   const char *name; /* "QEMU", "TUN device", "namespaces", "guest kernel", "acceleration" ... */
@@ -17,7 +17,7 @@ typedef struct {
  * cache.  The acceleration probe boots the guest with TCG, then with the hardware, and keeps its
  * answer in the folder cache (made if missing; NULL: not kept) until QEMU, the guest or /dev/kvm
  * change or the machine is rebooted.  Whether there is room is asked of cache's file system (NULL:
- * of the temporary folder's).  The program must serve ts_lab_helper_main (lab/helper.h). */
+ * of the temporary folder's).  The program must serve ts_lab_helper_main (lab/site/helper.h). */
 GPtrArray *ts_lab_doctor (const char *cache); /* TsDoctorFinding */
 /* The first needed thing that is missing as a TS_ERROR_UNAVAILABLE with its advice; TRUE when all
  * is there. */

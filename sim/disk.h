@@ -1,6 +1,6 @@
 /* sim/disk.h -- a disk in memory, with a write-back cache that power loss empties.
  *
- * Twin of lab/disk.h.  A page of 4 KiB is a word (sim/pages.h): what it holds, or its bytes.  Bytes
+ * Twin of lab/machine/disk.h.  A page of 4 KiB is a word (sim/pages.h): what it holds, or its bytes.  Bytes
  * may be read and written anywhere and at any time, whatever the pages are; who knows what a page
  * holds says so (put_word), and then neither makes nor keeps its bytes.  Snapshots share, and cost
  * nothing.  An overlay reads through to its base.

@@ -1,6 +1,6 @@
 /* sim/host.c -- a Hyper-V host: its relations, who connects to them, and losing power.
  *
- * Twin of lab/host.c. */
+ * Twin of lab/host/host.c. */
 #include "sim/internal.h"
 #include "core/relation/turn.h"
 #include "core/relation/wire.h"

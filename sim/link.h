@@ -1,6 +1,6 @@
 /* sim/link.h -- connections over a shaped link: a reliable, ordered stream each way.
  *
- * Twin of lab/link.h.  A message goes out in packets through core/seam/shaper.h, as fast as the
+ * Twin of lab/link/link.h.  A message goes out in packets through core/seam/shaper.h, as fast as the
  * line takes them (an ideal TCP: no more in the link's queue than half of it holds).  A packet that
  * the line loses is sent again one round trip later; into a black hole, again and again with a
  * doubling time-out, from 200 ms to 120 s (RFC 6298), for as long as the connection lives.  Opening

@@ -1,4 +1,4 @@
-/* sim/machine.c -- one copy of a VM on one host: off, booting, ready.  Twin of lab/machine.c. */
+/* sim/machine.c -- one copy of a VM on one host: off, booting, ready.  Twin of lab/machine/machine.c. */
 #include "core/base/error.h"
 #include "core/format/stamp.h"
 #include "sim/internal.h"

@@ -1,5 +1,5 @@
 /* sim/relation-resync.c -- what differs, beside the replica's disks, until it is merged.  Twin of
- * lab/relation-resync.c. */
+ * lab/host/relation-resync.c. */
 #include "core/base/error.h"
 #include "sim/internal.h"
 #include "sim/parcel.h"

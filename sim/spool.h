@@ -1,4 +1,4 @@
-/* sim/spool.h -- logs in memory, with what power loss takes.  Twin of lab/spool.h.
+/* sim/spool.h -- logs in memory, with what power loss takes.  Twin of lab/host/spool.h.
  *
  * A log is kept as what it says (sim/log.h) or as the bytes of its file.  Whoever asks for bytes
  * gets them, however it is kept. */

@@ -1,6 +1,6 @@
 /* sim/tracker.h -- which blocks of a machine's disks changed since the last cut, and the cut.
  *
- * Twin of lab/tracker.h: bitmap tracking, as QEMU's dirty bitmaps do it (blocks of 4 KiB). */
+ * Twin of lab/machine/tracker.h: bitmap tracking, as QEMU's dirty bitmaps do it (blocks of 4 KiB). */
 #pragma once
 #include "core/relation/event.h"
 #include "sim/disk.h"

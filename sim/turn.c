@@ -1,5 +1,5 @@
 /* sim/turn.c -- reverse replication: a relation and its VM's machines take the other part.  Twin of
- * lab/turn.c. */
+ * lab/host/turn.c. */
 #include "core/relation/turn.h"
 #include "sim/internal.h"
 

@@ -1,4 +1,4 @@
-/* sim/undo.h -- undo logs in memory, with what power loss takes.  Twin of lab/undo.h. */
+/* sim/undo.h -- undo logs in memory, with what power loss takes.  Twin of lab/host/undo.h. */
 #pragma once
 #include "core/base/random.h"
 #include "core/disk/undo.h"

@@ -1,4 +1,4 @@
-/* sim/watch.c -- has anybody but us written to the replica's disks?  Twin of lab/watch.c.
+/* sim/watch.c -- has anybody but us written to the replica's disks?  Twin of lab/host/watch.c.
  *
  * HVR reference 2.9 asks for a resynchronization when the replica was restored, reverted or imported
  * from an older copy; how that is found out is SILENT.  CHOICE: writes are counted, and looked at

@@ -1,4 +1,4 @@
-/* sim/world.c -- see world.h.  Twin of lab/world.c. */
+/* sim/world.c -- see world.h.  Twin of lab/world/world.c. */
 #include "sim/world.h"
 #include "core/base/error.h"
 #include "core/disk/compare.h"

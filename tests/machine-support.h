@@ -1,7 +1,7 @@
 /* tests/machine-support.h -- what tests of machines need: a namespace as a site has it, a folder, a
  * guest, and someone who listens to it. */
 #pragma once
-#include "lab/machine.h"
+#include "lab/machine/machine.h"
 
 /* Goes on in a child of the first process of namespaces of its own (process, mount, network), as a
  * host in a site does, with the path of a new short folder; ends the calling process with the

@@ -16,7 +16,7 @@
 #include "lab/bench/measure.h"
 #include "lab/bench/peers.h"
 #include "lab/bench/room.h"
-#include "lab/layout.h"
+#include "lab/site/layout.h"
 
 #define SIZE (3 * TS_MIB + 8192)
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <glib/gstdio.h>
 #include "core/base/error.h"
-#include "lab/certificate.h"
+#include "lab/link/certificate.h"
 
 static char *
 path_of (const char *folder, const char *file)

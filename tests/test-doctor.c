@@ -11,10 +11,10 @@
 #include <glib/gstdio.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
-#include "lab/acceleration.h"
+#include "lab/machine/acceleration.h"
 #include "lab/doctor.h"
-#include "lab/helper.h"
-#include "lab/site.h"
+#include "lab/site/helper.h"
+#include "lab/site/site.h"
 #include "lab/wan/wan.h"
 
 typedef struct {

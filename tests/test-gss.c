@@ -19,9 +19,9 @@
 #include <glib/gstdio.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
-#include "lab/certificate.h"
-#include "lab/layout.h"
-#include "lab/link.h"
+#include "lab/link/certificate.h"
+#include "lab/site/layout.h"
+#include "lab/link/link.h"
 
 #define REALM "TWINSITE.LAB"
 #define TEXT(literal) ((char *)(literal)) /* credentials have no const */

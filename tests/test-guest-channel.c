@@ -12,7 +12,7 @@
 #include <glib/gstdio.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
-#include "lab/guest-channel.h"
+#include "lab/world/guest-channel.h"
 
 #define REFUSED (-1)
 

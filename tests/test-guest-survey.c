@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "lab/guest-channel.h"
+#include "lab/world/guest-channel.h"
 #include "lab/guest/survey.h"
 #include "lab/guest/workload.h"
 

@@ -13,7 +13,7 @@
 #include "core/format/plan.h"
 #include "lab/command.h"
 #include "lab/doctor.h"
-#include "lab/guest-channel.h"
+#include "lab/world/guest-channel.h"
 
 #define DISKS 2
 #define FILL (1 * TS_MIB)

@@ -16,7 +16,7 @@
 #include "core/base/units.h"
 #include "core/format/stamp.h"
 #include "lab/command.h"
-#include "lab/disk.h"
+#include "lab/machine/disk.h"
 
 static char folder[] = "/tmp/ts-disk-XXXXXX";
 

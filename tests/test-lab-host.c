@@ -15,12 +15,12 @@
 #include "core/base/units.h"
 #include "core/format/hrl.h"
 #include "core/relation/event.h"
-#include "lab/certificate.h"
-#include "lab/control.h"
+#include "lab/link/certificate.h"
+#include "lab/host/control.h"
 #include "core/seam/topology.h"
-#include "lab/host-config.h"
-#include "lab/host.h"
-#include "lab/link.h"
+#include "lab/host/host-config.h"
+#include "lab/host/host.h"
+#include "lab/link/link.h"
 
 typedef struct {
   char *folder, *certificates;

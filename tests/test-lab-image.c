@@ -11,9 +11,9 @@
 #include "core/base/error.h"
 #include "core/base/units.h"
 #include "lab/command.h"
-#include "lab/disk.h"
-#include "lab/image.h"
-#include "lab/layout.h"
+#include "lab/machine/disk.h"
+#include "lab/machine/image.h"
+#include "lab/site/layout.h"
 
 static char *folder;
 

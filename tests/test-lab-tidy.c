@@ -14,10 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "core/base/units.h"
-#include "lab/helper.h"
-#include "lab/layout.h"
-#include "lab/site.h"
-#include "lab/tidy.h"
+#include "lab/site/helper.h"
+#include "lab/site/layout.h"
+#include "lab/site/site.h"
+#include "lab/site/tidy.h"
 
 /* A registry of the test's own: that of root is /run/twinsite, where runs of others may be entered;
  * all that is looked at here are our own entries. */

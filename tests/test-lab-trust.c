@@ -18,11 +18,11 @@
 #include "core/base/record.h"
 #include "core/base/units.h"
 #include "core/relation/policy.h"
-#include "lab/certificate.h"
-#include "lab/control.h"
-#include "lab/host-config.h"
-#include "lab/host.h"
-#include "lab/link.h"
+#include "lab/link/certificate.h"
+#include "lab/host/control.h"
+#include "lab/host/host-config.h"
+#include "lab/host/host.h"
+#include "lab/link/link.h"
 #include "tests/machine-support.h"
 
 enum { PATIENCE_S = 60, PORT = 8084 };

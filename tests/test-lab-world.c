@@ -18,11 +18,11 @@
 #include "core/base/error.h"
 #include "core/base/units.h"
 #include "lab/doctor.h"
-#include "lab/helper.h"
-#include "lab/host.h"
-#include "lab/layout.h"
-#include "lab/realm.h"
-#include "lab/tidy.h"
+#include "lab/site/helper.h"
+#include "lab/host/host.h"
+#include "lab/site/layout.h"
+#include "lab/link/realm.h"
+#include "lab/site/tidy.h"
 #include "tests/world-support.h"
 
 typedef struct {

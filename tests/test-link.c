@@ -18,8 +18,8 @@
 #include "core/base/error.h"
 #include "core/base/random.h"
 #include "core/base/units.h"
-#include "lab/certificate.h"
-#include "lab/link.h"
+#include "lab/link/certificate.h"
+#include "lab/link/link.h"
 
 enum { PATIENCE_S = 20 }; /* for a noisy machine; nothing here takes that long when it is right */
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
-#include "lab/disk.h"
+#include "lab/machine/disk.h"
 #include "tests/machine-support.h"
 
 #define BOOT_US (60 * TS_S)

@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "core/base/units.h"
-#include "lab/helper.h"
-#include "lab/site.h"
+#include "lab/site/helper.h"
+#include "lab/site/site.h"
 #include "tests/lab-support.h"
 
 #define SELF "/proc/self/exe"

@@ -9,8 +9,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 #include "core/base/units.h"
-#include "lab/layout.h"
-#include "lab/spool.h"
+#include "lab/site/layout.h"
+#include "lab/host/spool.h"
 
 #define DISK_BYTES (8 * TS_MIB)
 #define DISKS 2

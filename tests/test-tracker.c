@@ -14,8 +14,8 @@
 #include "core/base/units.h"
 #include "core/disk/apply.h"
 #include "core/format/plan.h"
-#include "lab/disk.h"
-#include "lab/tracker.h"
+#include "lab/machine/disk.h"
+#include "lab/machine/tracker.h"
 #include "tests/machine-support.h"
 
 #define BOOT_US (60 * TS_S)

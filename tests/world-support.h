@@ -1,7 +1,7 @@
 /* tests/world-support.h -- drives a lab world without a scenario: a small topology, an observer
  * that remembers, and what the ledger must show. */
 #pragma once
-#include "lab/world.h"
+#include "lab/world/world.h"
 
 typedef struct {
   TsObserver observer; /* first */

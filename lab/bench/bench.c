@@ -17,8 +17,8 @@
 #include "lab/bench/pair.h"
 #include "lab/bench/peers.h"
 #include "lab/bench/room.h"
-#include "lab/disk.h"
-#include "lab/layout.h"
+#include "lab/machine/disk.h"
+#include "lab/site/layout.h"
 
 static char *room; /* the folder of this bench */
 

@@ -12,8 +12,8 @@
 #include "core/base/error.h"
 #include "core/base/units.h"
 #include "lab/bench/room.h"
-#include "lab/disk.h"
-#include "lab/layout.h"
+#include "lab/machine/disk.h"
+#include "lab/site/layout.h"
 
 #define PIECE (1024 * 1024)
 #define BLOCK 4096

@@ -1,4 +1,4 @@
-/* lab/bench/pair.h -- our own contender: two real host processes (lab/host.h) over TLS, one VM
+/* lab/bench/pair.h -- our own contender: two real host processes (lab/host/host.h) over TLS, one VM
  * between them, as in a run of the lab, but without sites: both live in the bench's room.
  *
  * What the VM's disk holds is the bench's image; the guest itself changes it.  Every wait is

@@ -13,8 +13,8 @@
 #include "lab/bench/image.h"
 #include "lab/bench/qmp.h"
 #include "lab/bench/room.h"
-#include "lab/certificate.h"
-#include "lab/disk.h"
+#include "lab/link/certificate.h"
+#include "lab/machine/disk.h"
 
 #define NBD_PORT 10809
 #define NBD_PORT_TEXT "10809"

@@ -1,7 +1,7 @@
 /* lab/bench/room.c -- see room.h. */
 #include "lab/bench/room.h"
 #include "core/base/error.h"
-#include "lab/layout.h"
+#include "lab/site/layout.h"
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>

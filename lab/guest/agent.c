@@ -1,7 +1,7 @@
 /* The guest: pid 1 of a machine that is nothing but a kernel and this program.
  *
  * It loads the virtio drivers, opens the disks and the port to the runner, says "R" and then does
- * what it is told (lab/guest-channel.h).  One loop: the runner's lines first, then one write of the
+ * what it is told (lab/world/guest-channel.h).  One loop: the runner's lines first, then one write of the
  * workload or one piece of the survey, so that a ping waits for one of these at most. */
 #include "lab/guest/survey.h"
 #include "lab/guest/workload.h"
@@ -72,7 +72,7 @@ load_modules (void)
   fclose (order);
 }
 
-/* lab/acceleration.c boots the guest only to see that it boots. */
+/* lab/machine/acceleration.c boots the guest only to see that it boots. */
 static int
 is_probe (void)
 {

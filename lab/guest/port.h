@@ -1,4 +1,4 @@
-/* lab/guest/port.h -- the agent's end of the line protocol (lab/guest-channel.h): a virtio-serial
+/* lab/guest/port.h -- the agent's end of the line protocol (lab/world/guest-channel.h): a virtio-serial
  * port.
  *
  * Writing blocks until the hypervisor has taken every byte (virtio_console waits for the buffer to

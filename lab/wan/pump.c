@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "core/base/units.h"
-#include "lab/helper.h"
+#include "lab/site/helper.h"
 #include "lab/wan/message.h"
 #include "lab/wan/tun.h"
 

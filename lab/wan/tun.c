@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "lab/helper.h"
+#include "lab/site/helper.h"
 
 static gboolean
 enter_namespace (pid_t pid, const char *kind, int type, GError **error)

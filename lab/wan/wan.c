@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "core/base/units.h"
-#include "lab/helper.h"
+#include "lab/site/helper.h"
 #include "lab/wan/message.h"
 
 #define START_US (20 * TS_S)

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
-#include "lab/measure.h"
+#include "lab/machine/measure.h"
 #include "results/calibration.h"
 #include "results/file.h"
 #include "results/series.h"

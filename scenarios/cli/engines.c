@@ -2,7 +2,7 @@
 #include "core/base/error.h"
 #include "sim/world.h"
 #ifdef TS_HAVE_LAB
-#include "lab/world.h"
+#include "lab/world/world.h"
 #define LAB_OPS ts_lab_world_ops
 #else
 #define LAB_OPS NULL

@@ -11,7 +11,7 @@ typedef struct {
 
 #ifdef TS_HAVE_LAB
 #include "lab/doctor.h"
-#include "lab/tidy.h"
+#include "lab/site/tidy.h"
 #include "scenarios/cli/calibrate.h"
 
 static int

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include "scenarios/cli/command.h"
 #ifdef TS_HAVE_LAB
-#include "lab/helper.h"
-#include "lab/host.h"
+#include "lab/site/helper.h"
+#include "lab/host/host.h"
 #endif
 
 static const TsCommand commands[] = {

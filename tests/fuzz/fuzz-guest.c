@@ -4,7 +4,7 @@
 #include <string.h>
 #include "core/base/error.h"
 #include "core/format/stamp.h"
-#include "lab/guest-channel.h"
+#include "lab/world/guest-channel.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t len_bytes);
 

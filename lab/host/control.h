@@ -1,0 +1,37 @@
+/* lab/host/control.h -- the talk between the runner and a host process: messages over a unix socket.
+ *
+ *   runner says                                   host says
+ *   boot (s vm)                                   ready (s host)
+ *   relate (ssxuubuxt vm, peer, frequency_us,     record (v: core/base/record.h)
+ *           time_scale, authentication,           trouble (s reason): it ends after that
+ *           compression, recovery_points,
+ *           app_consistent_us, schedule of
+ *           resynchronization): before it is asked
+ *   ask (suubux vm, role, TsAsk, planned, point)
+ *   shut-down (s vm): the guest has been told; watch it
+ *   frozen (stbs vm, number, is it?, why not)     freeze (st vm, number): ask its guest
+ *                                                 thaw (st vm, number)
+ *
+ * A message is a length (u32, native) and a GVariant (sv): kind and body.  Reading is done in the
+ * default main context; sending blocks until the other end has taken it, at most 10 s. */
+#pragma once
+#include <glib.h>
+
+typedef struct _TsLabControl TsLabControl;
+
+typedef struct {
+  void (*message) (TsLabControl *control, const char *kind, GVariant *body, gpointer user);
+  /* Once, last: the other end is gone, or talks nonsense.  Both may free the control. */
+  void (*closed) (TsLabControl *control, gpointer user);
+} TsLabControlEvents;
+
+/* fd: connected; taken. */
+TsLabControl *ts_lab_control_new (int fd, const TsLabControlEvents *events, gpointer user);
+void ts_lab_control_free (TsLabControl *control); /* NULL is fine */
+/* body is sunk.  TS_ERROR_LOST: nobody hears it. */
+gboolean ts_lab_control_send (TsLabControl *control, const char *kind, GVariant *body,
+                              GError **error);
+
+/* A socket that listens at path, or one that is connected to it; -1 on failure. */
+int ts_lab_control_listen (const char *path, GError **error);
+int ts_lab_control_connect (const char *path, GError **error);

@@ -1,0 +1,224 @@
+/* lab/host/host-internal.h -- a host process seen from inside: host, its VMs, its relations.
+ *
+ * Everything lives in the main loop's thread; what blocks runs on workers (worker.h), which touch
+ * only what their job owns and what never changes.  Twin of the same rooms in sim/internal.h. */
+#pragma once
+#include "core/relation/receiver.h"
+#include "core/relation/sender.h"
+#include "core/relation/traffic.h"
+#include "lab/clock.h"
+#include "lab/host/control.h"
+#include "lab/host/host-config.h"
+#include "lab/link/link.h"
+#include "lab/machine/machine.h"
+#include "lab/host/spool.h"
+#include "lab/machine/tracker.h"
+#include "lab/host/undo.h"
+#include "lab/host/worker.h"
+
+typedef struct _TsLabHost TsLabHost;
+typedef struct _TsLabVm TsLabVm;
+typedef struct _TsLabRelation TsLabRelation;
+
+struct _TsLabHost {
+  TsLabHostConfig *config;
+  TsLabLayout layout;
+  TsLabClock clock;
+  TsLabHypervisor *hypervisor;
+  TsLabCredentials credentials, kerberos; /* kerberos.principal NULL: there is no realm */
+  TsLabListener *listener, *kerberos_listener;
+  TsLabControl *control;
+  GPtrArray *vms;       /* TsLabVm, as in the config */
+  GPtrArray *relations; /* TsLabRelation */
+  GList *callers;       /* Caller (host.c): connected, have not said HELLO */
+  GMainLoop *loop;
+  int status; /* to exit with */
+};
+
+struct _TsLabVm { /* the machine of one VM on this host, at home or as a copy */
+  TsLabHost *host;
+  guint index;
+  const TsLabVmConfig *config;
+  TsLabMachine *machine; /* NULL: not defined; set on the worker, before it is used elsewhere */
+  TsLabMachine *test;    /* of a test failover; only the worker */
+  /* Once it is to be tracked; only the relation's storage worker, and before the relation is a
+   * sender the machine's. */
+  TsLabTracker *tracker;
+  gboolean branched; /* its overlays are empty; only the worker */
+  TsLabWorker *worker;
+  TsLabTimer *watch;
+  gboolean on, looking;   /* looking: a look is on the worker */
+  gint64 shut_down_by_us; /* TS_NEVER: not asked */
+  char *owner, *owner_group, *storage; /* of the replica here (owner.c); NULL: there is none */
+};
+
+typedef struct _TsLabJob TsLabJob;
+
+typedef struct { /* a file as it was left: watch.c */
+  gboolean known;
+  guint64 inode, size_bytes;
+  gint64 changed_s, changed_ns;
+} TsLabSeen;
+
+/* One side of one VM's replication: a sender or a receiver with what performs its actions. */
+struct _TsLabRelation {
+  TsLabHost *host;
+  TsLabVm *vm;
+  TsSender *sender; /* one of the two */
+  TsReceiver *receiver;
+  /* Sender's; receiver's: with whom and how it is to go on when it becomes the primary. */
+  const TsLabPeer *peer;
+  TsPolicy policy;
+  char *state_path;
+  TsLabSpool *spool;
+  TsLabUndo *undo; /* used while it is a receiver */
+  TsLabTimer *timer;
+  TsLabLink *link;
+  guint connection; /* counts connections: what was begun for an earlier one is void */
+  TsTraffic traffic;
+  guint64 traffic_set; /* to which what the link has sent since is counted */
+  guint64 traffic_sent;
+  TsGuid chain[TS_WIRE_DISKS_MAX]; /* sender's: id of the last log that was cut, per disk */
+  TsLabWorker *storage;            /* tracking and cuts; or the replica's disks and logs */
+  TsLabWorker *output;             /* sender's: what is sent, in order, read where it lies */
+  TsLabWorker *apply;              /* receiver's */
+  TsLabSeen seen[TS_WIRE_DISKS_MAX]; /* receiver's; only the apply worker: watch.c */
+  TsExtents *resync_map[TS_WIRE_DISKS_MAX]; /* receiver's; only the storage worker */
+  guint64 freeze;                  /* sender's: counts freezes */
+  gboolean freezing;               /* the newest one is not answered */
+};
+
+/* --- host.c ----------------------------------------------------------------------------------- */
+gint64 ts_lab_host_now_us (const TsLabHost *host);
+/* Takes the record; the runner hears it. */
+void ts_lab_host_report (TsLabHost *host, TsRecord *record);
+/* A record of this host about a VM, from now. */
+TsRecord *ts_lab_host_record (const TsLabHost *host, const TsLabVm *vm, const char *kind);
+/* This process cannot go on: says why, and ends. */
+void ts_lab_host_give_up (TsLabHost *host, const GError *reason);
+/* The relation of that VM on this host, or NULL. */
+TsLabRelation *ts_lab_host_relation (const TsLabHost *host, const TsLabVm *vm);
+
+/* --- owner.c ---------------------------------------------------------------------------------- */
+/* The folder in which its replica's disks lie. */
+const char *ts_lab_vm_storage (const TsLabVm *vm);
+/* Whether peer may replicate this VM to here: by an entry, and of the owner's trust group when
+ * there is a replica.  TS_ERROR_REFUSED with the reason. */
+gboolean ts_lab_vm_admit (const TsLabVm *vm, const char *peer, TsGrant *grant, GError **error);
+/* The replica that is made now is peer's, by that grant: kept on disk, and reported. */
+gboolean ts_lab_vm_own (TsLabVm *vm, const char *peer, const TsGrant *grant, GError **error);
+/* After a start of the host: whose it was.  Fine when there is none. */
+gboolean ts_lab_vm_recall_owner (TsLabVm *vm, GError **error);
+void ts_lab_vm_forget_owner (TsLabVm *vm); /* in memory only */
+
+/* --- host-mounts.c ---------------------------------------------------------------------------- */
+/* Gives this process, which has one thread yet, an empty /run, with these folders (NULL-terminated,
+ * at most 4) where they lie below it.  TRUE without doing so where that is not permitted. */
+gboolean ts_lab_host_own_run (const char *const *folders, GError **error);
+
+/* --- vm.c ------------------------------------------------------------------------------------- */
+TsLabVm *ts_lab_vm_new (TsLabHost *host, guint index);
+void ts_lab_vm_free (TsLabVm *vm);
+/* Plain data, on this host, whichever part it has now. */
+char *ts_lab_vm_data_path (const TsLabVm *vm, guint disk);
+/* The qcow2 around them, which holds what tracks them, while the VM has run here. */
+char *ts_lab_vm_wrap_path (const TsLabVm *vm, guint disk);
+char *ts_lab_vm_overlay_path (const TsLabVm *vm, guint disk);
+/* Makes its disks if they are not there, and starts it at home; reports "power". */
+void ts_lab_vm_boot (TsLabVm *vm);
+/* The guest was told to power off: reports "power" when it is, "failure" when it takes too long. */
+void ts_lab_vm_expect_off (TsLabVm *vm);
+/* Blocks; on vm's worker.  Makes its disks if they are not there, and starts it on them. */
+gboolean ts_lab_vm_start_home (TsLabVm *vm, GError **error);
+/* Both block; on vm's worker.  Puts overlays over its disks, undone by way (NULL: not at all); starts
+ * it on them, or on what they were
+ * merged into.  track: its writes are tracked from the first one on. */
+gboolean ts_lab_vm_branch (TsLabVm *vm, TsLabUndo *undo, const TsUndo *way, GError **error);
+gboolean ts_lab_vm_start_copy (TsLabVm *vm, gboolean track, GError **error);
+/* Blocks; on vm's worker.  Merges the overlays; what tracks it goes on. */
+gboolean ts_lab_vm_merge_copy (TsLabVm *vm, GError **error);
+/* Blocks; it is off, and its home is another host now: only its plain data stay. */
+gboolean ts_lab_vm_leave (TsLabVm *vm, GError **error);
+/* Blocks; its machine is defined.  Makes its tracker, if it has none. */
+gboolean ts_lab_vm_make_tracker (TsLabVm *vm, GError **error);
+/* Blocks; on vm's worker.  Pulls its plug, if it runs, and deletes the overlays.  Fine twice. */
+gboolean ts_lab_vm_discard_copy (TsLabVm *vm, GError **error);
+/* Both block; on vm's worker.  A second machine, "VM - Test", on overlays of its own, undone by way
+ * (NULL: not at all). */
+gboolean ts_lab_vm_start_test (TsLabVm *vm, TsLabUndo *undo, const TsUndo *way, GError **error);
+gboolean ts_lab_vm_stop_test (TsLabVm *vm, GError **error); /* fine when there is none */
+/* Was switched on (by whom: `why` of the record): reports it and watches it from now on. */
+void ts_lab_vm_is_on (TsLabVm *vm, const char *why);
+/* Was switched off, or stopped: reports it, if it was on. */
+void ts_lab_vm_is_off (TsLabVm *vm, const char *why);
+
+/* --- relation.c ------------------------------------------------------------------------------- */
+/* Either fails when its folders cannot be made. */
+TsLabRelation *ts_lab_relation_new_sender (TsLabVm *vm, const TsLabPeer *peer,
+                                           const TsPolicy *policy, GError **error);
+TsLabRelation *ts_lab_relation_new_receiver (TsLabVm *vm, GError **error);
+/* What the relation's sender is told. */
+TsSenderOptions ts_lab_relation_options (const TsLabRelation *relation);
+/* What this host's last life persisted of a VM's relation; NULL without error: nothing. */
+TsLabRelation *ts_lab_relation_restore (TsLabVm *vm, GError **error);
+void ts_lab_relation_free (TsLabRelation *relation);
+void ts_lab_relation_ask (TsLabRelation *relation, TsAsk ask, gboolean planned,
+                          const TsPointChoice *point);
+void ts_lab_relation_machine (TsLabRelation *relation, gboolean on);
+/* The receiver's new connection, and what it said first. Takes link. */
+void ts_lab_relation_adopt (TsLabRelation *relation, TsLabLink *link, TsFrame *hello);
+TsState ts_lab_relation_state (const TsLabRelation *relation);
+TsRole ts_lab_relation_role (const TsLabRelation *relation);
+
+/* What came out of the core beside a step is performed. */
+void ts_lab_relation_perform (TsLabRelation *relation, TsActions *actions);
+/* One event in, the actions performed. */
+void ts_lab_relation_step (TsLabRelation *relation, const TsEvent *event);
+/* The connection is gone or worth nothing: closes it and steps. */
+void ts_lab_relation_lose (TsLabRelation *relation, const GError *reason);
+
+/* --- turn.c ----------------------------------------------------------------------------------- */
+/* TURN: the relation takes the other part (core/relation/turn.h). */
+void ts_lab_turn (TsLabRelation *relation);
+/* FORGET: the relation goes, with its logs and what it has persisted. */
+void ts_lab_forget (TsLabRelation *relation);
+
+/* --- job.c: an action on a worker ------------------------------------------------------------- */
+struct _TsLabJob {
+  TsLabRelation *relation;
+  TsAction action;  /* what it owns is ours */
+  guint connection; /* of the relation when it was asked */
+  /* what came out; error NULL: it went well */
+  GError *error;
+  TsExtents *map;                   /* MAP */
+  gint64 instant_us;                /* CUT */
+  TsCutLog logs[TS_WIRE_DISKS_MAX]; /* CUT */
+  TsManifest manifest;              /* SEAL */
+  GBytes *hashes;                   /* HASH */
+};
+
+/* Takes what action owns, runs run on worker, then (in the main loop) done, or, when that is NULL,
+ * steps with the DONE event. */
+void ts_lab_job_start (TsLabRelation *relation, TsAction *action, TsLabWorker *worker,
+                       void (*run) (TsLabJob *job), void (*done) (TsLabJob *job));
+void ts_lab_job_done (TsLabJob *job);
+/* Says in the journal that an action without answer went wrong. */
+void ts_lab_job_complain (TsLabJob *job);
+
+/* --- watch.c ---------------------------------------------------------------------------------- */
+/* What the disks are now is our own work. */
+void ts_lab_watch_begin (TsLabRelation *relation);
+/* They will be changed by ourselves: not to be believed until the next begin. */
+void ts_lab_watch_end (TsLabRelation *relation);
+/* TS_ERROR_LOST, once, when somebody else has written to them since. */
+gboolean ts_lab_watch_look (TsLabRelation *relation, GError **error);
+
+/* --- relation-source.c, relation-replica.c: what only one side does ----------------------------
+ */
+void ts_lab_source_perform (TsLabRelation *relation, TsAction *action);
+/* The guest's answer to a freeze; one that is not awaited any more is ignored. */
+void ts_lab_source_frozen (TsLabRelation *relation, guint64 number, gboolean ok,
+                           const char *reason);
+void ts_lab_replica_perform (TsLabRelation *relation, TsAction *action);
+/* relation-resync.c: hashes, and the overlays of a resynchronization. */
+void ts_lab_resync_perform (TsLabRelation *relation, TsAction *action);

@@ -1,0 +1,509 @@
+/* lab/host/host.c -- see host.h. */
+#include "lab/host/host.h"
+#include "core/base/units.h"
+#include "lab/host/host-internal.h"
+#include "lab/link/realm.h"
+#include <glib/gstdio.h>
+#include <malloc.h>
+#include <signal.h>
+#include <string.h>
+
+#define HANDSHAKE_US (10 * TS_S)
+#define HELLO_US (10 * TS_S)  /* a peer that does not say who it is by then is turned away */
+#define GOODBYE_US (2 * TS_S) /* for a refusal to reach who is refused */
+
+typedef struct { /* a peer that is connected and has not said HELLO, or has been told no */
+  TsLabHost *host;
+  TsLabLink *link;
+  TsLabTimer *timer;
+  gboolean refused;
+} Caller;
+
+gint64
+ts_lab_host_now_us (const TsLabHost *host)
+{
+  return ts_lab_clock_now_us (&host->clock);
+}
+
+void
+ts_lab_host_report (TsLabHost *host, TsRecord *record)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *body = g_variant_new ("v", ts_record_to_variant (record));
+  if (host->control && !ts_lab_control_send (host->control, "record", body, &error)) {
+    /* Nobody hears us any more: what we do is of no use. */
+    host->status = 70;
+    g_main_loop_quit (host->loop);
+  }
+  ts_record_free (record);
+}
+
+TsRecord *
+ts_lab_host_record (const TsLabHost *host, const TsLabVm *vm, const char *kind)
+{
+  TsRecord *record = ts_record_new (ts_lab_host_now_us (host), host->config->name, kind);
+  if (vm)
+    ts_record_text (record, "vm", vm->config->name);
+  return ts_record_text (record, "host", host->config->name);
+}
+
+void
+ts_lab_host_give_up (TsLabHost *host, const GError *reason)
+{
+  g_printerr ("twinsite host: %s\n", reason->message);
+  if (host->control)
+    ts_lab_control_send (host->control, "trouble", g_variant_new ("(s)", reason->message), NULL);
+  host->status = 70;
+  if (host->loop)
+    g_main_loop_quit (host->loop);
+}
+
+TsLabRelation *
+ts_lab_host_relation (const TsLabHost *host, const TsLabVm *vm)
+{
+  for (guint i = 0; i < host->relations->len; i++) {
+    TsLabRelation *relation = host->relations->pdata[i];
+    if (relation->vm == vm)
+      return relation;
+  }
+  return NULL;
+}
+
+/* --- who connects ----------------------------------------------------------------------------- */
+
+static void
+caller_free (Caller *caller)
+{
+  caller->host->callers = g_list_remove (caller->host->callers, caller);
+  ts_lab_timer_free (caller->timer);
+  ts_lab_link_free (caller->link);
+  g_free (caller);
+}
+
+static void
+report_refused (TsLabHost *host, const char *peer, const char *reason)
+{
+  TsRecord *record = ts_lab_host_record (host, NULL, "refused");
+  ts_record_text (record, "verb", "connect");
+  ts_record_text (record, "peer", peer ? peer : "");
+  ts_lab_host_report (host, ts_record_text (record, "reason", reason));
+}
+
+static void
+caller_late (gpointer user)
+{
+  Caller *caller = user;
+  if (!caller->refused)
+    report_refused (caller->host, ts_lab_link_peer (caller->link),
+                    "the peer did not say HELLO in time");
+  caller_free (caller);
+}
+
+static void
+caller_lost (TsLabLink *link, const GError *reason, gpointer user)
+{
+  Caller *caller = user;
+  if (!caller->refused)
+    report_refused (caller->host, ts_lab_link_peer (link), reason->message);
+  caller_free (caller);
+}
+
+/* Says no, and stays long enough that it is heard. */
+static void
+refuse_caller (Caller *caller, TsRefusal refusal, const char *reason)
+{
+  report_refused (caller->host, ts_lab_link_peer (caller->link), reason);
+  TsFrame frame = {.kind = TS_FRAME_REFUSE, .value = refusal};
+  frame.payload = g_bytes_new (reason, strlen (reason));
+  ts_lab_link_send (caller->link, &frame, FALSE);
+  ts_frame_clear (&frame);
+  caller->refused = TRUE;
+  ts_lab_timer_set (caller->timer, ts_lab_host_now_us (caller->host) + GOODBYE_US);
+}
+
+static TsLabVm *
+vm_by_id (const TsLabHost *host, const TsGuid *id)
+{
+  for (guint i = 0; i < host->vms->len; i++) {
+    TsLabVm *vm = host->vms->pdata[i];
+    if (ts_guid_equal (&vm->config->id, id))
+      return vm;
+  }
+  return NULL;
+}
+
+static void
+caller_frame (TsLabLink *link, TsFrame *frame, gpointer user)
+{
+  Caller *caller = user;
+  TsLabHost *host = caller->host;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) none = g_bytes_new_static ("", 0);
+  TsHello hello;
+  if (caller->refused)
+    return;
+  if (frame->kind != TS_FRAME_HELLO) {
+    refuse_caller (caller, TS_REFUSE_STATE, "the first frame of a connection is HELLO");
+    return;
+  }
+  if (!ts_hello_unpack (frame->payload ? frame->payload : none, &hello, &error)) {
+    refuse_caller (caller, TS_REFUSE_VERSION, error->message);
+    return;
+  }
+  TsLabVm *vm = vm_by_id (host, &hello.vm);
+  TsLabRelation *relation = vm ? ts_lab_host_relation (host, vm) : NULL;
+  if (!vm || hello.disks != vm->config->disks) {
+    refuse_caller (caller, TS_REFUSE_STATE, "this host has no place for that virtual machine");
+    return;
+  }
+  if (relation && relation->sender) {
+    refuse_caller (caller, TS_REFUSE_STATE, "this host is the virtual machine's primary");
+    return;
+  }
+  TsGrant grant;
+  if (!ts_lab_vm_admit (vm, ts_lab_link_peer (link), &grant, &error)) {
+    refuse_caller (caller, TS_REFUSE_STATE, error->message);
+    return;
+  }
+  if (!relation && frame->value != TS_HELLO_FRESH) {
+    refuse_caller (caller, TS_REFUSE_STATE, "there is no replica of that virtual machine here");
+    return;
+  }
+  if (!relation) {
+    if (ts_lab_vm_own (vm, ts_lab_link_peer (link), &grant, &error))
+      relation = ts_lab_relation_new_receiver (vm, &error);
+    if (!relation) {
+      refuse_caller (caller, TS_REFUSE_STORAGE, error->message);
+      return;
+    }
+    g_ptr_array_add (host->relations, relation);
+  }
+  ts_lab_relation_adopt (relation, g_steal_pointer (&caller->link), frame);
+  caller_free (caller);
+}
+
+static void
+accepted (TsLabListener *listener, TsLabLink *link, const char *peer, gpointer user)
+{
+  static const TsLabLinkEvents events = {NULL, caller_frame, caller_lost};
+  TsLabHost *host = user;
+  g_autoptr (GError) error = NULL;
+  TsGrant grant;
+  if (!ts_authorization_admit (host->config->authorization, peer, &grant, &error)) {
+    /* Authentic, not authorized: not one byte, not even why. */
+    report_refused (host, peer, error->message);
+    ts_lab_link_free (link);
+    return;
+  }
+  Caller *caller = g_new0 (Caller, 1);
+  caller->host = host;
+  caller->link = link;
+  caller->timer = ts_lab_timer_new (&host->clock, caller_late, caller);
+  ts_lab_timer_set (caller->timer, ts_lab_host_now_us (host) + HELLO_US);
+  host->callers = g_list_prepend (host->callers, caller);
+  ts_lab_link_set_events (link, &events, caller);
+}
+
+static void
+turned_away (TsLabListener *listener, const GError *reason, gpointer user)
+{
+  report_refused (user, NULL, reason->message);
+}
+
+/* --- what the runner orders ------------------------------------------------------------------- */
+
+static TsLabVm *
+vm_by_name (const TsLabHost *host, const char *name)
+{
+  for (guint i = 0; i < host->vms->len; i++) {
+    TsLabVm *vm = host->vms->pdata[i];
+    if (g_str_equal (vm->config->name, name))
+      return vm;
+  }
+  return NULL;
+}
+
+static void
+refuse_ask (TsLabHost *host, TsLabVm *vm, TsAsk ask, TsState state, const char *reason)
+{
+  TsRecord *record = ts_lab_host_record (host, vm, "refused");
+  ts_record_text (record, "verb", ts_ask_name (ask));
+  ts_record_int (record, "code", TS_CODE_INVALID_STATE);
+  ts_record_text (record, "state", ts_state_name (state));
+  ts_lab_host_report (host, ts_record_text (record, "reason", reason));
+}
+
+static void
+order_relate (TsLabHost *host, GVariant *body)
+{
+  const char *vm_name, *peer_name;
+  guint32 authentication;
+  guint64 schedule;
+  TsPolicy policy;
+  g_autoptr (GError) error = NULL;
+  ts_policy_init (&policy);
+  g_variant_get (body, "(&s&sxuubuxt)", &vm_name, &peer_name, &policy.frequency_us,
+                 &policy.time_scale, &authentication, &policy.compression, &policy.recovery_points,
+                 &policy.app_consistent_us, &schedule);
+  if (!ts_schedule_unpack (schedule, &policy.resync))
+    return;
+  policy.authentication = (TsAuthentication)authentication;
+  TsLabVm *vm = vm_by_name (host, vm_name);
+  const TsLabPeer *peer = ts_lab_host_config_peer (host->config, peer_name);
+  if (!vm)
+    return;
+  TsLabRelation *relation = ts_lab_host_relation (host, vm);
+  if (relation) { /* the verb that follows is judged by its state */
+    if (relation->receiver && peer && *peer->address && ts_policy_check (&policy, NULL)) {
+      relation->peer = peer; /* of a reversal */
+      relation->policy = policy;
+    }
+    return;
+  }
+  if (!peer || !*peer->address)
+    ts_throw (&error, TS_ERROR_ARGUMENT, "there is no link to host '%s'", peer_name);
+  else if (policy.authentication == TS_AUTH_KERBEROS && !host->kerberos.principal)
+    /* never over another protection than the one that was asked for */
+    ts_throw (&error, TS_ERROR_UNAVAILABLE, "authentication: there is no Kerberos realm here");
+  else if (ts_policy_check (&policy, &error))
+    relation = ts_lab_relation_new_sender (vm, peer, &policy, &error);
+  if (relation)
+    g_ptr_array_add (host->relations, relation);
+  else
+    refuse_ask (host, vm, TS_ASK_ENABLE, TS_STATE_DISABLED, error->message);
+}
+
+static void
+order_ask (TsLabHost *host, GVariant *body)
+{
+  const char *name;
+  guint32 role, ask, how;
+  gboolean planned;
+  TsPointChoice point;
+  g_variant_get (body, "(&suubux)", &name, &role, &ask, &planned, &how, &point.number);
+  TsLabVm *vm = vm_by_name (host, name);
+  if (!vm || ask >= TS_ASK_COUNT || how > TS_CHOOSE_AGE)
+    return;
+  point.how = how;
+  TsLabRelation *relation = ts_lab_host_relation (host, vm);
+  /* Reversing is asked of both sides, and again of one that has done its part. */
+  if (!relation || ((guint32)ts_lab_relation_role (relation) != role && ask != TS_ASK_REVERSE)) {
+    refuse_ask (host, vm, (TsAsk)ask, TS_STATE_DISABLED,
+                "replication is not enabled for this virtual machine here");
+    return;
+  }
+  ts_lab_relation_ask (relation, (TsAsk)ask, planned, &point);
+}
+
+static void
+order_frozen (TsLabHost *host, GVariant *body)
+{
+  const char *name, *reason;
+  guint64 number;
+  gboolean ok;
+  g_variant_get (body, "(&stb&s)", &name, &number, &ok, &reason);
+  TsLabVm *vm = vm_by_name (host, name);
+  TsLabRelation *relation = vm ? ts_lab_host_relation (host, vm) : NULL;
+  if (relation && relation->sender)
+    ts_lab_source_frozen (relation, number, ok, reason);
+}
+
+/* Start-VM at home. */
+static void
+order_boot (TsLabHost *host, GVariant *body)
+{
+  const char *name;
+  g_variant_get (body, "(&s)", &name);
+  TsLabVm *vm = vm_by_name (host, name);
+  if (!vm || vm->on)
+    return;
+  TsLabRelation *relation = ts_lab_host_relation (host, vm);
+  TsState state = relation ? ts_lab_relation_state (relation) : TS_STATE_DISABLED;
+  if (relation && !ts_state_allows (state, ts_lab_relation_role (relation), TS_ASK_POWER_ON)) {
+    refuse_ask (host, vm, TS_ASK_POWER_ON, state,
+                "the virtual machine cannot be started in this replication state");
+    return;
+  }
+  ts_lab_vm_boot (vm);
+}
+
+static void
+order_shut_down (TsLabHost *host, GVariant *body)
+{
+  const char *name;
+  g_variant_get (body, "(&s)", &name);
+  TsLabVm *vm = vm_by_name (host, name);
+  if (!vm)
+    return;
+  if (vm->on) {
+    ts_lab_vm_expect_off (vm);
+    return;
+  }
+  /* Who waits for it hears what he waits for. */
+  TsRecord *record = ts_record_bool (ts_lab_host_record (host, vm, "power"), "on", FALSE);
+  ts_lab_host_report (host, ts_record_text (record, "why", "shutdown"));
+}
+
+static void
+ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
+{
+  static const struct {
+    const char *kind, *type;
+    void (*obey) (TsLabHost *host, GVariant *body);
+  } orders[] = {
+      {"boot", "(s)", order_boot},
+      {"relate", "(ssxuubuxt)", order_relate},
+      {"ask", "(suubux)", order_ask},
+      {"shut-down", "(s)", order_shut_down},
+      {"frozen", "(stbs)", order_frozen},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (orders); i++)
+    if (g_str_equal (orders[i].kind, kind) &&
+        g_variant_is_of_type (body, G_VARIANT_TYPE (orders[i].type))) {
+      orders[i].obey (user, body);
+      return;
+    }
+  g_printerr ("twinsite host: an order that is none: %s %s\n", kind,
+              g_variant_get_type_string (body));
+}
+
+static void
+runner_gone (TsLabControl *control, gpointer user)
+{
+  TsLabHost *host = user;
+  g_main_loop_quit (host->loop);
+}
+
+/* --- coming and going ------------------------------------------------------------------------- */
+
+static gboolean
+restore_relations (TsLabHost *host, GError **error)
+{
+  g_autofree char *folder = ts_lab_path_host (&host->layout, host->config->name, "state");
+  if (g_mkdir_with_parents (folder, 0755) < 0)
+    return ts_throw_errno (error, "make %s", folder);
+  for (guint i = 0; i < host->vms->len; i++) {
+    g_autoptr (GError) reason = NULL;
+    if (!ts_lab_vm_recall_owner (host->vms->pdata[i], error))
+      return FALSE;
+    TsLabRelation *relation = ts_lab_relation_restore (host->vms->pdata[i], &reason);
+    if (reason) {
+      g_propagate_error (error, g_steal_pointer (&reason));
+      return FALSE;
+    }
+    if (relation)
+      g_ptr_array_add (host->relations, relation);
+  }
+  return TRUE;
+}
+
+/* Listens on a port for each protection that there is (AllowedAuthenticationType 3: both). */
+static gboolean
+open_listeners (TsLabHost *host, GError **error)
+{
+  static const TsLabListenerEvents events = {accepted, turned_away};
+  const TsLabHostConfig *config = host->config;
+  host->credentials.ca = g_build_filename (config->certificates, "ca.pem", NULL);
+  host->credentials.certificate = g_strdup_printf ("%s/%s.pem", config->certificates, config->name);
+  host->credentials.key = g_strdup_printf ("%s/%s.key", config->certificates, config->name);
+  g_autofree char *crl = g_build_filename (config->certificates, "ca.crl", NULL);
+  if (g_file_test (crl, G_FILE_TEST_EXISTS)) /* made when something is revoked */
+    host->credentials.crl = g_steal_pointer (&crl);
+  host->listener = ts_lab_listener_new ("0.0.0.0", config->port, &host->credentials, HANDSHAKE_US,
+                                        &events, host, error);
+  if (!host->listener || !*config->realm)
+    return host->listener != NULL;
+  g_autofree char *settings = ts_lab_realm_config (config->realm);
+  g_setenv ("KRB5_CONFIG", settings, TRUE); /* before the library is asked for the first time */
+  host->kerberos.principal = g_strdup_printf ("hvr/%s@" TS_LAB_REALM, config->name);
+  host->kerberos.keytab = ts_lab_realm_keytab (config->realm, config->name);
+  host->kerberos_listener = ts_lab_listener_new ("0.0.0.0", config->kerberos_port, &host->kerberos,
+                                                 HANDSHAKE_US, &events, host, error);
+  return host->kerberos_listener != NULL;
+}
+
+static gboolean
+start (TsLabHost *host, const char *folder, GError **error)
+{
+  static const TsLabControlEvents control_events = {ordered, runner_gone};
+  g_autofree char *path = g_build_filename (folder, "config", NULL);
+  host->config = ts_lab_host_config_load (path, error);
+  if (!host->config)
+    return FALSE;
+  const TsLabHostConfig *config = host->config;
+  host->layout = ts_lab_host_config_layout (config);
+  host->clock.origin_us = config->origin_us;
+
+  g_autofree char *control = ts_lab_path_control (&host->layout, config->index);
+  int fd = ts_lab_control_connect (control, error);
+  if (fd < 0)
+    return FALSE;
+  host->control = ts_lab_control_new (fd, &control_events, host);
+  const char *const ours[] = {config->sockets, config->run, config->cache, NULL};
+  if (!ts_lab_host_own_run (ours, error))
+    return FALSE;
+
+  g_autofree char *root = ts_lab_path_hypervisor (&host->layout, config->index);
+  host->hypervisor = ts_lab_hypervisor_open (root, config->cache, config->accel, error);
+  if (!host->hypervisor)
+    return FALSE;
+  for (guint i = 0; i < config->vms->len; i++)
+    g_ptr_array_add (host->vms, ts_lab_vm_new (host, i));
+  return restore_relations (host, error) && open_listeners (host, error) &&
+         ts_lab_control_send (host->control, "ready", g_variant_new ("(s)", config->name), error);
+}
+
+static void
+stop (TsLabHost *host)
+{
+  ts_lab_listener_free (host->listener);
+  ts_lab_listener_free (host->kerberos_listener);
+  while (host->callers)
+    caller_free (host->callers->data);
+  g_ptr_array_unref (host->relations);
+  g_ptr_array_unref (host->vms);
+  ts_lab_hypervisor_free (host->hypervisor);
+  ts_lab_control_free (host->control);
+  g_free (host->credentials.ca);
+  g_free (host->credentials.certificate);
+  g_free (host->credentials.key);
+  g_free (host->credentials.crl);
+  g_free (host->kerberos.principal);
+  g_free (host->kerberos.keytab);
+  ts_lab_host_config_free (host->config);
+  g_main_loop_unref (host->loop);
+}
+
+/* Payloads are as long as what glibc maps anew for each by default, which costs more than all that is
+ * done with them (a fault and a page of zeros every 4 KiB): keep them. */
+static void
+keep_memory (void)
+{
+  mallopt (M_MMAP_THRESHOLD, 8 * 1024 * 1024);
+  mallopt (M_TRIM_THRESHOLD, 64 * 1024 * 1024);
+  mallopt (M_TOP_PAD, 8 * 1024 * 1024);
+}
+
+int
+ts_lab_host_main (int argc, char **argv)
+{
+  if (argc < 2) {
+    g_printerr ("usage: twinsite host FOLDER\n");
+    return 64;
+  }
+  TsLabHost host = {
+      .vms = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_vm_free),
+      .relations = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_relation_free),
+      .loop = g_main_loop_new (NULL, FALSE),
+  };
+  g_autoptr (GError) error = NULL;
+  signal (SIGPIPE, SIG_IGN);
+  keep_memory ();
+  if (start (&host, argv[argc - 1], &error))
+    g_main_loop_run (host.loop);
+  else
+    ts_lab_host_give_up (&host, error);
+  int status = host.status;
+  stop (&host);
+  return status;
+}

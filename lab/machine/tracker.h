@@ -1,0 +1,41 @@
+/* lab/machine/tracker.h -- change tracking of a machine's disks by dirty bitmaps, and cuts at one instant.
+ *
+ * Tracking starts with a checkpoint.  A cut is one pull-mode backup job from the last checkpoint
+ * with a new checkpoint in the same call: QEMU holds the old data of what the guest overwrites
+ * meanwhile (copy-before-write), the changed blocks are read over NBD at disk speed into .hrl logs,
+ * and the job is closed at once; it is never held open for the network.  Blocks until done. */
+#pragma once
+#include "core/format/hrl.h"
+#include "lab/machine/machine.h"
+
+typedef struct _TsLabTracker TsLabTracker;
+
+/* folder: for the job's socket and scratch files; short path (at most 80 bytes), exists.  machine
+ * outlives the tracker. */
+TsLabTracker *ts_lab_tracker_new (TsLabMachine *machine, const char *folder,
+                                  GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void ts_lab_tracker_free (TsLabTracker *tracker); /* stops nothing; NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsLabTracker, ts_lab_tracker_free)
+
+/* The first checkpoint, all disks at one instant.  From here on every write is tracked.  Machine is
+ * running, its disks are qcow2 (TS_ERROR_STATE, TS_ERROR_ARGUMENT).  Starting again forgets what
+ * was tracked before. */
+gboolean ts_lab_tracker_start (TsLabTracker *tracker, GError **error);
+/* Deletes checkpoints and bitmaps.  Fine when nothing is tracked. */
+gboolean ts_lab_tracker_stop (TsLabTracker *tracker, GError **error);
+
+typedef struct { /* of one disk */
+  guint64 data_bytes, entries;
+} TsLabCutDisk;
+
+/* Writes what changed on disk i since the last cut to writer[i] (the caller closes it), at one
+ * instant for all disks: *instant_us (CLOCK_MONOTONIC) is taken before the job begins, so every
+ * write acknowledged until then is in it.  time_s: for the entries, which are at most 256 KiB each.
+ * Works on a running machine by a backup job, on one that is off by reading the closed images with
+ * their bitmaps (qemu-storage-daemon).  cut[i]: of disk i. On failure the changes stay tracked: a
+ * later cut has them, and the logs are worth nothing.  After success they do not: a caller who then
+ * loses a log must copy or compare the disks anew. TS_ERROR_LOST: the tracking itself is gone (QEMU
+ * was killed, so its bitmaps are inconsistent): resynchronize, starting again.  TS_ERROR_FULL: no
+ * room in folder or log. TS_ERROR_STATE: never started. */
+gboolean ts_lab_tracker_cut (TsLabTracker *tracker, TsHrlWriter *const *writer, guint32 time_s,
+                             gint64 *instant_us, TsLabCutDisk *cut, GError **error);

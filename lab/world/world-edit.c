@@ -1,0 +1,41 @@
+/* lab/world/world-edit.c -- somebody writes to a machine's disks, behind everybody's back. */
+#include "core/base/error.h"
+#include "core/disk/compare.h"
+#include "lab/machine/disk.h"
+#include "lab/world/world-internal.h"
+
+static gboolean
+edit_block (const char *path, guint64 block, GError **error)
+{
+  guint8 byte;
+  guint64 at = block * TS_COMPARE_BLOCK_BYTES + 17;
+  g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, error);
+  if (!disk || !disk->ops->read (disk, at, &byte, 1, error))
+    return FALSE;
+  byte ^= 0xff;
+  return disk->ops->write (disk, at, &byte, 1, error) && disk->ops->flush (disk, error);
+}
+
+gboolean
+ts_lab_fault_edit_disk (TsWorld *world, const TsOrder *order, guint64 *edited, GError **error)
+{
+  const TsVmSpec *vm = ts_topology_vm (world->topology, (guint)order->vm);
+  guint64 blocks = 0, edits = order->amount_bytes / TS_COMPARE_BLOCK_BYTES;
+  TsLabGuest *guest = ts_lab_guest_at (world, (guint)order->vm, (guint)order->host);
+  if (guest && guest->power_lost_us == TS_NEVER && guest->channel)
+    return ts_throw (error, TS_ERROR_STATE, "the virtual machine runs there");
+  for (guint i = 0; i < vm->disks->len; i++)
+    blocks += ts_vm_spec_disk (vm, i)->size_bytes / TS_COMPARE_BLOCK_BYTES;
+  edits = MIN (edits, blocks);
+  for (*edited = 0; *edited < edits; (*edited)++) {
+    guint64 block = *edited * (blocks / edits);
+    guint i = 0;
+    while (block >= ts_vm_spec_disk (vm, i)->size_bytes / TS_COMPARE_BLOCK_BYTES)
+      block -= ts_vm_spec_disk (vm, i++)->size_bytes / TS_COMPARE_BLOCK_BYTES;
+    g_autofree char *path = ts_lab_world_plain_path (world, (guint)order->vm, (guint)order->host,
+                                                     ts_vm_spec_disk (vm, i)->name);
+    if (!edit_block (path, block, error))
+      return FALSE;
+  }
+  return TRUE;
+}

@@ -1,0 +1,101 @@
+/* lab/world/world-host.c -- host processes as the runner sees them: a socket each. */
+#include "lab/world/world-internal.h"
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "core/base/error.h"
+
+static void
+message (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
+{
+  TsLabSeat *seat = user;
+  g_autoptr (GError) error = NULL;
+  if (g_str_equal (kind, "ready"))
+    seat->ready = TRUE;
+  else if (g_str_equal (kind, "record") && g_variant_is_of_type (body, G_VARIANT_TYPE ("v"))) {
+    g_autoptr (GVariant) packed = g_variant_get_variant (body);
+    TsRecord *record = ts_record_from_variant (packed, &error);
+    if (record)
+      ts_lab_world_report (seat->world, record);
+    else
+      ts_lab_world_break (seat->world, "host %s: %s", seat->spec->name, error->message);
+  } else if ((g_str_equal (kind, "freeze") || g_str_equal (kind, "thaw")) &&
+             g_variant_is_of_type (body, G_VARIANT_TYPE ("(st)"))) {
+    const char *vm;
+    guint64 number;
+    g_variant_get (body, "(&st)", &vm, &number);
+    ts_lab_guest_freeze (seat, vm, number, g_str_equal (kind, "freeze"));
+  } else if (g_str_equal (kind, "trouble") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(s)"))) {
+    const char *reason;
+    g_variant_get (body, "(&s)", &reason);
+    ts_lab_world_break (seat->world, "host %s: %s", seat->spec->name, reason);
+  } else
+    ts_lab_world_break (seat->world, "host %s says what is not understood: %s", seat->spec->name,
+                        kind);
+}
+
+static void
+closed (TsLabControl *control, gpointer user)
+{
+  TsLabSeat *seat = user;
+  g_clear_pointer (&seat->control, ts_lab_control_free);
+  if (seat->dead || seat->world->finished)
+    return;
+  g_autofree char *log = ts_lab_path_host (&seat->world->layout, seat->spec->name, "host.log");
+  ts_lab_world_break (seat->world, "host %s has ended by itself: see %s", seat->spec->name, log);
+}
+
+static gboolean
+accept_host (int fd, GIOCondition condition, gpointer user)
+{
+  static const TsLabControlEvents events = {message, closed};
+  TsLabSeat *seat = user;
+  int peer = accept4 (fd, NULL, NULL, SOCK_CLOEXEC);
+  if (peer < 0)
+    return G_SOURCE_CONTINUE;
+  seat->control = ts_lab_control_new (peer, &events, seat);
+  seat->accepting = 0;
+  close (seat->listening);
+  seat->listening = -1;
+  return G_SOURCE_REMOVE;
+}
+
+TsLabSeat *
+ts_lab_seat_new (TsWorld *world, guint index, GError **error)
+{
+  g_autofree char *path = ts_lab_path_control (&world->layout, index);
+  int fd = ts_lab_control_listen (path, error);
+  if (fd < 0)
+    return NULL;
+  TsLabSeat *seat = g_new0 (TsLabSeat, 1);
+  seat->world = world;
+  seat->index = index;
+  seat->spec = ts_topology_host (world->topology, index);
+  seat->listening = fd;
+  seat->accepting = g_unix_fd_add (fd, G_IO_IN, accept_host, seat);
+  return seat;
+}
+
+void
+ts_lab_seat_free (TsLabSeat *seat)
+{
+  if (!seat)
+    return;
+  if (seat->accepting)
+    g_source_remove (seat->accepting);
+  if (seat->listening >= 0)
+    close (seat->listening);
+  ts_lab_control_free (seat->control);
+  g_free (seat);
+}
+
+gboolean
+ts_lab_seat_order (TsLabSeat *seat, const char *kind, GVariant *body, GError **error)
+{
+  if (seat->dead || !seat->control) {
+    g_variant_unref (g_variant_ref_sink (body));
+    return ts_throw (error, TS_ERROR_LOST, "host %s does not answer", seat->spec->name);
+  }
+  return ts_lab_control_send (seat->control, kind, body, error);
+}

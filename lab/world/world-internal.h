@@ -1,0 +1,181 @@
+/* lab/world/world-internal.h -- the lab's world seen from inside: hosts, VMs, guests, faults.
+ *
+ * One thread; everything here is owned by the world. */
+#pragma once
+#include "core/seam/world.h"
+#include "core/site/probe.h"
+#include "core/vault/operation.h"
+#include "lab/clock.h"
+#include "lab/host/control.h"
+#include "lab/world/guest-channel.h"
+#include "lab/world/hearing.h"
+#include "lab/host/host-config.h"
+#include "lab/site/layout.h"
+#include "lab/site/site.h"
+#include "lab/site/tidy.h"
+#include "lab/wan/wan.h"
+#include "lab/host/worker.h"
+
+typedef struct { /* a host process, seen by the runner */
+  TsWorld *world;
+  guint index;
+  const TsHostSpec *spec;
+  int listening;         /* -1: it has connected */
+  guint accepting;       /* source */
+  TsLabControl *control; /* NULL: not yet, or gone */
+  gboolean ready;
+  gboolean dead; /* lost power, as ordered */
+} TsLabSeat;
+
+typedef struct _TsLabOwnGuest TsLabOwnGuest;
+
+typedef struct { /* a VM on one host, as its guest is heard */
+  TsWorld *world;
+  guint vm, host;
+  gboolean is_copy;
+  gboolean is_test;        /* of a test failover: tells "test_failover" records, and nothing else */
+  TsGuestChannel *channel; /* NULL: machine is off, or the channel was lost */
+  TsLabOwnGuest *own;      /* of a machine of the user's own, which has no channel; kept when off */
+  gboolean own_off;        /* its machine */
+  gboolean ready, working, surveyed, served;
+  TsProbe probe;
+  TsLabTimer *probing;
+  gint64 point_set, point_us; /* a test's */
+  guint64 torn, corrupt;      /* a test's survey so far: not in the ledger */
+  gint64 power_lost_us;       /* TS_NEVER: has not; nothing it said is later than this */
+} TsLabGuest;
+
+typedef struct { /* a VM over all hosts */
+  guint primary; /* as it is now */
+  gint replica;               /* -1: not protected */
+  gint policy;                /* of its protection; -1: not protected */
+  gboolean failed_over;       /* and neither cancelled nor reversed */
+  char *storage;              /* the folder of its replica there; NULL: not told yet */
+  gint state[2];              /* as the sides have told, by TsRole */
+  guint64 next_write;         /* n of core/format/plan.h */
+  gboolean planned;           /* of the last failover */
+  gint64 point_set, point_us; /* that the failover took */
+} TsLabVmView;
+
+typedef struct { /* of a link, over the lives of the sites that it joins */
+  TsLinkMode mode;
+  TsShaperCounters before[2]; /* of the devices that went with a site */
+} TsLabLine;
+
+typedef struct { /* begun; its evidence has not been told */
+  char *step;
+  guint link;
+  TsShaperCounters before[2];
+  gboolean told;
+} TsLabLinkFault;
+
+struct _TsWorld { /* the lab's */
+  const TsTopology *topology;
+  TsWorldOptions options;
+  TsObserver *observer;
+  TsLabClock clock;
+  TsLabHearing *hearing;
+  TsLabTimer *wake; /* so that waiting ends in time */
+  TsLabRegistration *registration;
+  char *run, *certificates;
+  char *realm; /* folder; NULL: no policy asks for Kerberos */
+  TsLabLayout layout;
+  GPtrArray *sites;      /* TsLabSite, as in the topology */
+  GPtrArray *wans;       /* TsLabWan, as in the topology's links */
+  TsLabLine *lines;      /* likewise */
+  GPtrArray *seats;      /* TsLabSeat, as in the topology's hosts */
+  GPtrArray *guests;     /* TsLabGuest, as they were switched on */
+  TsLabVmView *vms;      /* as in the topology */
+  gboolean going_on;     /* operations are looked at */
+  GPtrArray *operations; /* Running (world-order.c): operations under way */
+  GPtrArray *faults;     /* TsLabLinkFault */
+  TsLabWorker *worker;   /* for comparing disks */
+  GError *broken;        /* the lab itself failed: the run is worth nothing */
+  gboolean booted, finished;
+};
+
+/* --- world.c ---------------------------------------------------------------------------------- */
+gint64 ts_lab_world_now_us (const TsWorld *world);
+/* Takes the record; tells whoever waits for it, then the observer. */
+void ts_lab_world_report (TsWorld *world, TsRecord *record);
+/* A record from now; source "lab". */
+TsRecord *ts_lab_world_record (const TsWorld *world, const char *kind);
+/* The lab itself failed; the first time counts. */
+void ts_lab_world_break (TsWorld *world, const char *format, ...) G_GNUC_PRINTF (2, 3);
+/* Lets the main loop run until done says TRUE, at most timeout_us.  FALSE: it did not, or the world
+ * is broken (then error is that). */
+gboolean ts_lab_world_wait (TsWorld *world, gboolean (*done) (TsWorld *world), gint64 timeout_us,
+                            const char *what, GError **error);
+
+/* --- world-build.c ---------------------------------------------------------------------------- */
+char *ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders);
+/* Where what was found out about this machine is kept. */
+char *ts_lab_world_cache (void);
+/* Makes folders, certificates, sites, links and host processes; boots; starts workloads. */
+gboolean ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error);
+/* One of them, at first or again.  A host's config has been written. */
+TsLabSite *ts_lab_world_start_site (TsWorld *world, guint index, GError **error);
+TsLabWan *ts_lab_world_start_link (TsWorld *world, guint index, GError **error);
+TsLabSeat *ts_lab_world_start_host (TsWorld *world, guint index, GError **error);
+/* The site's controller, if there is a domain. */
+gboolean ts_lab_world_serve_realm (TsWorld *world, guint site, GError **error);
+gboolean ts_lab_world_wait_hosts (TsWorld *world, GError **error);
+/* Takes all of it down again, in whatever state it is. */
+void ts_lab_world_demolish (TsWorld *world);
+
+/* --- world-host.c ----------------------------------------------------------------------------- */
+TsLabSeat *ts_lab_seat_new (TsWorld *world, guint index, GError **error); /* listens */
+void ts_lab_seat_free (TsLabSeat *seat);
+/* body is sunk.  TS_ERROR_LOST: the host has no power. */
+gboolean ts_lab_seat_order (TsLabSeat *seat, const char *kind, GVariant *body, GError **error);
+
+/* --- world-guest.c ---------------------------------------------------------------------------- */
+void ts_lab_guest_free (TsLabGuest *guest);
+/* What a "power" record means for the guests. */
+void ts_lab_guests_hear (TsWorld *world, const TsRecord *record);
+/* Does it run, as far as is known here? */
+gboolean ts_lab_guest_on (const TsLabGuest *guest);
+/* Of an own machine: its service answers, for the first time perhaps; or does not any more. */
+void ts_lab_guest_answers (TsLabGuest *guest, gboolean up);
+/* A record of that guest, from now, or from when it lost power. */
+TsRecord *ts_lab_guest_record (const TsLabGuest *guest, const char *kind);
+/* Its machine has lost power, which is told: nothing it has said is later than t_us. */
+void ts_lab_guest_lost_power (TsLabGuest *guest, gint64 t_us);
+/* The guest that serves the VM now: its newest that is on, or NULL. */
+TsLabGuest *ts_lab_guest_of (const TsWorld *world, guint vm);
+/* That of a host, or NULL. */
+TsLabGuest *ts_lab_guest_at (const TsWorld *world, guint vm, guint host);
+/* A host asks that the guest of its VM freezes, or goes on. */
+void ts_lab_guest_freeze (TsLabSeat *seat, const char *vm, guint64 number, gboolean on);
+gboolean ts_lab_guest_start_work (TsLabGuest *guest, GError **error);
+void ts_lab_guest_stop_work (TsLabGuest *guest);
+
+/* --- world-order.c ---------------------------------------------------------------------------- */
+gboolean ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error);
+void ts_lab_world_step (TsWorld *world, const char *id, TsVerb verb, const char *phase,
+                        const char *reason);
+/* A record came: operations that wait for it go on. */
+void ts_lab_operations_hear (TsWorld *world, const TsRecord *record);
+void ts_lab_operations_fail (TsWorld *world, const char *reason);
+/* Those that wait for this host have failed. */
+void ts_lab_operations_host_lost (TsWorld *world, const char *host);
+void ts_lab_running_free (gpointer running);
+
+/* --- world-fault.c ---------------------------------------------------------------------------- */
+gboolean ts_lab_fault_link (TsWorld *world, const TsOrder *order, GError **error);
+/* Tells its step when its hosts are ready. */
+gboolean ts_lab_fault_site_up (TsWorld *world, const TsOrder *order, GError **error);
+/* Changes disks; fails where the machine runs. */
+gboolean ts_lab_fault_edit_disk (TsWorld *world, const TsOrder *order, guint64 *edited,
+                                 GError **error);
+/* The same, with fault and evidence told. */
+void ts_lab_fault_edit (TsWorld *world, const TsOrder *order, GError **error);
+/* Where a host has the plain data of a disk, whichever part it has now. */
+char *ts_lab_world_plain_path (const TsWorld *world, guint vm, guint host, const char *disk);
+gboolean ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error);
+/* All that a link has passed and dropped so far. */
+gboolean ts_lab_fault_counters (TsWorld *world, guint link, TsShaperCounters counters[2],
+                                GError **error);
+/* Evidence of what has not been told yet, and "traffic". */
+void ts_lab_faults_finish (TsWorld *world);
+void ts_lab_link_fault_free (TsLabLinkFault *fault);
