@@ -1,6 +1,5 @@
-/* core/relation/receiver-internal.h -- the receiver's memory, shared by receiver.c (steps),
- * receiver-copy.c (the initial copy) and receiver-save.c (what outlives the process).  Nobody else
- * includes it. */
+/* core/relation/receiver-internal.h -- the receiver's memory, shared by the files
+ * receiver*.c: receiver.c steps, the others each own a part of it.  Nobody else includes it. */
 #pragma once
 #include "core/disk/compare.h"
 #include "core/relation/receiver.h"
@@ -43,6 +42,8 @@ typedef enum {
   RESYNC_MERGING, /* that is, too: no way back */
 } TsResyncStage;
 
+#define TS_RECEIVER_APPLY_RETRY_US (5 * TS_S) /* CHOICE: reference 2.4.5: it is retried, no more */
+#define TS_RECEIVER_PAUSED "replication is paused on the replica server"
 #define TS_RECEIVER_QUESTIONS_MAX 256 /* far more than a sender asks at once */
 
 struct _TsReceiver {
@@ -186,3 +187,32 @@ void ts_receiver_resync_hashed (TsReceiver *receiver, const TsEvent *event, TsAc
 void ts_receiver_resync_opened (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 void ts_receiver_resync_sealed (TsReceiver *receiver, gint64 now_us, TsActions *out);
 void ts_receiver_resync_applied (TsReceiver *receiver, gint64 now_us, TsActions *out);
+
+/* --- receiver.c ------------------------------------------------------------------------------- */
+void ts_receiver_change_state (TsReceiver *receiver, gint64 now_us, TsState to, TsActions *out);
+void ts_receiver_own_failure (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+
+/* --- receiver-failover.c ---------------------------------------------------------------------- */
+gboolean ts_receiver_test_stands (const TsReceiver *receiver);
+void ts_receiver_report_test (TsReceiver *receiver, gint64 now_us, const char *phase,
+                              TsActions *out);
+void ts_receiver_start_test (TsReceiver *receiver, gint64 now_us, TsActions *out);
+void ts_receiver_branch (TsReceiver *receiver, gint64 now_us, TsActions *out);
+void ts_receiver_report_failover (TsReceiver *receiver, gint64 now_us, const char *phase,
+                                  TsActions *out);
+void ts_receiver_test_started (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+void ts_receiver_test_stopped (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+
+/* --- receiver-ask.c --------------------------------------------------------------------------- */
+void ts_receiver_refuse (TsReceiver *receiver, gint64 now_us, TsAsk ask, const char *why,
+                         TsActions *out);
+void ts_receiver_go_on_removing (TsReceiver *receiver, gint64 now_us, TsActions *out);
+void ts_receiver_ask_reverse (TsReceiver *receiver, gint64 now_us, TsActions *out);
+void ts_receiver_asked (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+
+/* --- receiver-set.c --------------------------------------------------------------------------- */
+void ts_receiver_sealed (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+void ts_receiver_applied (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+
+/* --- receiver-link.c -------------------------------------------------------------------------- */
+void ts_receiver_frame_in (TsReceiver *receiver, const TsEvent *event, TsActions *out);

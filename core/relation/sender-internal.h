@@ -1,6 +1,6 @@
-/* core/relation/sender-internal.h -- the sender's memory, shared by sender.c (steps),
- * sender-copy.c (the initial copy) and sender-save.c (what outlives the process).  Of others only a
- * checker of the simulator looks into it. */
+/* core/relation/sender-internal.h -- the sender's memory, shared by the files
+ * sender*.c: sender.c steps, the others each own a part of it.  Beside them only a checker of the
+ * simulator looks into it. */
 #pragma once
 #include "core/disk/compare.h"
 #include "core/relation/sender.h"
@@ -149,3 +149,30 @@ void ts_sender_resync_done (TsSender *sender, gint64 now_us, TsActions *out);
 void ts_sender_resync_pause (TsSender *sender, gint64 now_us, TsActions *out);
 void ts_sender_resync_resume (TsSender *sender, gint64 now_us, TsActions *out);
 void ts_sender_resync_report (TsSender *sender, gint64 now_us, const char *phase, TsActions *out);
+
+/* --- sender.c --------------------------------------------------------------------------------- */
+void ts_sender_persist (TsSender *sender, TsActions *out);
+void ts_sender_stop_tracking (TsSender *sender, TsActions *out);
+void ts_sender_own_failure (TsSender *sender, gint64 now_us, const TsEvent *event, TsActions *out);
+
+/* --- sender-cycle.c --------------------------------------------------------------------------- */
+void ts_sender_report_pending (TsSender *sender, gint64 now_us, TsActions *out);
+TsSenderSet *ts_sender_find_set (TsSender *sender, guint64 number);
+void ts_sender_pump (TsSender *sender, gint64 now_us, TsActions *out);
+void ts_sender_report_cycle (TsSender *sender, gint64 now_us, guint64 set, const char *outcome,
+                             TsActions *out);
+void ts_sender_ask_cut (TsSender *sender, TsSetKind kind, TsActions *out);
+void ts_sender_cycle_due (TsSender *sender, gint64 now_us, TsActions *out);
+void ts_sender_cut_done (TsSender *sender, const TsEvent *event, TsActions *out);
+void ts_sender_start_cycles (TsSender *sender, gint64 now_us);
+
+/* --- sender-link.c ---------------------------------------------------------------------------- */
+gboolean ts_sender_waiting (const TsSender *sender);
+void ts_sender_connect_peer (TsSender *sender, gint64 now_us, TsActions *out);
+void ts_sender_link_lost (TsSender *sender, gint64 now_us, const char *reason, TsActions *out);
+void ts_sender_hang_up (TsSender *sender, TsActions *out);
+void ts_sender_peer_refused (TsSender *sender, const TsEvent *event, TsActions *out);
+void ts_sender_frame_in (TsSender *sender, const TsEvent *event, TsActions *out);
+
+/* --- sender-ask.c ----------------------------------------------------------------------------- */
+void ts_sender_asked (TsSender *sender, const TsEvent *event, TsActions *out);

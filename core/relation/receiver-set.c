@@ -1,0 +1,175 @@
+/* core/relation/receiver-set.c -- log sets: stored, sealed, applied. */
+#include "core/base/units.h"
+#include "core/relation/receiver-internal.h"
+
+void
+ts_receiver_forget_unsealed (TsReceiver *r, TsActions *out)
+{
+  ts_actions_add (out, TS_ACTION_DROP)->set = r->stored;
+  g_queue_clear_full (&r->seals, g_free);
+  r->recv_set = ts_receiver_next_set (r);
+  r->recv_disk = 0;
+  r->recv_offset = 0;
+}
+
+static void
+report_point (TsReceiver *r, gint64 now_us, const TsReceiverSet *set, TsActions *out)
+{
+  TsRecord *rec = ts_record_int (ts_receiver_record (r, now_us, "point"), "set", (gint64)set->number);
+  ts_record_int (rec, "instant_us", set->manifest.instant_us);
+  ts_actions_report (out, ts_record_text (rec, "type", ts_point_type_name (r->point_type)));
+}
+
+void
+ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  if (r->removing) {
+    ts_receiver_go_on_removing (r, now_us, out);
+    return;
+  }
+  gboolean may = (r->state == TS_STATE_INITIAL || r->state == TS_STATE_REPLICATING ||
+                  r->failover == FAILOVER_APPLYING) &&
+                 !ts_receiver_test_stands (r);
+  if (may && !r->applying && r->apply_retry_us == TS_NEVER && r->applies.length > 0) {
+    TsReceiverSet *set = g_queue_peek_head (&r->applies);
+    r->applying = TRUE;
+    if (set->manifest.kind == TS_SET_RESYNC && !r->merged)
+      ts_actions_add (out, TS_ACTION_RESYNC_MERGE);
+    else {
+      TsAction *a = ts_actions_add (out, TS_ACTION_APPLY);
+      a->set = set->number;
+      a->undo = ts_receiver_history_open (r, set->number);
+    }
+  }
+  if (r->test == TEST_APPLYING && !r->applying && r->applies.length == 0)
+    ts_receiver_start_test (r, now_us, out);
+  if (r->failover == FAILOVER_APPLYING && !r->applying && r->applies.length == 0 &&
+      r->seals.length == 0 && !ts_receiver_test_stands (r)) {
+    ts_receiver_resync_cancel (r, now_us, "failover", out); /* HVR 2.9: what was whole is taken */
+    ts_receiver_branch (r, now_us, out);
+  }
+  ts_receiver_resync_go_on (r, out);
+}
+
+/* Which of the announced logs is not what was stored; NULL: all are. */
+static char *
+seal_mismatch (const TsManifest *want, const TsManifest *have)
+{
+  if (want->disks != have->disks)
+    return g_strdup_printf ("%u logs were announced, %u are stored", want->disks, have->disks);
+  for (guint i = 0; i < want->disks; i++)
+    if (want->disk[i].log_bytes != have->disk[i].log_bytes ||
+        want->disk[i].data_bytes != have->disk[i].data_bytes ||
+        !ts_guid_equal (&want->disk[i].unique, &have->disk[i].unique) ||
+        !ts_guid_equal (&want->disk[i].previous, &have->disk[i].previous))
+      return g_strdup_printf ("the stored log of disk %u is not the one that was announced", i);
+  return NULL;
+}
+
+void
+ts_receiver_sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  gint64 now_us = ev->now_us;
+  TsReceiverSet *set = g_queue_peek_head (&r->seals);
+  if (!set || set->number != ev->done.set)
+    return; /* dropped meanwhile */
+  g_autofree char *trouble = NULL;
+  TsRefusal refusal = TS_REFUSE_LOG;
+  if (!ev->done.ok) {
+    trouble = g_strdup (ev->done.reason);
+    if (ev->done.code == TS_ERROR_FULL || ev->done.code == TS_ERROR_IO)
+      refusal = TS_REFUSE_STORAGE;
+  } else
+    trouble = seal_mismatch (&set->manifest, ev->done.sealed);
+  /* HVR 2.9, secondary: out-of-sequence log */
+  gboolean new_chain = set->manifest.kind == TS_SET_RESYNC && r->resync == RESYNC_COPIED;
+  for (guint i = 0; !trouble && !new_chain && i < set->manifest.disks; i++)
+    if (!ts_guid_equal (&set->manifest.disk[i].previous, &r->chain[i])) {
+      refusal = TS_REFUSE_SEQUENCE;
+      trouble = g_strdup_printf ("the log of disk %u in set %" G_GUINT64_FORMAT
+                                 " does not follow the last one received",
+                                 i, set->number);
+    }
+  if (trouble) {
+    ts_receiver_forget_unsealed (r, out);
+    if (r->greeted)
+      ts_receiver_refuse_peer (r, now_us, refusal, trouble, out);
+    ts_receiver_go_on_applying (r, now_us, out);
+    return;
+  }
+  g_queue_pop_head (&r->seals);
+  r->stored = set->number;
+  for (guint i = 0; i < set->manifest.disks; i++)
+    r->chain[i] = set->manifest.disk[i].unique;
+  g_queue_push_tail (&r->applies, set);
+  gboolean is_point = set->manifest.kind != TS_SET_INITIAL && set->manifest.kind != TS_SET_RESYNC;
+  /* Before it is persisted, so that a crash does not take the newest point back. */
+  if (is_point)
+    ts_receiver_history_take (r, set);
+  if (set->manifest.kind == TS_SET_RESYNC)
+    ts_receiver_resync_sealed (r, now_us, out);
+  ts_receiver_persist (r, out);
+  r->statistics.last_sync_us = now_us;
+  if (is_point) {
+    report_point (r, now_us, set, out);
+    ts_receiver_history_tell (r, now_us, out);
+  }
+  ts_receiver_acknowledge (r, TS_ACK_STORED, set->number, 0, 0, out);
+  if (set->manifest.kind == TS_SET_PLANNED) /* the primary waits for it to be ts_receiver_applied (CHOICE) */
+    ts_receiver_end_test (r, now_us, out);
+  TsReceiverSet *next = g_queue_peek_head (&r->seals);
+  if (next)
+    ts_actions_add (out, TS_ACTION_SEAL)->set = next->number;
+  else if (r->welcome_due)
+    ts_receiver_welcome (r, now_us, out);
+  ts_receiver_go_on_applying (r, now_us, out);
+}
+
+void
+ts_receiver_applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  gint64 now_us = ev->now_us;
+  r->applying = FALSE;
+  TsReceiverSet *set = g_queue_peek_head (&r->applies);
+  if (!set || set->number != ev->done.set)
+    return;
+  if (!ev->done.ok && ev->done.code == TS_ERROR_STATE) { /* not as we left them */
+    ts_receiver_resync_spoil (r, now_us, ev->done.reason, out);
+    ts_receiver_go_on_applying (r, now_us, out);
+    return;
+  }
+  if (!ev->done.ok) { /* HVR 2.4.5, event 32032: state, health and RPO stay; retried */
+    TsRecord *rec = ts_record_int (ts_receiver_record (r, now_us, "failure"), "event", 32032);
+    ts_record_text (rec, "action", "apply");
+    ts_actions_report (out, ts_record_text (rec, "reason", ev->done.reason));
+    r->apply_retry_us = now_us + TS_RECEIVER_APPLY_RETRY_US;
+    if (ev->done.code == TS_ERROR_LOST) { /* HVR 2.7: only older points suffer */
+      ts_receiver_history_broken (r, now_us, set->number, out);
+      r->apply_retry_us = TS_NEVER;
+      ts_receiver_go_on_applying (r, now_us, out);
+    }
+    return;
+  }
+  g_queue_pop_head (&r->applies);
+  r->applied = set->number;
+  gboolean is_point = set->manifest.kind == TS_SET_INITIAL || set->manifest.kind == TS_SET_RESYNC;
+  if (is_point)
+    ts_receiver_history_take (r, set);
+  if (set->manifest.kind == TS_SET_RESYNC)
+    ts_receiver_resync_applied (r, now_us, out);
+  ts_receiver_persist (r, out);
+  if (set->manifest.kind == TS_SET_RESYNC)
+    ts_actions_add (out, TS_ACTION_RESYNC_DROP);
+  TsRecord *rec = ts_record_int (ts_receiver_record (r, now_us, "applied"), "set", (gint64)set->number);
+  ts_actions_report (out, ts_record_int (rec, "instant_us", set->manifest.instant_us));
+  if (is_point) { /* before, the copy was of no instant at all */
+    report_point (r, now_us, set, out);
+    ts_receiver_history_tell (r, now_us, out);
+  }
+  ts_actions_add (out, TS_ACTION_DELETE_SET)->set = set->number;
+  ts_receiver_acknowledge (r, TS_ACK_APPLIED, set->number, 0, 0, out);
+  g_free (set);
+  if (r->state == TS_STATE_INITIAL)
+    ts_receiver_change_state (r, now_us, TS_STATE_REPLICATING, out);
+  ts_receiver_go_on_applying (r, now_us, out);
+}
