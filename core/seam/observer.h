@@ -4,6 +4,7 @@
  * outside both sites: what it knows, no disaster takes away. */
 #pragma once
 #include "core/base/record.h"
+#include "core/vault/request.h"
 
 typedef enum {
   TS_LEDGER_WRITE, /* the guest's write was acknowledged to it */
@@ -34,6 +35,10 @@ struct _TsObserver {
   /* Hears every record in order of time.  The record is the world's; copy what is kept. */
   void (*record) (TsObserver *observer, const TsRecord *record);
   void (*ledger) (TsObserver *observer, const TsLedgerEntry *entry);
+  /* Of TsWorldOps.request; NULL: nobody asks.  The reply is the world's. */
+  void (*reply) (TsObserver *observer, const TsVaultReply *reply);
+  /* A resource of the vault has changed (TS_VAULT_ACTION_NOTIFY); NULL: nobody watches. */
+  void (*changed) (TsObserver *observer, const char *path);
   /* Set by the observer inside record(): run_until returns as soon as it can. */
   gboolean stop;
 };

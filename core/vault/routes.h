@@ -6,21 +6,21 @@
 #include "core/vault/request.h"
 
 typedef enum {
-  TS_FIELD_TEXT,    /* s; min and max: its length in characters */
-  TS_FIELD_NAME,    /* s: a resource's name */
-  TS_FIELD_ID,      /* s: the id (path) of another resource, of the kind `of` */
-  TS_FIELD_CHOICE,  /* s: one of `of`, "a|b|c" */
-  TS_FIELD_INTEGER, /* x: min to max */
-  TS_FIELD_BOOLEAN, /* b */
-  TS_FIELD_TIME,    /* s: 2026-01-31T18:30:00Z */
-  TS_FIELD_OBJECT,  /* a{sv}: the fields of body `of` */
-  TS_FIELD_LIST,    /* av: each as body `of`, or a text when that is NULL; min to max of them */
-} TsFieldType;
+  TS_VAULT_FIELD_TEXT,    /* s; min and max: its length in characters */
+  TS_VAULT_FIELD_NAME,    /* s: a resource's name */
+  TS_VAULT_FIELD_ID,      /* s: the id (path) of another resource, of the kind `of` */
+  TS_VAULT_FIELD_CHOICE,  /* s: one of `of`, "a|b|c" */
+  TS_VAULT_FIELD_INTEGER, /* x: min to max */
+  TS_VAULT_FIELD_BOOLEAN, /* b */
+  TS_VAULT_FIELD_TIME,    /* s: 2026-01-31T18:30:00Z */
+  TS_VAULT_FIELD_OBJECT,  /* a{sv}: the fields of body `of` */
+  TS_VAULT_FIELD_LIST,    /* av: each as body `of`, or a text when that is NULL; min to max of them */
+} TsVaultFieldType;
 
 typedef struct {
   const char *body; /* the body or object that it belongs to: "policy", "failover" */
   const char *name; /* as written: "replicationFrequencyInSeconds" */
-  TsFieldType type;
+  TsVaultFieldType type;
   const char *of;
   gboolean required;
   gint64 min, max; /* max 0: no limits */
