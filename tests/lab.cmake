@@ -37,3 +37,6 @@ ts_test(test-bench LIBS ts_lab)
 add_test(NAME bench-small COMMAND twinsite bench --size 64MiB --rounds 1 --cases 5:64,5:4 --no-peers
   --only initial,delta,resync --folder /tmp --out ${CMAKE_CURRENT_BINARY_DIR}/bench-small)
 set_tests_properties(bench-small PROPERTIES TIMEOUT 240 LABELS lab SKIP_RETURN_CODE 69 RUN_SERIAL ON)
+# what serves a vault
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+ts_test(test-store LIBS ts_lab_vault PkgConfig::SQLITE TIMEOUT 180)
