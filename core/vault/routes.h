@@ -38,10 +38,14 @@ typedef struct {
 
 const TsVaultRoute *ts_vault_routes (guint *count);
 const TsVaultField *ts_vault_fields (guint *count);
+/* The field of that name in that body, or NULL. */
+const TsVaultField *ts_vault_field (const char *body, const char *name);
 /* The route of that method and path; names: what stands for each segment in braces, to be freed by
  * g_strfreev; NULL when there is none (*other: another method would have one). */
 const TsVaultRoute *ts_vault_route_find (TsVaultMethod method, const char *path, char ***names,
                                          gboolean *other);
+/* What a kind of resource is for, in half a sentence; NULL: there is no such kind. */
+const char *ts_vault_kind_help (const char *kind);
 /* Is body (NULL: none) what the route takes?  TS_ERROR_ARGUMENT names the field, what was expected
  * and what came; *target: the field, as "properties.recoveryPoints", to be freed. */
 gboolean ts_vault_body_check (const TsVaultRoute *route, GVariant *body, char **target,
