@@ -318,8 +318,12 @@ a_replica_is_of_one_trust_group (void **state)
 static void
 kerberos_never_becomes_tls (void **state)
 {
-  GVariant *body = g_variant_new ("(ssxuubuxt)", "db", "hv-lyon", (gint64)30 * TS_S, 1u,
-                                  (guint32)TS_AUTH_KERBEROS, TRUE, 0u, (gint64)0, (guint64)0);
+  TsPolicy policy;
+  ts_policy_init (&policy);
+  policy.frequency_us = 30 * TS_S;
+  policy.authentication = TS_AUTH_KERBEROS;
+  GVariant *body =
+      g_variant_new ("(ss@" TS_POLICY_TYPE ")", "db", "hv-lyon", ts_policy_pack (&policy));
   assert_true (ts_lab_control_send (control, "relate", body, NULL));
   const TsRecord *record = next_record ();
   assert_string_equal (record->kind, "refused");

@@ -33,13 +33,28 @@ ts_schedule_check (const TsSchedule *schedule, GError **error)
   return TRUE;
 }
 
+/* What the day's clock says. */
+static gint64
+day_us_at (const TsSchedule *schedule, gint64 scale, gint64 now_us)
+{
+  return (schedule->clock_us + now_us % (DAY_US / scale) * scale) % DAY_US;
+}
+
+gint64
+ts_schedule_at_us (const TsSchedule *schedule, guint32 time_scale, gint64 at_us, gint64 now_us)
+{
+  gint64 scale = MAX (time_scale, 1);
+  gint64 until_us = (at_us - day_us_at (schedule, scale, now_us) + DAY_US) % DAY_US;
+  return now_us + (until_us + scale - 1) / scale;
+}
+
 gint64
 ts_schedule_next_us (const TsSchedule *schedule, guint32 time_scale, gint64 now_us)
 {
   if (!schedule->automatic)
     return TS_NEVER;
   gint64 scale = MAX (time_scale, 1);
-  gint64 day_us = (schedule->clock_us + now_us % (DAY_US / scale) * scale) % DAY_US;
+  gint64 day_us = day_us_at (schedule, scale, now_us);
   gint64 open_us = (schedule->until_us - schedule->from_us + DAY_US) % DAY_US;
   gint64 into_us = (day_us - schedule->from_us + DAY_US) % DAY_US; /* since it opened last */
   if (open_us == 0 || into_us < open_us)

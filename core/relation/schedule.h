@@ -21,6 +21,9 @@ void ts_schedule_init (TsSchedule *schedule);
 gboolean ts_schedule_check (const TsSchedule *schedule, GError **error);
 /* The first moment at or behind now_us that lies in the window; TS_NEVER: manual. */
 gint64 ts_schedule_next_us (const TsSchedule *schedule, guint32 time_scale, gint64 now_us);
+/* The first moment at or behind now_us at which the day's clock says at_us. */
+gint64 ts_schedule_at_us (const TsSchedule *schedule, guint32 time_scale, gint64 at_us,
+                          gint64 now_us);
 /* As one number, to be kept or sent, and back.  FALSE: it is none, and the schedule is unchanged.
  */
 guint64 ts_schedule_pack (const TsSchedule *schedule);

@@ -422,10 +422,13 @@ pause_pair (TsBenchPair *pair, GError **error)
 gboolean
 ts_bench_pair_copy (TsBenchPair *pair, TsBenchTook *took, GError **error)
 {
+  TsPolicy policy;
+  ts_policy_init (&policy);
+  policy.frequency_us = INTERVAL_US;
+  policy.compression = pair->compress;
   if (!order (pair, PRIMARY, "relate",
-              g_variant_new ("(ssxuubuxt)", VM, host_name[REPLICA], (gint64)INTERVAL_US, 1u,
-                             (guint32)TS_AUTH_CERTIFICATE, pair->compress, 0u, (gint64)0,
-                             (guint64)0),
+              g_variant_new ("(ss@" TS_POLICY_TYPE ")", VM, host_name[REPLICA],
+                             ts_policy_pack (&policy)),
               error) ||
       !ask (pair, TS_ASK_ENABLE, error))
     return FALSE;

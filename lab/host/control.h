@@ -2,11 +2,9 @@
  *
  *   runner says                                   host says
  *   boot (s vm)                                   ready (s host)
- *   relate (ssxuubuxt vm, peer, frequency_us,     record (v: core/base/record.h)
- *           time_scale, authentication,           trouble (s reason): it ends after that
- *           compression, recovery_points,
- *           app_consistent_us, schedule of
- *           resynchronization): before it is asked
+ *   relate (ss + policy: vm, peer, the policy     record (v: core/base/record.h)
+ *           as ts_policy_pack has it): before     trouble (s reason): it ends after that
+ *           it is asked
  *   ask (suubux vm, role, TsAsk, planned, point)
  *   shut-down (s vm): the guest has been told; watch it
  *   frozen (stbs vm, number, is it?, why not)     freeze (st vm, number): ask its guest

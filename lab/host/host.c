@@ -237,35 +237,31 @@ static void
 order_relate (TsLabHost *host, GVariant *body)
 {
   const char *vm_name, *peer_name;
-  guint32 authentication;
-  guint64 schedule;
   TsPolicy policy;
+  g_autoptr (GVariant) packed = NULL;
   g_autoptr (GError) error = NULL;
-  ts_policy_init (&policy);
-  g_variant_get (body, "(&s&sxuubuxt)", &vm_name, &peer_name, &policy.frequency_us,
-                 &policy.time_scale, &authentication, &policy.compression, &policy.recovery_points,
-                 &policy.app_consistent_us, &schedule);
-  if (!ts_schedule_unpack (schedule, &policy.resync))
-    return;
-  policy.authentication = (TsAuthentication)authentication;
+  g_variant_get (body, "(&s&s@" TS_POLICY_TYPE ")", &vm_name, &peer_name, &packed);
+  gboolean valid = ts_policy_unpack (packed, &policy, &error);
   TsLabVm *vm = vm_by_name (host, vm_name);
   const TsLabPeer *peer = ts_lab_host_config_peer (host->config, peer_name);
   if (!vm)
     return;
   TsLabRelation *relation = ts_lab_host_relation (host, vm);
   if (relation) { /* the verb that follows is judged by its state */
-    if (relation->receiver && peer && *peer->address && ts_policy_check (&policy, NULL)) {
+    if (relation->receiver && peer && *peer->address && valid) {
       relation->peer = peer; /* of a reversal */
       relation->policy = policy;
     }
     return;
   }
-  if (!peer || !*peer->address)
+  if (!valid) {
+    /* error says it */
+  } else if (!peer || !*peer->address)
     ts_throw (&error, TS_ERROR_ARGUMENT, "there is no link to host '%s'", peer_name);
   else if (policy.authentication == TS_AUTH_KERBEROS && !host->kerberos.principal)
     /* never over another protection than the one that was asked for */
     ts_throw (&error, TS_ERROR_UNAVAILABLE, "authentication: there is no Kerberos realm here");
-  else if (ts_policy_check (&policy, &error))
+  else
     relation = ts_lab_relation_new_sender (vm, peer, &policy, &error);
   if (relation)
     g_ptr_array_add (host->relations, relation);
@@ -352,7 +348,7 @@ ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
     void (*obey) (TsLabHost *host, GVariant *body);
   } orders[] = {
       {"boot", "(s)", order_boot},
-      {"relate", "(ssxuubuxt)", order_relate},
+      {"relate", "(ss" TS_POLICY_TYPE ")", order_relate},
       {"ask", "(suubux)", order_ask},
       {"shut-down", "(s)", order_shut_down},
       {"frozen", "(stbs)", order_frozen},

@@ -9,7 +9,7 @@
 #define CONNECT_US (15 * TS_S) /* the sender's own patience is shorter or as long (sender.c) */
 
 /* What a sender persists: peer, policy, chain of log ids, the core's own. */
-#define SENDER_TYPE "(sxuubuxtaayay)"
+#define SENDER_TYPE "(s" TS_POLICY_TYPE "aayay)"
 
 /* --- the connection --------------------------------------------------------------------------- */
 
@@ -145,11 +145,8 @@ wrap_sender (const TsLabRelation *relation, GBytes *core)
     g_variant_builder_add_value (
         &chain, g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, relation->chain[i].bytes, 16, 1));
   g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
-      "(sxuubuxtaay@ay)", relation->peer->name, relation->policy.frequency_us,
-      relation->policy.time_scale, (guint32)relation->policy.authentication,
-      relation->policy.compression, relation->policy.recovery_points,
-      relation->policy.app_consistent_us, ts_schedule_pack (&relation->policy.resync), &chain,
-      g_variant_new_from_bytes (G_VARIANT_TYPE ("ay"), core, TRUE)));
+      "(s@" TS_POLICY_TYPE "aay@ay)", relation->peer->name, ts_policy_pack (&relation->policy),
+      &chain, g_variant_new_from_bytes (G_VARIANT_TYPE ("ay"), core, TRUE)));
   return g_variant_get_data_as_bytes (state);
 }
 
@@ -416,19 +413,15 @@ restore_sender (TsLabVm *vm, GBytes *bytes, GError **error)
   }
   const char *name;
   TsPolicy policy;
-  guint32 authentication;
-  guint64 schedule;
+  g_autoptr (GVariant) packed = NULL;
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariant) core = NULL;
-  ts_policy_init (&policy);
-  g_variant_get (state, "(&sxuubuxtaay@ay)", &name, &policy.frequency_us, &policy.time_scale,
-                 &authentication, &policy.compression, &policy.recovery_points,
-                 &policy.app_consistent_us, &schedule, &chain, &core);
-  policy.authentication = (TsAuthentication)authentication;
+  g_variant_get (state, "(&s@" TS_POLICY_TYPE "aay@ay)", &name, &packed, &chain, &core);
   const TsLabPeer *peer = ts_lab_host_config_peer (vm->host->config, name);
-  if (!peer || !ts_schedule_unpack (schedule, &policy.resync) || !ts_policy_check (&policy, NULL) ||
-      g_variant_iter_n_children (chain) != vm->config->disks) {
-    ts_throw (error, TS_ERROR_FORMAT, "it names a peer, a policy or disks that are not ours");
+  if (!ts_policy_unpack (packed, &policy, error))
+    return NULL;
+  if (!peer || g_variant_iter_n_children (chain) != vm->config->disks) {
+    ts_throw (error, TS_ERROR_FORMAT, "it names a peer or disks that are not ours");
     return NULL;
   }
   TsLabRelation *relation = new_relation (vm, "sender", error);

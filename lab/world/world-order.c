@@ -37,11 +37,8 @@ relate (TsWorld *world, guint vm, guint host, guint peer, GError **error)
       &ts_topology_policy (world->topology, (guint)world->vms[vm].policy)->policy;
   return ts_lab_seat_order (
       world->seats->pdata[host], "relate",
-      g_variant_new ("(ssxuubuxt)", ts_topology_vm (world->topology, vm)->name,
-                     ts_topology_host (world->topology, peer)->name, policy->frequency_us,
-                     policy->time_scale, (guint32)policy->authentication, policy->compression,
-                     policy->recovery_points, policy->app_consistent_us,
-                     ts_schedule_pack (&policy->resync)),
+      g_variant_new ("(ss@" TS_POLICY_TYPE ")", ts_topology_vm (world->topology, vm)->name,
+                     ts_topology_host (world->topology, peer)->name, ts_policy_pack (policy)),
       error);
 }
 
