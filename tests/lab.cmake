@@ -35,7 +35,7 @@ set_tests_properties(test-lab-world PROPERTIES RUN_SERIAL ON)
 # the bench: its parts; then all of it, small and without peers (it verifies the copies it measures)
 ts_test(test-bench LIBS ts_lab)
 add_test(NAME bench-small COMMAND twinsite bench --size 64MiB --rounds 1 --cases 5:64,5:4 --no-peers
-  --only initial,delta,resync --folder /tmp --out ${CMAKE_CURRENT_BINARY_DIR}/bench-small)
+  --only initial,delta,resync,storage --folder /tmp --out ${CMAKE_CURRENT_BINARY_DIR}/bench-small)
 set_tests_properties(bench-small PROPERTIES TIMEOUT 240 LABELS lab SKIP_RETURN_CODE 69 RUN_SERIAL ON)
 # what serves a vault
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)

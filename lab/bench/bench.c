@@ -17,6 +17,7 @@
 #include "lab/bench/pair.h"
 #include "lab/bench/peers.h"
 #include "lab/bench/room.h"
+#include "lab/bench/storage.h"
 #include "lab/machine/disk.h"
 #include "lab/site/layout.h"
 
@@ -301,6 +302,56 @@ guest_replicated (Bench *bench, TsBenchPair *pair)
   return TRUE;
 }
 
+/* --- what the storage gives ------------------------------------------------------------------- */
+
+static double
+rate (const TsBenchPace *pace)
+{
+  return pace->wall_us > 0 ? (double)pace->writes * TS_S / (double)pace->wall_us : 0;
+}
+
+/* kept: against not being replicated. */
+static void
+note_pace (Bench *bench, const char *who, const TsBenchPace *pace, double untracked)
+{
+  TsBenchCost cost = {.wall_us = pace->wall_us};
+  GString *stages = g_string_new (NULL);
+  g_string_printf (stages, "%.0f writes/s, %.1f %% of not replicated", rate (pace),
+                   rate (pace) * 100 / untracked);
+  if (pace->median_us > 0)
+    g_string_append_printf (stages, ", median %" G_GINT64_FORMAT " us, 99 %% within %" G_GINT64_FORMAT
+                                    " us",
+                            pace->median_us, pace->p99_us);
+  note (bench, "storage writes 4 KiB", who, &cost, pace->writes * TS_BENCH_WRITE_BYTES,
+        g_string_free (stages, FALSE), NULL);
+}
+
+/* One per cent of the disk changes in a cycle. */
+static void
+storage (Bench *bench)
+{
+  static const char part[] = "storage writes 4 KiB";
+  TsBenchStorage found;
+  GError *failed = NULL;
+  bench->stage.source = bench->base;
+  if (!ts_bench_storage (&bench->stage, bench->options->size_bytes / 100, bench->round, &found,
+                         &failed) ||
+      found.untracked.writes == 0) {
+    if (!failed)
+      ts_throw (&failed, TS_ERROR_AGAIN, "nothing was written");
+    note (bench, part, "not replicated", &(TsBenchCost){0}, 0, NULL, failed);
+    return;
+  }
+  double untracked = rate (&found.untracked);
+  TsBenchPace cycle = {.wall_us = CYCLE_US};
+  cycle.writes = found.cut.writes + (guint64)(rate (&found.tracked) *
+                                              (double)(CYCLE_US - MIN (found.cut_us, CYCLE_US)) / TS_S);
+  note_pace (bench, "not replicated", &found.untracked, untracked);
+  note_pace (bench, "between cuts", &found.tracked, untracked);
+  note_pace (bench, "within the cut", &found.cut, untracked);
+  note_pace (bench, "over a cycle of 30 s", &cycle, untracked);
+}
+
 static TsBenchPair *
 our_copy (Bench *bench, gboolean compress)
 {
@@ -327,6 +378,10 @@ static gboolean
 one_round (Bench *bench, GError **error)
 {
   const TsBenchOptions *options = bench->options;
+  if (options->parts & TS_BENCH_STORAGE)
+    storage (bench);
+  if (!(options->parts & ~(guint)TS_BENCH_STORAGE))
+    return TRUE;
   if (options->compress && options->parts & TS_BENCH_INITIAL)
     ts_bench_pair_free (our_copy (bench, TRUE));
   TsBenchPair *pair = our_copy (bench, FALSE);

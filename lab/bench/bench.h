@@ -10,6 +10,7 @@ typedef enum {
   TS_BENCH_DELTA = 2, /* and applying, which is a part of it */
   TS_BENCH_RESYNC = 4,
   TS_BENCH_GUEST = 8,
+  TS_BENCH_STORAGE = 16, /* the same without a guest: who writes as fast as the storage goes */
 } TsBenchPart;
 
 typedef struct {

@@ -269,7 +269,8 @@ parse_parts (const char *text, guint *parts)
   } known[] = {{"initial", TS_BENCH_INITIAL},
                {"delta", TS_BENCH_DELTA},
                {"resync", TS_BENCH_RESYNC},
-               {"guest", TS_BENCH_GUEST}};
+               {"guest", TS_BENCH_GUEST},
+               {"storage", TS_BENCH_STORAGE}};
   g_auto (GStrv) words = g_strsplit (text, ",", -1);
   *parts = 0;
   for (guint i = 0; words[i]; i++) {
@@ -294,7 +295,7 @@ ts_command_bench (int argc, char **argv)
   const GOptionEntry entries[] = {
       {"size", 0, 0, G_OPTION_ARG_STRING, &size, "of the image (2GiB)", "BYTES"},
       {"rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "turns of each contender (3)", "N"},
-      {"only", 0, 0, G_OPTION_ARG_STRING, &only, "initial, delta, resync, guest", "PART,..."},
+      {"only", 0, 0, G_OPTION_ARG_STRING, &only, "initial, delta, resync, guest, storage", "PART,..."},
       {"cases", 0, 0, G_OPTION_ARG_STRING, &cases,
        "deltas, in percent and KiB (1:64,5:64,20:64,1:4,5:4,20:4)", "P:K,..."},
       {"no-peers", 0, 0, G_OPTION_ARG_NONE, &no_peers, "only ours", NULL},
@@ -321,8 +322,8 @@ ts_command_bench (int argc, char **argv)
                             .compress = compress,
                             .no_peers = no_peers};
   g_autoptr (GError) error = NULL;
-  if (!parse_parts (only ? only : "initial,delta,resync,guest", &options.parts))
-    return ts_command_usage ("bench", "--only takes initial, delta, resync and guest, not '%s'",
+  if (!parse_parts (only ? only : "initial,delta,resync,guest,storage", &options.parts))
+    return ts_command_usage ("bench", "--only takes initial, delta, resync, guest and storage, not '%s'",
                              only);
   if (size && !ts_parse_size (size, &options.size_bytes, &error))
     return ts_command_usage ("bench", "--size: %s", error->message);
