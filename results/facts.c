@@ -222,6 +222,15 @@ gather_copy (TsFacts *facts)
                     &facts->first_survey_us};
   for (guint i = 0; i < G_N_ELEMENTS (told); i++)
     forget_after (told[i], until_us);
+  for (guint i = 0; i < facts->records->len; i++) { /* disks that it was not to have */
+    const TsRecord *record = facts->records->pdata[i];
+    const char *names = ts_record_get_text (record, "excluded");
+    if (record->t_us > facts->promoted_us || !ts_record_is (record, "disks") || !names ||
+        !ts_record_says (record, "host", facts->copy))
+      continue;
+    g_strfreev (facts->excluded);
+    facts->excluded = g_strsplit (names, " ", -1);
+  }
   for (guint i = 0; i < facts->records->len; i++) {
     const TsRecord *record = facts->records->pdata[i];
     if (record->t_us < last_us || record->t_us > until_us || !ts_record_is (record, "survey") ||
@@ -294,6 +303,7 @@ ts_facts_free (TsFacts *facts)
     return;
   g_free (facts->vm);
   g_free (facts->copy);
+  g_strfreev (facts->excluded);
   g_ptr_array_unref (facts->records);
   g_array_unref (facts->points);
   g_array_unref (facts->turned_away);

@@ -109,6 +109,8 @@ open_books (Books *books, const TsFacts *facts, const TsLedger *ledger)
     const TsLedgerEntry *entry = ts_ledger_get (ledger, i);
     if (strcmp (entry->vm, facts->vm) != 0)
       continue;
+    if (facts->excluded && g_strv_contains ((const char *const *)facts->excluded, entry->disk))
+      continue; /* nobody promised that the copy has it (HVR 2.6) */
     switch (entry->kind) {
     case TS_LEDGER_WRITE:
       if (entry->t_us <= until_us)

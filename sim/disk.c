@@ -303,10 +303,55 @@ ts_sim_disk_map (const TsSimDisk *disk, TsExtents *extents)
   }
 }
 
+/* Of disks of two sizes: page by page, where either holds anything. */
+static guint64
+differing_so_far (const TsSimDisk *a, const TsSimDisk *b)
+{
+  guint64 pages = MIN (a->pages.pages, b->pages.pages), differing = 0;
+  for (guint64 page = 0; page < pages; page++) {
+    guint64 next_a = page, next_b = page, count;
+    gboolean any_a = ts_sim_disk_next_run (a, &next_a, &count);
+    gboolean any_b = ts_sim_disk_next_run (b, &next_b, &count);
+    if (!any_a && !any_b)
+      break;
+    page = MIN (any_a ? next_a : pages, any_b ? next_b : pages);
+    if (page >= pages)
+      break;
+    guint8 of_a[TS_SIM_PAGE_BYTES], of_b[TS_SIM_PAGE_BYTES];
+    TsSimWord word_a = look (a, page), word_b = look (b, page);
+    differing += word_a != word_b && memcmp (ts_sim_word_look (word_a, page, a->seed, of_a),
+                                             ts_sim_word_look (word_b, page, b->seed, of_b),
+                                             TS_SIM_PAGE_BYTES) != 0;
+  }
+  return differing * TS_SIM_PAGE_BYTES;
+}
+
+void
+ts_sim_disk_resize (TsSimDisk *disk, guint64 size_bytes)
+{
+  g_assert (!disk->base && size_bytes % TS_SIM_PAGE_BYTES == 0);
+  disk_flush (&disk->disk, NULL);
+  TsSimPages old = disk->pages;
+  guint64 pages = size_bytes / TS_SIM_PAGE_BYTES, page = 0, count;
+  ts_sim_pages_init (&disk->pages, pages);
+  for (; ts_sim_pages_next_run (&old, &page, &count) && page < pages; page += count) {
+    TsSimWord word = ts_sim_pages_get (&old, page);
+    count = MIN (count, pages - page);
+    if (!ts_sim_word_is_bytes (word))
+      ts_sim_pages_fill (&disk->pages, page, page + count, word);
+    else
+      for (guint64 i = 0; i < count; i++)
+        ts_sim_pages_put (&disk->pages, page + i, ts_sim_word_ref (ts_sim_pages_get (&old, page + i)));
+  }
+  ts_sim_pages_clear (&old);
+  disk->disk.size_bytes = size_bytes;
+}
+
 guint64
 ts_sim_disk_differing_bytes (const TsSimDisk *a, const TsSimDisk *b)
 {
-  g_assert (a->pages.pages == b->pages.pages);
+  if (a->pages.pages != b->pages.pages) /* as far as both go */
+    return differing_so_far (a, b);
   g_autoptr (TsSimDisk) flat_a = a->base ? ts_sim_disk_snapshot (a) : NULL;
   g_autoptr (TsSimDisk) flat_b = b->base ? ts_sim_disk_snapshot (b) : NULL;
   return TS_SIM_PAGE_BYTES * ts_sim_pages_differing (flat_a ? &flat_a->pages : &a->pages,
@@ -316,7 +361,7 @@ ts_sim_disk_differing_bytes (const TsSimDisk *a, const TsSimDisk *b)
 void
 ts_sim_disk_share (TsSimDisk *disk, const TsSimDisk *with)
 {
-  if (disk->base || with->base)
+  if (disk->base || with->base || disk->pages.pages != with->pages.pages)
     return;
   TsSimPages old = disk->pages;
   ts_sim_pages_copy (&disk->pages, &with->pages);

@@ -46,7 +46,10 @@ void ts_sim_disk_merge (TsSimDisk *overlay);
 guint64 ts_sim_disk_own_bytes (const TsSimDisk *disk);
 /* Which pages were ever written. */
 void ts_sim_disk_map (const TsSimDisk *disk, TsExtents *extents);
-/* Bytes in pages that differ; sizes are equal. */
+/* The disk is that large from now on, and flushed: what lay behind is gone, what comes is blank.  No
+ * overlay, and no other one's base. */
+void ts_sim_disk_resize (TsSimDisk *disk, guint64 size_bytes);
+/* Bytes in pages that differ; of disks of two sizes, as far as both go. */
 guint64 ts_sim_disk_differing_bytes (const TsSimDisk *a, const TsSimDisk *b);
 /* Lets disk share what it holds with another one of the same content: nobody can tell, but less is
  * kept, and comparing them, or what becomes of them, is quick.  Call only when nothing differs. */

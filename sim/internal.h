@@ -53,8 +53,13 @@ struct _TsSimHost {
 typedef struct { /* what the source was at the instant of a cut */
   guint64 set;
   gint64 instant_us;
-  GPtrArray *disks; /* TsSimDisk snapshots */
+  guint32 which;    /* disks that the cut was of: bit 1 << disk */
+  GPtrArray *disks; /* TsSimDisk snapshots, of all */
 } TsSimImage;
+
+/* Bytes in which the image's replicated disks differ from these; of disks of two sizes, as far as
+ * both go. */
+guint64 ts_sim_image_differing (const TsSimImage *image, const GPtrArray *disks);
 
 struct _TsSimVm {
   TsWorld *world;
@@ -89,6 +94,7 @@ struct _TsSimMachine {
   TsSimTracker *tracker; /* borrowed; NULL: not tracked */
   gboolean on, ready, is_copy, working;
   gboolean is_test;   /* is_copy too */
+  guint32 blank;      /* a copy's: disks that are not replicated; an empty one stands in each's place */
   gboolean frozen;    /* asked to stop writing */
   gboolean held_back; /* a write was due while it was frozen */
   guint64 life;       /* counts switchings */
@@ -200,8 +206,11 @@ void ts_sim_resync_merge (TsSimRelation *relation);
 guint64 ts_sim_resync_bytes (const TsSimRelation *relation); /* that a merge has to move */
 void ts_sim_resync_flush (TsSimRelation *relation);
 void ts_sim_resync_power_loss (TsSimRelation *relation, TsRandom *random);
-/* Overlays on the replica's disks, undone by way (NULL: not at all); NULL with error. */
-GPtrArray *ts_sim_relation_overlays (TsSimRelation *relation, const TsUndo *way, GError **error);
+/* Overlays on the replica's disks, those of the mask undone by way (NULL: not at all); NULL with error. */
+GPtrArray *ts_sim_relation_overlays (TsSimRelation *relation, guint32 which, const TsUndo *way,
+                                     GError **error);
+/* Disks that the replica has no content of. */
+guint32 ts_sim_relation_blank (const TsSimRelation *relation);
 
 /* --- machine.c -------------------------------------------------------------------------------- */
 /* A source machine with disks of its own, filled (format/stamp.h); or, with disks, a copy on them.
@@ -220,7 +229,8 @@ void ts_sim_turn (TsSimRelation *relation);
 
 /* --- test-vm.c -------------------------------------------------------------------------------- */
 /* On overlays undone by way (NULL: of the newest point). */
-gboolean ts_sim_test_start (TsSimRelation *relation, const TsUndo *way, GError **error);
+gboolean ts_sim_test_start (TsSimRelation *relation, guint32 which, const TsUndo *way,
+                            GError **error);
 void ts_sim_test_stop (TsSimRelation *relation); /* fine when there is none */
 TsRecord *ts_sim_test_record (const TsSimMachine *machine, const char *phase);
 

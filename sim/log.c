@@ -114,6 +114,17 @@ ts_sim_log_data_bytes (const TsSimLog *log)
 }
 
 guint64
+ts_sim_log_end_bytes (const TsSimLog *log)
+{
+  guint64 end = 0;
+  for (guint i = 0; i < log->entries->len; i++) {
+    const Entry *entry = &g_array_index (log->entries, Entry, i);
+    end = MAX (end, entry->page + entry->count);
+  }
+  return end * TS_SIM_PAGE_BYTES;
+}
+
+guint64
 ts_sim_log_entries (const TsSimLog *log)
 {
   return log->entries->len;

@@ -23,6 +23,7 @@ const TsHrlInfo *ts_sim_log_info (const TsSimLog *log);
 guint64 ts_sim_log_length_bytes (const TsSimLog *log); /* of the file */
 guint64 ts_sim_log_data_bytes (const TsSimLog *log);
 guint64 ts_sim_log_entries (const TsSimLog *log);
+guint64 ts_sim_log_end_bytes (const TsSimLog *log); /* on the disk: where the furthest write ends */
 
 /* The file. */
 GBytes *ts_sim_log_bytes (const TsSimLog *log, GError **error) G_GNUC_WARN_UNUSED_RESULT;

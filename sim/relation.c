@@ -35,6 +35,7 @@ typedef struct { /* an action under way */
   TsActionKind kind;
   guint64 set;
   guint disk;
+  guint32 disks;
   guint64 offset_bytes;
   guint32 len_bytes;
   GBytes *payload;
@@ -66,6 +67,7 @@ work_of (TsSimRelation *rel, const TsAction *action)
   work->kind = action->kind;
   work->set = action->set;
   work->disk = action->disk;
+  work->disks = action->disks;
   work->offset_bytes = action->offset_bytes;
   work->len_bytes = action->len_bytes;
   work->payload = action->payload ? g_bytes_ref (action->payload) : NULL;
@@ -107,6 +109,8 @@ static gboolean
 save_undo (TsSimRelation *rel, const Work *work, GError **error)
 {
   for (guint i = 0; work->undo && i < rel->disks->len; i++) {
+    if (!(work->disks >> i & 1))
+      continue;
     g_autoptr (GBytes) bytes = ts_sim_spool_get (rel->spool, work->set, i);
     g_autoptr (TsHrl) log = bytes ? ts_hrl_open (bytes, error) : NULL;
     if (!bytes)
@@ -153,7 +157,9 @@ apply_set (TsSimRelation *rel, const Work *work, GError **error)
   ts_sim_undo_sync (rel->undo);
   ts_sim_watch_end (rel);
   for (guint i = 0; i < rel->disks->len; i++)
-    if (!apply_disk (rel, work->set, i, error))
+    if (!(work->disks >> i & 1))
+      continue;
+    else if (!apply_disk (rel, work->set, i, error))
       return FALSE;
     else
       count_apply (rel, work->set, i);
@@ -178,7 +184,7 @@ apply_step (gpointer user, gpointer data)
     rel->watching = TRUE;                 /* the apply itself finds it again, and says so */
   else if (save_undo (rel, work, NULL)) { /* whoever could not save does not write */
     ts_sim_watch_end (rel);
-    apply_disk (rel, work->set, 0, NULL);
+    apply_disk (rel, work->set, (guint)__builtin_ctz (work->disks), NULL);
   }
 }
 
@@ -200,7 +206,7 @@ apply (TsSimRelation *rel, const TsAction *action)
 }
 
 GPtrArray *
-ts_sim_relation_overlays (TsSimRelation *rel, const TsUndo *way, GError **error)
+ts_sim_relation_overlays (TsSimRelation *rel, guint32 which, const TsUndo *way, GError **error)
 {
   g_autoptr (GPtrArray) overlays =
       g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
@@ -208,10 +214,18 @@ ts_sim_relation_overlays (TsSimRelation *rel, const TsUndo *way, GError **error)
     TsSimDisk *overlay = ts_sim_disk_new_overlay (g_ptr_array_index (rel->disks, i));
     TsDisk *ops = ts_sim_disk_ops (overlay);
     g_ptr_array_add (overlays, overlay);
-    if (way && !(ts_sim_undo_play (rel->undo, way, i, ops, error) && ops->ops->flush (ops, error)))
+    if (way && (which >> i & 1) &&
+        !(ts_sim_undo_play (rel->undo, way, i, ops, error) && ops->ops->flush (ops, error)))
       return NULL;
   }
   return g_steal_pointer (&overlays);
+}
+
+guint32
+ts_sim_relation_blank (const TsSimRelation *rel)
+{
+  const TsHello *hello = ts_receiver_hello (rel->receiver);
+  return ((1u << hello->disks) - 1) & ~ts_hello_disks (hello);
 }
 
 /* From the first write on: a bitmap in the overlay. */
@@ -236,6 +250,7 @@ start_copy (TsSimRelation *rel, gboolean track)
     g_ptr_array_add (vm->discarded, vm->copy);
   GPtrArray *disks = rel->overlays ? rel->overlays : rel->disks;
   vm->copy = ts_sim_machine_new (vm, rel->host, disks);
+  vm->copy->blank = ts_sim_relation_blank (rel);
   if (track && first) /* else what was written is not known any more */
     track_copy (rel, disks);
   vm->copy->next_write = vm->source ? vm->source->next_write : 0;
@@ -338,7 +353,8 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     rel->log_bytes += g_bytes_get_size (work->payload);
     break;
   case TS_ACTION_SEAL:
-    event->done.ok = ts_sim_spool_seal (rel->spool, work->set, rel->disks->len, manifest, error);
+    event->done.ok = ts_sim_spool_seal (rel->spool, work->set, rel->disks->len, work->disks,
+                                        manifest, error);
     event->done.sealed = manifest;
     break;
   case TS_ACTION_APPLY:
@@ -346,7 +362,7 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     break;
   case TS_ACTION_BRANCH:
     ts_sim_watch_end (rel);
-    rel->overlays = ts_sim_relation_overlays (rel, work->undo, error);
+    rel->overlays = ts_sim_relation_overlays (rel, work->disks, work->undo, error);
     event->done.ok = rel->overlays != NULL;
     break;
   case TS_ACTION_MERGE:
@@ -362,7 +378,7 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     discard_copy (rel);
     break;
   case TS_ACTION_TEST_START:
-    event->done.ok = ts_sim_test_start (rel, work->undo, error);
+    event->done.ok = ts_sim_test_start (rel, work->disks, work->undo, error);
     break;
   case TS_ACTION_TEST_STOP:
     ts_sim_test_stop (rel);
@@ -569,15 +585,27 @@ send_frame (TsSimRelation *rel, TsAction *action)
 /* --- actions ---------------------------------------------------------------------------------- */
 
 static void
-keep_image (TsSimRelation *rel, guint64 set)
+keep_image (TsSimRelation *rel, guint64 set, guint32 which)
 {
   TsSimImage *image = g_new0 (TsSimImage, 1);
   image->set = set;
   image->instant_us = now_us (rel);
+  image->which = which;
   image->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
   for (guint i = 0; i < rel->disks->len; i++)
     g_ptr_array_add (image->disks, ts_sim_disk_snapshot (g_ptr_array_index (rel->disks, i)));
   g_queue_push_tail (&rel->vm->images, image);
+}
+
+guint64
+ts_sim_image_differing (const TsSimImage *image, const GPtrArray *disks)
+{
+  guint64 bytes = 0;
+  for (guint i = 0; i < disks->len; i++)
+    if (image->which >> i & 1)
+      bytes += ts_sim_disk_differing_bytes (g_ptr_array_index (disks, i),
+                                            g_ptr_array_index (image->disks, i));
+  return bytes;
 }
 
 static void
@@ -588,9 +616,9 @@ cut (TsSimRelation *rel, const TsAction *action)
   g_autoptr (GError) error = NULL;
   work->instant_us = now_us (rel);
   guint64 bytes = 0;
-  if (ts_sim_tracker_cut (rel->tracker, action->set, (guint32)(work->instant_us / TS_S), rel->spool,
-                          work->logs, &error)) {
-    keep_image (rel, action->set);
+  if (ts_sim_tracker_cut (rel->tracker, action->set, action->disks,
+                          (guint32)(work->instant_us / TS_S), rel->spool, work->logs, &error)) {
+    keep_image (rel, action->set, action->disks);
     bytes = ts_sim_spool_set_bytes (rel->spool, action->set);
   } else {
     work->ok = FALSE;
@@ -854,6 +882,7 @@ ts_sim_relation_options (const TsSimHost *host, const TsSimVm *vm, const TsPolic
   for (guint i = 0; i < vm->spec->disks->len; i++) {
     const TsDiskSpec *disk = ts_vm_spec_disk (vm->spec, i);
     options.hello.disk[i].size_bytes = disk->size_bytes;
+    options.hello.disk[i].excluded = !disk->replicated;
     g_strlcpy (options.hello.disk[i].name, disk->name, sizeof options.hello.disk[i].name);
   }
   return options;

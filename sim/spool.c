@@ -183,15 +183,18 @@ ts_sim_spool_set_bytes (const TsSimSpool *spool, guint64 set)
 }
 
 gboolean
-ts_sim_spool_seal (TsSimSpool *spool, guint64 set, guint disks, TsManifest *manifest,
-                   GError **error)
+ts_sim_spool_seal (TsSimSpool *spool, guint64 set, guint disks, guint32 which,
+                   TsManifest *manifest, GError **error)
 {
   *manifest = (TsManifest){.disks = disks};
   for (guint i = 0; i < disks; i++) {
+    if (!(which >> i & 1))
+      continue;
     const TsSimLog *said = ts_sim_spool_log (spool, set, i);
     if (said) { /* whole: as a file it would be too */
       manifest->disk[i].log_bytes = ts_sim_log_length_bytes (said);
       manifest->disk[i].data_bytes = ts_sim_log_data_bytes (said);
+      manifest->disk[i].end_bytes = ts_sim_log_end_bytes (said);
       manifest->disk[i].unique = ts_sim_log_info (said)->unique;
       manifest->disk[i].previous = ts_sim_log_info (said)->previous;
       continue;
@@ -206,11 +209,13 @@ ts_sim_spool_seal (TsSimSpool *spool, guint64 set, guint disks, TsManifest *mani
     }
     manifest->disk[i].log_bytes = g_bytes_get_size (bytes);
     manifest->disk[i].data_bytes = ts_hrl_data_bytes (log);
+    manifest->disk[i].end_bytes = ts_hrl_info (log)->disk_bytes;
     manifest->disk[i].unique = ts_hrl_info (log)->unique;
     manifest->disk[i].previous = ts_hrl_info (log)->previous;
   }
   for (guint i = 0; i < disks; i++)
-    find (spool, set, i)->durable = TRUE;
+    if (which >> i & 1)
+      find (spool, set, i)->durable = TRUE;
   return TRUE;
 }
 

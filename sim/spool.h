@@ -29,9 +29,9 @@ const TsSimLog *ts_sim_spool_log (const TsSimSpool *spool, guint64 set, guint di
 GBytes *ts_sim_spool_slice (const TsSimSpool *spool, guint64 set, guint disk, guint64 offset_bytes,
                             gsize len_bytes, guint64 *wire_bytes);
 guint64 ts_sim_spool_set_bytes (const TsSimSpool *spool, guint64 set);
-/* Makes a set durable and tells what its logs say of themselves. */
-gboolean ts_sim_spool_seal (TsSimSpool *spool, guint64 set, guint disks, TsManifest *manifest,
-                            GError **error);
+/* Makes the set's logs (of disks in the mask `which`) durable and tells what they say of themselves. */
+gboolean ts_sim_spool_seal (TsSimSpool *spool, guint64 set, guint disks, guint32 which,
+                            TsManifest *manifest, GError **error);
 void ts_sim_spool_delete (TsSimSpool *spool, guint64 set);
 void ts_sim_spool_drop_after (TsSimSpool *spool, guint64 set);
 /* Logs that were not sealed are gone. */

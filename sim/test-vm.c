@@ -6,13 +6,14 @@
 #include "sim/internal.h"
 
 gboolean
-ts_sim_test_start (TsSimRelation *rel, const TsUndo *way, GError **error)
+ts_sim_test_start (TsSimRelation *rel, guint32 which, const TsUndo *way, GError **error)
 {
-  rel->test_overlays = ts_sim_relation_overlays (rel, way, error);
+  rel->test_overlays = ts_sim_relation_overlays (rel, which, way, error);
   if (!rel->test_overlays)
     return FALSE;
   rel->vm->test = ts_sim_machine_new (rel->vm, rel->host, rel->test_overlays);
   rel->vm->test->is_test = TRUE;
+  rel->vm->test->blank = ts_sim_relation_blank (rel);
   ts_sim_machine_power_on (rel->vm->test, "test failover");
   return TRUE;
 }

@@ -97,12 +97,14 @@ cut_disk (TsSimTracker *tracker, guint d, guint32 time_s)
 }
 
 gboolean
-ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 time_s, TsSimSpool *spool,
-                    TsCutLog *logs, GError **error)
+ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 disks, guint32 time_s,
+                    TsSimSpool *spool, TsCutLog *logs, GError **error)
 {
   if (!tracker->on)
     return ts_throw (error, TS_ERROR_LOST, "changes were not tracked");
   for (guint i = 0; i < tracker->disks->len; i++) {
+    if (!(disks >> i & 1))
+      continue;
     g_autoptr (TsSimLog) log = cut_disk (tracker, i, time_s);
     if (!ts_sim_spool_add (spool, set, i, log, error)) {
       ts_sim_spool_delete (spool, set); /* what changed stays marked */
@@ -115,7 +117,8 @@ ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 time_s, TsSimSpo
   }
   for (guint i = 0; i < tracker->disks->len; i++) {
     ts_sim_dirty_clear (g_ptr_array_index (tracker->dirty, i));
-    tracker->previous[i] = logs[i].unique;
+    if (disks >> i & 1)
+      tracker->previous[i] = logs[i].unique;
   }
   return TRUE;
 }

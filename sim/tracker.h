@@ -20,7 +20,7 @@ void ts_sim_tracker_mark (TsSimTracker *tracker, guint disk, guint64 offset_byte
 void ts_sim_tracker_move (TsSimTracker *tracker, GPtrArray *disks);
 /* The next log of the disk follows this one. */
 void ts_sim_tracker_follow (TsSimTracker *tracker, guint disk, const TsGuid *previous);
-/* Puts one closed log per disk into the spool, all at this instant, and starts afresh.
- * logs: one per disk.  TS_ERROR_LOST: changes are not tracked. */
-gboolean ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 time_s, TsSimSpool *spool,
-                             TsCutLog *logs, GError **error);
+/* Puts one closed log per disk of the mask into the spool, all at this instant, and starts all disks
+ * afresh: what changed on the others is forgotten.  logs: by disk; of the others zero.  TS_ERROR_LOST: changes are not tracked. */
+gboolean ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 disks, guint32 time_s,
+                             TsSimSpool *spool, TsCutLog *logs, GError **error);

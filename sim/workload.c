@@ -391,6 +391,8 @@ survey_now (gpointer user, gpointer data)
   Survey survey = {0};
   for (guint i = 0; i < machine->disks->len; i++) {
     TsSimDisk *disk = g_ptr_array_index (machine->disks, i);
+    if (machine->blank >> i & 1) /* nothing was to be there */
+      continue;
     guint64 fill_bytes = ts_vm_spec_disk (machine->vm->spec, i)->fill_bytes;
     survey_fill (machine, i, disk, fill_bytes, &survey);
     survey_records (machine, i, disk, fill_bytes, &survey);

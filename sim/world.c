@@ -264,7 +264,10 @@ compare (TsSimVm *vm, const TsOrder *order)
     report_step (world, order->step, "compare", "failed", "there is no replica to compare with");
     return;
   }
+  guint32 blank = replica->receiver ? ts_sim_relation_blank (replica) : 0;
   for (guint i = 0; i < vm->source->disks->len; i++) {
+    if (blank >> i & 1)
+      continue;
     TsSimDisk *disk = g_ptr_array_index (vm->source->disks, i);
     guint64 differing = ts_sim_disk_differing_bytes (disk, g_ptr_array_index (replica->disks, i));
     TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "compare");

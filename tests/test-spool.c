@@ -76,8 +76,7 @@ carry (Fixture *f, guint64 set)
 static gboolean
 seal (Fixture *f, guint64 set, TsManifest *manifest, GError **error)
 {
-  const guint64 sizes[DISKS] = {DISK_BYTES, DISK_BYTES};
-  return ts_lab_spool_seal (f->replica, set, DISKS, sizes, manifest, error);
+  return ts_lab_spool_seal (f->replica, set, DISKS, (1u << DISKS) - 1, manifest, error);
 }
 
 static int
@@ -244,16 +243,30 @@ harmed (void **state)
   teardown (&fixture);
 }
 
+/* Whether the disk has room for it is for the core to say. */
 static void
-of_another_disk (void **state)
+how_far_it_writes (void **state)
 {
   Fixture *f = *state;
-  const guint64 sizes[DISKS] = {DISK_BYTES, TS_MIB}; /* the log writes up to 1,634,304 */
+  TsManifest manifest;
+  carry (f, 1);
+  assert_true (seal (f, 1, &manifest, NULL));
+  assert_int_equal (manifest.disk[1].end_bytes, 1634304);
+}
+
+/* A set holds logs of those disks that are replicated. */
+static void
+of_one_disk (void **state)
+{
+  Fixture *f = *state;
   g_autoptr (GError) error = NULL;
   TsManifest manifest;
   carry (f, 1);
-  assert_false (ts_lab_spool_seal (f->replica, 1, DISKS, sizes, &manifest, &error));
-  assert_true (g_error_matches (error, TS_ERROR, TS_ERROR_FORMAT));
+  g_autofree char *other = ts_lab_spool_path (f->replica, 1, 1);
+  assert_int_equal (g_unlink (other), 0);
+  assert_true (ts_lab_spool_seal (f->replica, 1, DISKS, 1, &manifest, &error));
+  assert_int_equal (ts_manifest_disks (&manifest), 1);
+  assert_false (ts_lab_spool_seal (f->replica, 1, DISKS, 3, &manifest, &error));
 }
 
 /* A log of an earlier try, longer than the new one, must not show through. */
@@ -384,7 +397,8 @@ main (void)
 {
   const struct CMUnitTest fixed[] = {
       cmocka_unit_test_setup_teardown (carried_whole, setup, teardown),
-      cmocka_unit_test_setup_teardown (of_another_disk, setup, teardown),
+      cmocka_unit_test_setup_teardown (how_far_it_writes, setup, teardown),
+      cmocka_unit_test_setup_teardown (of_one_disk, setup, teardown),
       cmocka_unit_test_setup_teardown (stored_again, setup, teardown),
       cmocka_unit_test_setup_teardown (dropped_behind, setup, teardown),
       cmocka_unit_test_setup_teardown (deleted_alone, setup, teardown),

@@ -256,7 +256,7 @@ static void
 a_gap_and_another_disk_are_refused (void **state)
 {
   World *w = world_new ();
-  TsHruInfo info = info_of (0), other = {1, 1000, DISK_BYTES * 2};
+  TsHruInfo info = info_of (0), other = {1, 1000, DISK_BYTES / 2};
   g_autoptr (TsHrl) hrl = draw_set (&w->random, 4);
   g_autoptr (GError) error = NULL;
   assert_true (apply (&w->m, w->logs[0], NULL, 2, hrl, &info, NULL));

@@ -23,6 +23,7 @@ hello_of (guint disks)
   TsHello hello = {.vm = guid (1), .name = "app", .interval_us = 30000000, .disks = disks};
   hello.recovery_points = 24;
   hello.time_scale = 180;
+  hello.disk[1].excluded = disks > 1;
   for (guint i = 0; i < disks; i++) {
     hello.disk[i].size_bytes = (i + 1) * G_GUINT64_CONSTANT (268435456);
     g_snprintf (hello.disk[i].name, sizeof hello.disk[i].name, "disk-%u", i);
@@ -61,6 +62,7 @@ hello_there_and_back (void **state)
     for (guint i = 0; i < disks; i++) {
       assert_int_equal (back.disk[i].size_bytes, hello.disk[i].size_bytes);
       assert_string_equal (back.disk[i].name, hello.disk[i].name);
+      assert_int_equal (back.disk[i].excluded, i == 1);
     }
   }
 }
@@ -105,6 +107,8 @@ rests_of_memory_stay_home (void **state)
 
 enum { HELLO, MANIFEST };
 
+static const char zeros[48];
+
 static const struct row {
   const char *name;
   guint what;
@@ -113,10 +117,10 @@ static const struct row {
   gboolean accepted;
   TsErrorCode code;
 } rows[] = {
-    /* two disks: a hello of 184 bytes, a manifest of 120 */
+    /* two disks: the second one excluded: a hello of 184 bytes, a manifest of 120 */
     {"hello: nothing changed", HELLO, 0, 0, "", TRUE, 0},
     {"hello: another magic", HELLO, 0, 4, "TSMA", FALSE, TS_ERROR_FORMAT},
-    {"hello: a version to come", HELLO, 4, 4, "\2\0\0\0", FALSE, TS_ERROR_REFUSED},
+    {"hello: a version to come", HELLO, 4, 4, "\3\0\0\0", FALSE, TS_ERROR_REFUSED},
     {"hello: version 0", HELLO, 4, 4, "\0\0\0\0", FALSE, TS_ERROR_REFUSED},
     {"hello: no vm", HELLO, 8, 16, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", FALSE, TS_ERROR_FORMAT},
     {"hello: interval 0", HELLO, 24, 8, "\0\0\0\0\0\0\0", FALSE, TS_ERROR_FORMAT},
@@ -125,11 +129,11 @@ static const struct row {
      TS_ERROR_FORMAT},
     {"hello: interval of ages", HELLO, 24, 8, "\xff\xff\xff\xff\xff\xff\xff\xff", FALSE,
      TS_ERROR_FORMAT},
-    {"hello: no disk", HELLO, 32, 4, "\0\0\0", FALSE, TS_ERROR_FORMAT},
-    {"hello: a disk less than sent", HELLO, 32, 4, "\1\0\0", FALSE, TS_ERROR_FORMAT},
-    {"hello: a disk more than sent", HELLO, 32, 4, "\3\0\0", FALSE, TS_ERROR_FORMAT},
-    {"hello: 17 disks", HELLO, 32, 4, "\x11\0\0", FALSE, TS_ERROR_FORMAT},
-    {"hello: 4 G of disks", HELLO, 32, 4, "\xff\xff\xff\xff", FALSE, TS_ERROR_FORMAT},
+    {"hello: no disk", HELLO, 32, 2, "\0\0\0", FALSE, TS_ERROR_FORMAT},
+    {"hello: a disk less than sent", HELLO, 32, 2, "\1", FALSE, TS_ERROR_FORMAT},
+    {"hello: a disk more than sent", HELLO, 32, 2, "\3\0\0", FALSE, TS_ERROR_FORMAT},
+    {"hello: 17 disks", HELLO, 32, 2, "\x11\0\0", FALSE, TS_ERROR_FORMAT},
+    {"hello: 65535 disks", HELLO, 32, 2, "\xff\xff", FALSE, TS_ERROR_FORMAT},
     {"hello: 25 recovery points", HELLO, 36, 1, "\x19", FALSE, TS_ERROR_FORMAT},
     {"hello: no recovery points", HELLO, 36, 1, "\0", TRUE, 0},
     {"hello: reserved byte used", HELLO, 37, 1, "\1", FALSE, TS_ERROR_FORMAT},
@@ -154,9 +158,13 @@ static const struct row {
     {"hello: a disk of 64 TiB and a byte", HELLO, 144, 8, "\1\0\0\0\0\x40\0", FALSE,
      TS_ERROR_FORMAT},
     {"hello: a disk without a name", HELLO, 152, 6, "\0\0\0\0\0\0", FALSE, TS_ERROR_FORMAT},
+    {"hello: both disks replicated", HELLO, 34, 2, "\0", TRUE, 0},
+    {"hello: the other disk left out", HELLO, 34, 2, "\1", TRUE, 0},
+    {"hello: no disk replicated", HELLO, 34, 2, "\3", FALSE, TS_ERROR_FORMAT},
+    {"hello: a third of two disks left out", HELLO, 34, 2, "\4", FALSE, TS_ERROR_FORMAT},
     {"manifest: nothing changed", MANIFEST, 0, 0, "", TRUE, 0},
     {"manifest: another magic", MANIFEST, 0, 4, "TSHE", FALSE, TS_ERROR_FORMAT},
-    {"manifest: a version to come", MANIFEST, 4, 4, "\2\0\0\0", FALSE, TS_ERROR_REFUSED},
+    {"manifest: a version to come", MANIFEST, 4, 4, "\3\0\0\0", FALSE, TS_ERROR_REFUSED},
     {"manifest: the first instant", MANIFEST, 8, 8, "\0\0\0\0\0\0\0", TRUE, 0},
     {"manifest: before the first instant", MANIFEST, 8, 8, "\xff\xff\xff\xff\xff\xff\xff\xff",
      FALSE, TS_ERROR_FORMAT},
@@ -169,6 +177,7 @@ static const struct row {
      TS_ERROR_FORMAT},
     {"manifest: more data than log", MANIFEST, 32, 8, "\0\x30\0\0\0\0\0", FALSE, TS_ERROR_FORMAT},
     {"manifest: no data", MANIFEST, 32, 8, "\0\0\0\0\0\0\0", TRUE, 0},
+    {"manifest: no log of the second disk", MANIFEST, 72, 48, zeros, TRUE, 0},
     {"manifest: a log without a name", MANIFEST, 40, 16, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", FALSE,
      TS_ERROR_FORMAT},
     {"manifest: a log that follows none", MANIFEST, 56, 16, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", TRUE,

@@ -7,7 +7,7 @@ check (const TsHru *undo, const TsHruInfo *want, GError **error)
 {
   const TsHruInfo *have = ts_hru_info (undo);
   if (have->point != want->point || have->instant_us != want->instant_us ||
-      have->disk_bytes != want->disk_bytes)
+      have->disk_bytes > want->disk_bytes) /* less: it has been grown since */
     return ts_throw (error, TS_ERROR_LOST,
                      "the undo log is of point %" G_GUINT64_FORMAT
                      " of a disk of %" G_GUINT64_FORMAT " bytes, not of point %" G_GUINT64_FORMAT
@@ -23,14 +23,16 @@ take (void *user, guint64 offset_bytes, void *data, gsize len_bytes, GError **er
   return disk->ops->read (disk, offset_bytes, data, len_bytes, error);
 }
 
-/* What log writes and is not saved yet. */
+/* What log writes and is not saved yet, of what the disk had at the point. */
 static TsExtents *
-not_saved (const TsHrl *log, const TsExtents *saved)
+not_saved (const TsHrl *log, guint64 disk_bytes, const TsExtents *saved)
 {
   g_autoptr (TsExtents) written = ts_extents_new ();
   for (guint64 i = 0; i < ts_hrl_count (log); i++) {
     TsHrlEntry entry = ts_hrl_entry (log, i);
-    ts_extents_add (written, entry.disk_offset_bytes, entry.len_bytes);
+    if (entry.disk_offset_bytes < disk_bytes)
+      ts_extents_add (written, entry.disk_offset_bytes,
+                      MIN (entry.len_bytes, disk_bytes - entry.disk_offset_bytes));
   }
   if (!saved)
     return g_steal_pointer (&written);
@@ -67,7 +69,8 @@ ts_undo_save (TsDisk *disk, const TsHrl *log, guint64 set, const TsHruInfo *info
                      info->point, last, set);
   if (ts_hrl_info (log)->disk_bytes > disk->size_bytes) /* will be refused; do not read there */
     return ts_throw (error, TS_ERROR_ARGUMENT, "the log writes behind the disk's end");
-  g_autoptr (TsExtents) fresh = not_saved (log, so_far ? ts_hru_saved (so_far) : NULL);
+  g_autoptr (TsExtents) fresh = not_saved (log, so_far ? ts_hru_info (so_far)->disk_bytes : info->disk_bytes,
+                                            so_far ? ts_hru_saved (so_far) : NULL);
   guint64 at = so_far ? ts_hru_end (so_far) : TS_HRU_HEADER_BYTES, end;
   *saved_bytes = ts_extents_bytes (fresh);
   *wrote = TRUE;

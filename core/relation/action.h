@@ -92,6 +92,8 @@ typedef struct {
   gboolean compress; /* SEND */
   guint64 set;
   TsSetKind set_kind; /* CUT */
+  guint32 disks;      /* bit 1 << disk: which of them it is about; CUT, SEAL, APPLY: those of the set; else
+                         those that are replicated */
   gboolean track;     /* POWER_ON */
   TsUndo *undo;       /* APPLY, BRANCH, TEST_START, KEEP; owned; NULL: nothing */
   guint disk;

@@ -18,7 +18,8 @@ typedef enum {
 } TsEventKind;
 
 typedef struct { /* what TS_ACTION_CUT answers, per disk */
-  guint64 log_bytes, data_bytes, entries;
+  guint64 log_bytes; /* 0: no log of that disk was asked for */
+  guint64 data_bytes, entries;
   TsGuid unique;
 } TsCutLog;
 

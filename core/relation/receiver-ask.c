@@ -27,8 +27,7 @@ ts_receiver_go_on_removing (TsReceiver *r, gint64 now_us, TsActions *out)
   }
   if (r->applies.length > 0 && r->apply_retry_us == TS_NEVER) {
     r->applying = TRUE;
-    ts_actions_add (out, TS_ACTION_APPLY)->set =
-        ((TsReceiverSet *)g_queue_peek_head (&r->applies))->number;
+    ts_receiver_set_action (out, TS_ACTION_APPLY, g_queue_peek_head (&r->applies));
     return;
   }
   if (r->applies.length > 0)

@@ -120,6 +120,8 @@ TsRecord *ts_receiver_record (const TsReceiver *receiver, gint64 now_us, const c
 /* Says to the peer where to go on, if it still waits for that. */
 void ts_receiver_welcome (TsReceiver *receiver, gint64 now_us, TsActions *out);
 void ts_receiver_forget_unsealed (TsReceiver *receiver, TsActions *out);
+/* Which disks it holds. */
+void ts_receiver_report_disks (TsReceiver *receiver, gint64 now_us, TsActions *out);
 /* Ends the test failover, if there is one: now, or as soon as that is possible. */
 void ts_receiver_end_test (TsReceiver *receiver, gint64 now_us, TsActions *out);
 void ts_receiver_go_on_applying (TsReceiver *receiver, gint64 now_us, TsActions *out);
@@ -211,6 +213,8 @@ void ts_receiver_ask_reverse (TsReceiver *receiver, gint64 now_us, TsActions *ou
 void ts_receiver_asked (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 
 /* --- receiver-set.c --------------------------------------------------------------------------- */
+/* SEAL or APPLY of a set. */
+TsAction *ts_receiver_set_action (TsActions *out, TsActionKind kind, const TsReceiverSet *set);
 void ts_receiver_sealed (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 void ts_receiver_applied (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 

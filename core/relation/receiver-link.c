@@ -55,10 +55,15 @@ ts_receiver_welcome (TsReceiver *r, gint64 now_us, TsActions *out)
 static gboolean
 same_vm (const TsHello *a, const TsHello *b)
 {
-  if (!ts_guid_equal (&a->vm, &b->vm) || a->disks != b->disks)
-    return FALSE;
+  return ts_guid_equal (&a->vm, &b->vm) && a->disks == b->disks;
+}
+
+/* Sides' disks are resized apart (HVR 2.6); what goes from end to end has to have the same ones. */
+static gboolean
+same_sizes (const TsHello *a, const TsHello *b)
+{
   for (guint i = 0; i < a->disks; i++)
-    if (a->disk[i].size_bytes != b->disk[i].size_bytes)
+    if (!b->disk[i].excluded && a->disk[i].size_bytes != b->disk[i].size_bytes)
       return FALSE;
   return TRUE;
 }
@@ -93,9 +98,14 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
     return;
   }
   if (!same_vm (&r->hello, &said)) {
-    ts_receiver_refuse_peer (
-        r, ev->now_us, TS_REFUSE_STATE,
-        "the replica belongs to another virtual machine, or its disks have other sizes", out);
+    ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_STATE,
+                             "the replica belongs to another virtual machine, or has other disks", out);
+    return;
+  }
+  gboolean whole = !r->copy_done || (ev->frame.frame->value & TS_RESYNC_RUN) != 0;
+  if (whole && !same_sizes (&r->hello, &said)) { /* HVR 2.9, algorithm, step 1 */
+    ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_STATE,
+                             "the disks of the two sides have different sizes", out);
     return;
   }
   if (r->failover != FAILOVER_NONE || r->state == TS_STATE_RECOVERED ||
@@ -130,7 +140,8 @@ log_frame (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
   TsFrame *f = ev->frame.frame;
   gsize len = f->payload ? g_bytes_get_size (f->payload) : 0;
-  gboolean next_disk = f->disk == r->recv_disk + 1 && f->offset_bytes == 0 && r->recv_offset > 0;
+  /* Logs come in order of their disks; of which disks, the set's end says. */
+  gboolean next_disk = f->disk > r->recv_disk && f->offset_bytes == 0;
   gboolean follows = f->disk == r->recv_disk && f->offset_bytes == r->recv_offset;
   if (!r->copy_done || len == 0 || f->disk >= r->hello.disks || f->set != r->recv_set ||
       !(follows || next_disk)) {
@@ -164,7 +175,7 @@ set_end (TsReceiver *r, const TsEvent *ev, TsActions *out)
   r->recv_disk = 0;
   r->recv_offset = 0;
   if (r->seals.length == 0)
-    ts_actions_add (out, TS_ACTION_SEAL)->set = set->number;
+    ts_receiver_set_action (out, TS_ACTION_SEAL, set);
   g_queue_push_tail (&r->seals, g_steal_pointer (&set));
 }
 

@@ -2,6 +2,15 @@
 #include "core/base/units.h"
 #include "core/relation/receiver-internal.h"
 
+TsAction *
+ts_receiver_set_action (TsActions *out, TsActionKind kind, const TsReceiverSet *set)
+{
+  TsAction *a = ts_actions_add (out, kind);
+  a->set = set->number;
+  a->disks = ts_manifest_disks (&set->manifest);
+  return a;
+}
+
 void
 ts_receiver_forget_unsealed (TsReceiver *r, TsActions *out)
 {
@@ -36,8 +45,7 @@ ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
     if (set->manifest.kind == TS_SET_RESYNC && !r->merged)
       ts_actions_add (out, TS_ACTION_RESYNC_MERGE);
     else {
-      TsAction *a = ts_actions_add (out, TS_ACTION_APPLY);
-      a->set = set->number;
+      TsAction *a = ts_receiver_set_action (out, TS_ACTION_APPLY, set);
       a->undo = ts_receiver_history_open (r, set->number);
     }
   }
@@ -84,11 +92,22 @@ ts_receiver_sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
   /* HVR 2.9, secondary: out-of-sequence log */
   gboolean new_chain = set->manifest.kind == TS_SET_RESYNC && r->resync == RESYNC_COPIED;
   for (guint i = 0; !trouble && !new_chain && i < set->manifest.disks; i++)
-    if (!ts_guid_equal (&set->manifest.disk[i].previous, &r->chain[i])) {
+    if (set->manifest.disk[i].log_bytes > 0 &&
+        !ts_guid_equal (&set->manifest.disk[i].previous, &r->chain[i])) {
       refusal = TS_REFUSE_SEQUENCE;
       trouble = g_strdup_printf ("the log of disk %u in set %" G_GUINT64_FORMAT
                                  " does not follow the last one received",
                                  i, set->number);
+    }
+  for (guint i = 0; !trouble && i < set->manifest.disks; i++)
+    if (ev->done.sealed->disk[i].end_bytes > r->hello.disk[i].size_bytes) { /* HVR 2.6, disk resize */
+      refusal = TS_REFUSE_BOUNDS;
+      trouble = g_strdup_printf (
+          "An out-of-bounds write was encountered on the Replica virtual machine '%s': disk %s of the "
+          "primary is written up to byte %" G_GUINT64_FORMAT ", the replica's has %" G_GUINT64_FORMAT
+          ". Resize the replica's disk, then resume replication",
+          r->hello.name, r->hello.disk[i].name, ev->done.sealed->disk[i].end_bytes,
+          r->hello.disk[i].size_bytes);
     }
   if (trouble) {
     ts_receiver_forget_unsealed (r, out);
@@ -100,7 +119,8 @@ ts_receiver_sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
   g_queue_pop_head (&r->seals);
   r->stored = set->number;
   for (guint i = 0; i < set->manifest.disks; i++)
-    r->chain[i] = set->manifest.disk[i].unique;
+    if (set->manifest.disk[i].log_bytes > 0)
+      r->chain[i] = set->manifest.disk[i].unique;
   g_queue_push_tail (&r->applies, set);
   gboolean is_point = set->manifest.kind != TS_SET_INITIAL && set->manifest.kind != TS_SET_RESYNC;
   /* Before it is persisted, so that a crash does not take the newest point back. */
@@ -119,7 +139,7 @@ ts_receiver_sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_receiver_end_test (r, now_us, out);
   TsReceiverSet *next = g_queue_peek_head (&r->seals);
   if (next)
-    ts_actions_add (out, TS_ACTION_SEAL)->set = next->number;
+    ts_receiver_set_action (out, TS_ACTION_SEAL, next);
   else if (r->welcome_due)
     ts_receiver_welcome (r, now_us, out);
   ts_receiver_go_on_applying (r, now_us, out);

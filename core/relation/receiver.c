@@ -36,6 +36,19 @@ ts_receiver_change_state (TsReceiver *r, gint64 now_us, TsState to, TsActions *o
   ts_actions_report (out, rec);
 }
 
+void
+ts_receiver_report_disks (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  g_autoptr (GString) with = g_string_new (NULL);
+  g_autoptr (GString) without = g_string_new (NULL);
+  for (guint i = 0; i < r->hello.disks; i++) {
+    GString *list = r->hello.disk[i].excluded ? without : with;
+    g_string_append_printf (list, "%s%s", list->len > 0 ? " " : "", r->hello.disk[i].name);
+  }
+  TsRecord *rec = ts_record_text (ts_receiver_record (r, now_us, "disks"), "replicated", with->str);
+  ts_actions_report (out, ts_record_text (rec, "excluded", without->str));
+}
+
 static TsHealthInput
 health_input (const TsReceiver *r, gint64 now_us)
 {
@@ -86,6 +99,8 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
     }
     r->created = TRUE;
     ts_receiver_persist (r, out);
+    if (__builtin_popcount (ts_hello_disks (&r->hello)) < (gint)r->hello.disks)
+      ts_receiver_report_disks (r, now_us, out);
     if (r->welcome_due)
       ts_receiver_welcome (r, now_us, out);
     return;
@@ -254,6 +269,11 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
     break;
   }
   judge_health (r, ev->now_us, out);
+  for (guint i = 0; r->known && i < out->len; i++) {
+    TsAction *a = &g_array_index (out, TsAction, i);
+    if (a->disks == 0)
+      a->disks = ts_hello_disks (&r->hello);
+  }
 }
 
 gint64

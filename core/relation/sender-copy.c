@@ -27,8 +27,11 @@ ts_sender_copy_mapped (TsSender *s, const TsEvent *ev, TsActions *out)
     s->map[d] = ts_extents_new ();
     ts_extents_add (s->map[d], 0, s->hello.disk[d].size_bytes);
   }
-  if (++s->maps < s->hello.disks)
+  if (++s->maps < (guint)__builtin_popcount (ts_hello_disks (&s->hello)))
     return FALSE;
+  for (guint i = 0; i < s->hello.disks; i++)
+    if (!s->map[i])
+      s->map[i] = ts_extents_new (); /* nothing of it is copied */
   s->copy_total = 0;
   for (guint i = 0; i < s->hello.disks; i++)
     s->copy_total += ts_extents_bytes (s->map[i]);

@@ -149,7 +149,8 @@ ts_sender_cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
     if (!ev->done.ok)
       return;
     for (guint i = 0; i < s->hello.disks; i++) /* the engine's chain has gone on to here */
-      s->last_unique[i] = ev->done.logs[i].unique;
+      if (ev->done.logs[i].log_bytes > 0)
+        s->last_unique[i] = ev->done.logs[i].unique;
     ts_actions_add (out, TS_ACTION_DELETE_SET)->set = s->next_set++;
     ts_sender_pump (s, now_us, out); /* the end of a copy may have waited to know that number */
     return;
@@ -178,6 +179,8 @@ ts_sender_cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
   guint64 log_bytes = 0, entries = 0;
   for (guint i = 0; i < s->hello.disks; i++) {
     const TsCutLog *log = &ev->done.logs[i];
+    if (log->log_bytes == 0)
+      continue;
     set->manifest.disk[i].log_bytes = log->log_bytes;
     set->manifest.disk[i].data_bytes = log->data_bytes;
     set->manifest.disk[i].unique = log->unique;
@@ -209,7 +212,7 @@ ts_sender_cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
   /* The 50 % rule: HVR 2.4 and trap 6, per VM; CHOICE: of the virtual sizes (2.4: SILENT). */
   guint64 virtual_bytes = 0;
   for (guint i = 0; i < s->hello.disks; i++)
-    virtual_bytes += s->hello.disk[i].size_bytes;
+    virtual_bytes += s->hello.disk[i].excluded ? 0 : s->hello.disk[i].size_bytes;
   if (ts_sender_pending_bytes (s) > virtual_bytes / 2) {
     ts_sender_require_resync (s, now_us, "tracked changes exceed 50 % of the size of the disks", out);
     return;

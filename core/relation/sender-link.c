@@ -295,6 +295,7 @@ ts_sender_peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
     return;
   case TS_REFUSE_VERSION:
   case TS_REFUSE_STATE:
+  case TS_REFUSE_BOUNDS: /* the set stays queued: it goes again when the operator resumes */
     break;
   }
   if (s->resync_run && !s->returning) { /* sizes differ, failed over ...: HVR 2.9.1, the run ends */

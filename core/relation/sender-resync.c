@@ -35,7 +35,7 @@ disks_bytes (const TsSender *s)
 {
   guint64 bytes = 0;
   for (guint i = 0; i < s->hello.disks; i++)
-    bytes += s->hello.disk[i].size_bytes;
+    bytes += s->hello.disk[i].excluded ? 0 : s->hello.disk[i].size_bytes;
   return bytes;
 }
 
@@ -151,7 +151,7 @@ ts_sender_resync_pump (TsSender *s, gint64 now_us, TsActions *out)
     return;
   while (s->batches.length < BATCHES_OUT && s->compare_disk < s->hello.disks) {
     guint64 left = s->hello.disk[s->compare_disk].size_bytes - s->compare_offset;
-    if (left == 0) {
+    if (left == 0 || s->hello.disk[s->compare_disk].excluded) {
       s->compare_disk++;
       s->compare_offset = 0;
       continue;

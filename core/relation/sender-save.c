@@ -3,11 +3,11 @@
 #include "core/relation/sender-internal.h"
 #include "core/base/units.h"
 
-/* version, state, copy, is the VM on, next set, stored, applied, planned set and its instant,
+/* version, disks (size, is it left out), state, copy, is the VM on, next set, stored, applied, planned set and its instant,
  * success, missed,
  * chain of log ids per disk, then per queued set: number, data bytes, counted, manifest */
-#define STATE_TYPE "(uuubttttxttaaya(ttbay))"
-#define STATE_VERSION 3
+#define STATE_TYPE "(ua(tb)uubttttxttaaya(ttbay))"
+#define STATE_VERSION 4
 
 static GVariant *
 bytes_variant (const void *data, gsize len)
@@ -18,7 +18,10 @@ bytes_variant (const void *data, gsize len)
 GBytes *
 ts_sender_save (const TsSender *s)
 {
-  GVariantBuilder chain, sets;
+  GVariantBuilder disks, chain, sets;
+  g_variant_builder_init (&disks, G_VARIANT_TYPE ("a(tb)"));
+  for (guint i = 0; i < s->hello.disks; i++)
+    g_variant_builder_add (&disks, "(tb)", s->hello.disk[i].size_bytes, s->hello.disk[i].excluded);
   g_variant_builder_init (&chain, G_VARIANT_TYPE ("aay"));
   for (guint i = 0; i < s->hello.disks; i++)
     g_variant_builder_add_value (&chain, bytes_variant (s->last_unique[i].bytes, 16));
@@ -30,7 +33,7 @@ ts_sender_save (const TsSender *s)
                            g_variant_new_from_bytes (G_VARIANT_TYPE ("ay"), manifest, TRUE));
   }
   g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
-      STATE_TYPE, STATE_VERSION, s->state, s->copy, s->machine_on || s->auto_start, s->next_set, s->stored, s->applied,
+      STATE_TYPE, STATE_VERSION, &disks, s->state, s->copy, s->machine_on || s->auto_start, s->next_set, s->stored, s->applied,
       s->planned_set, s->planned_us, s->statistics.success, s->statistics.missed, &chain, &sets));
   return g_variant_get_data_as_bytes (state);
 }
@@ -39,15 +42,21 @@ static gboolean
 load (TsSender *s, GVariant *state, GError **error)
 {
   guint32 version, number, copy;
+  g_autoptr (GVariantIter) disks = NULL;
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariantIter) sets = NULL;
-  g_variant_get (state, STATE_TYPE, &version, &number, &copy, &s->auto_start, &s->next_set, &s->stored, &s->applied,
+  g_variant_get (state, STATE_TYPE, &version, &disks, &number, &copy, &s->auto_start, &s->next_set, &s->stored, &s->applied,
                  &s->planned_set, &s->planned_us, &s->statistics.success, &s->statistics.missed, &chain, &sets);
   if (version != STATE_VERSION || number >= TS_STATE_COUNT || copy > COPY_DONE)
     return ts_throw (error, TS_ERROR_FORMAT, "sender state: version %u, state %u, copy %u", version,
                      number, copy);
-  if (g_variant_iter_n_children (chain) != s->hello.disks)
+  if (g_variant_iter_n_children (chain) != s->hello.disks ||
+      g_variant_iter_n_children (disks) != s->hello.disks)
     return ts_throw (error, TS_ERROR_FORMAT, "sender state: made for a VM with other disks");
+  for (guint i = 0; i < s->hello.disks; i++)
+    g_variant_iter_next (disks, "(tb)", &s->hello.disk[i].size_bytes, &s->hello.disk[i].excluded);
+  if (ts_hello_disks (&s->hello) == 0)
+    return ts_throw (error, TS_ERROR_FORMAT, "sender state: none of its disks is replicated");
   s->state = (TsState)number;
   s->copy = (TsSenderCopy)copy;
   for (guint i = 0; i < s->hello.disks; i++) {

@@ -141,7 +141,8 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
     s->copy = COPY_MAP;
     s->maps = 0;
     for (guint i = 0; i < s->hello.disks; i++)
-      ts_actions_add (out, TS_ACTION_MAP)->disk = i;
+      if (!s->hello.disk[i].excluded)
+        ts_actions_add (out, TS_ACTION_MAP)->disk = i;
     return;
   case TS_ACTION_MAP:
     if (s->copy == COPY_MAP && ts_sender_copy_mapped (s, ev, out)) {
@@ -267,6 +268,11 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
     break;
   }
   judge_health (s, ev->now_us, out);
+  for (guint i = 0; i < out->len; i++) {
+    TsAction *a = &g_array_index (out, TsAction, i);
+    if (a->disks == 0)
+      a->disks = ts_hello_disks (&s->hello);
+  }
 }
 
 gint64

@@ -61,6 +61,10 @@ ts_turn_receiver (const TsReceiver *r, const TsSenderOptions *options, gint64 no
 {
   TsSender *s = ts_sender_new (options);
   g_assert (r->state == TS_STATE_COMMITTED && r->hello.disks == s->hello.disks);
+  for (guint i = 0; i < s->hello.disks; i++) { /* they may have been resized; which are left out stays */
+    s->hello.disk[i].size_bytes = r->hello.disk[i].size_bytes;
+    s->hello.disk[i].excluded = r->hello.disk[i].excluded;
+  }
   ts_statistics_reset (&s->statistics, now_us);
   if (r->planned)
     go_on (s, r, now_us);

@@ -5,7 +5,7 @@
 #include "core/base/error.h"
 #include <string.h>
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 enum { HELLO_BYTES = 104, HELLO_DISK_BYTES = 40, MANIFEST_BYTES = 24, MANIFEST_DISK_BYTES = 48 };
 
 static const guint8 hello_magic[4] = {'T', 'S', 'H', 'E'};
@@ -30,7 +30,8 @@ get_le (const guint8 *at, guint bytes)
 /* Magic, version, number of disks and length: TRUE: disks of them, and exactly their bytes. */
 static gboolean
 check_frame (const char *what, const guint8 *data, gsize len_bytes, const guint8 tag[4],
-             gsize head_bytes, gsize disk_bytes, gsize disks_at, guint *disks, GError **error)
+             gsize head_bytes, gsize disk_bytes, gsize disks_at, guint disks_bytes, guint *disks,
+             GError **error)
 {
   if (len_bytes < head_bytes || memcmp (data, tag, 4) != 0)
     return ts_throw (error, TS_ERROR_FORMAT, "%s: %" G_GSIZE_FORMAT " bytes that are not one", what,
@@ -39,7 +40,7 @@ check_frame (const char *what, const guint8 *data, gsize len_bytes, const guint8
   if (version != VERSION)
     return ts_throw (error, TS_ERROR_REFUSED, "%s: version %u, this side speaks %u", what, version,
                      VERSION);
-  *disks = (guint)get_le (data + disks_at, 4);
+  *disks = (guint)get_le (data + disks_at, disks_bytes);
   if (*disks < 1 || *disks > TS_WIRE_DISKS_MAX)
     return ts_throw (error, TS_ERROR_FORMAT, "%s: %u disks, 1 to %d are allowed", what, *disks,
                      TS_WIRE_DISKS_MAX);
@@ -96,6 +97,8 @@ check_hello (const TsHello *hello, gboolean padded, GError **error)
                      padded, error))
       return FALSE;
   }
+  if (ts_hello_disks (hello) == 0)
+    return ts_throw (error, TS_ERROR_FORMAT, "hello: no disk of it is replicated");
   return TRUE;
 }
 
@@ -107,7 +110,10 @@ check_manifest (const TsManifest *manifest, GError **error)
   if (manifest->disks < 1 || manifest->disks > TS_WIRE_DISKS_MAX)
     return ts_throw (error, TS_ERROR_FORMAT, "manifest: %u disks", manifest->disks);
   for (guint i = 0; i < manifest->disks; i++) {
+    static const guint8 nothing[sizeof manifest->disk[0]];
     guint64 log_bytes = manifest->disk[i].log_bytes;
+    if (memcmp (&manifest->disk[i], nothing, sizeof nothing) == 0)
+      continue;
     if (log_bytes < 1 || log_bytes > TS_WIRE_LOG_BYTES_MAX ||
         manifest->disk[i].data_bytes >= log_bytes)
       return ts_throw (error, TS_ERROR_FORMAT,
@@ -122,7 +128,27 @@ check_manifest (const TsManifest *manifest, GError **error)
       if (ts_guid_equal (unique, &manifest->disk[j].unique))
         return ts_throw (error, TS_ERROR_FORMAT, "manifest: disks %u and %u name one log", j, i);
   }
+  if (ts_manifest_disks (manifest) == 0)
+    return ts_throw (error, TS_ERROR_FORMAT, "manifest: a set without a log");
   return TRUE;
+}
+
+guint32
+ts_hello_disks (const TsHello *hello)
+{
+  guint32 mask = 0;
+  for (guint i = 0; i < hello->disks; i++)
+    mask |= hello->disk[i].excluded ? 0 : 1u << i;
+  return mask;
+}
+
+guint32
+ts_manifest_disks (const TsManifest *manifest)
+{
+  guint32 mask = 0;
+  for (guint i = 0; i < manifest->disks; i++)
+    mask |= manifest->disk[i].log_bytes == 0 ? 0 : 1u << i;
+  return mask;
 }
 
 GBytes *
@@ -137,7 +163,8 @@ ts_hello_pack (const TsHello *hello)
   put_le (data + 4, VERSION, 4);
   memcpy (data + 8, hello->vm.bytes, sizeof hello->vm.bytes);
   put_le (data + 24, hello->interval_us, 8);
-  put_le (data + 32, hello->disks, 4);
+  put_le (data + 32, hello->disks, 2);
+  put_le (data + 34, ((1u << hello->disks) - 1) & ~ts_hello_disks (hello), 2);
   data[36] = (guint8)hello->recovery_points;
   put_le (data + 38, hello->time_scale, 2);
   memcpy (data + 40, hello->name, strlen (hello->name));
@@ -155,11 +182,14 @@ ts_hello_unpack (GBytes *bytes, TsHello *hello, GError **error)
   gsize len_bytes = 0;
   const guint8 *data = bytes ? g_bytes_get_data (bytes, &len_bytes) : NULL;
   TsHello read = {.disks = 0};
-  if (!check_frame ("hello", data, len_bytes, hello_magic, HELLO_BYTES, HELLO_DISK_BYTES, 32,
+  if (!check_frame ("hello", data, len_bytes, hello_magic, HELLO_BYTES, HELLO_DISK_BYTES, 32, 2,
                     &read.disks, error))
     return FALSE;
   if (data[37] != 0)
     return ts_throw (error, TS_ERROR_FORMAT, "hello: byte 37 is not zero");
+  guint32 excluded = (guint32)get_le (data + 34, 2);
+  if (excluded >> read.disks != 0)
+    return ts_throw (error, TS_ERROR_FORMAT, "hello: a disk is left out that is not there");
   read.recovery_points = data[36];
   read.time_scale = (guint32)get_le (data + 38, 2);
   memcpy (read.vm.bytes, data + 8, sizeof read.vm.bytes);
@@ -169,6 +199,7 @@ ts_hello_unpack (GBytes *bytes, TsHello *hello, GError **error)
     const guint8 *at = data + HELLO_BYTES + i * (gsize)HELLO_DISK_BYTES;
     read.disk[i].size_bytes = get_le (at, 8);
     memcpy (read.disk[i].name, at + 8, sizeof read.disk[i].name);
+    read.disk[i].excluded = (excluded >> i & 1) != 0;
   }
   if (!check_hello (&read, TRUE, error))
     return FALSE;
@@ -206,7 +237,7 @@ ts_manifest_unpack (GBytes *bytes, TsManifest *manifest, GError **error)
   const guint8 *data = bytes ? g_bytes_get_data (bytes, &len_bytes) : NULL;
   TsManifest read = {.disks = 0};
   if (!check_frame ("manifest", data, len_bytes, manifest_magic, MANIFEST_BYTES,
-                    MANIFEST_DISK_BYTES, 20, &read.disks, error))
+                    MANIFEST_DISK_BYTES, 20, 4, &read.disks, error))
     return FALSE;
   read.instant_us = (gint64)get_le (data + 8, 8);
   read.kind = (guint32)get_le (data + 16, 4);

@@ -23,6 +23,8 @@ typedef enum { /* value of TS_FRAME_REFUSE */
                TS_REFUSE_LOG = 4,     /* a log is damaged: send it again */
                TS_REFUSE_STORAGE = 5, /* the replica cannot store: full, failing */
                TS_REFUSE_PAUSED = 6,  /* replication is paused on the replica: passes */
+               TS_REFUSE_BOUNDS = 7, /* a write lies behind the end of a replica disk (HVR 2.6): stays so
+                                        until that is resized */
 } TsRefusal;
 
 /* A resynchronization's run is numbered as no set is: HELLO says it as value, its frames as set. */
@@ -43,27 +45,37 @@ typedef struct { /* payload of HELLO */
   struct {
     guint64 size_bytes;
     char name[32];
+    gboolean excluded; /* it is not replicated (HVR 2.6): only its place is known */
   } disk[TS_WIRE_DISKS_MAX];
 } TsHello;
 
-typedef struct {     /* payload of SET_END: the whole set, one log per disk */
+/* Which disks those are: bit 1 << disk. */
+guint32 ts_hello_disks (const TsHello *hello);
+
+typedef struct {     /* payload of SET_END: the whole set, one log per replicated disk */
   gint64 instant_us; /* what past of the source the point is */
   guint32 kind;      /* TsSetKind */
   guint disks;
   struct {
-    guint64 log_bytes, data_bytes;
+    guint64 log_bytes; /* 0: the set holds nothing of that disk, and all else here is 0 */
+    guint64 data_bytes;
+    guint64 end_bytes; /* where the furthest write ends; does not travel: the stored log says it */
     TsGuid unique, previous;
   } disk[TS_WIRE_DISKS_MAX];
 } TsManifest;
 
-/* HELLO, version 1.  Every integer is unsigned and little-endian.
+/* Which disks have a log in it: bit 1 << disk. */
+guint32 ts_manifest_disks (const TsManifest *manifest);
+
+/* HELLO, version 2.  Every integer is unsigned and little-endian.
  *
  *   OFFSET  SIZE
  *        0     4  magic "TSHE"
- *        4     4  version, 1
+ *        4     4  version, 2
  *        8    16  vm, not zero
  *       24     8  interval_us: 1 to TS_WIRE_INTERVAL_US_MAX
- *       32     4  disks: 1 to TS_WIRE_DISKS_MAX
+ *       32     2  disks: 1 to TS_WIRE_DISKS_MAX
+ *       34     2  which of them are not replicated: bit 1 << disk; one at least is
  *       36     1  recovery_points: 0 to TS_POINTS_MAX
  *       37     1  zero
  *       38     2  time_scale: 1 to TS_POLICY_TIME_SCALE_MAX
@@ -72,15 +84,15 @@ typedef struct {     /* payload of SET_END: the whole set, one log per disk */
  *       +0     8  size_bytes: 1 to TS_WIRE_DISK_BYTES_MAX
  *       +8    32  name: a text
  *
- * MANIFEST, version 1.
+ * MANIFEST, version 2.
  *
  *        0     4  magic "TSMA"
- *        4     4  version, 1
+ *        4     4  version, 2
  *        8     8  instant_us: 0 to G_MAXINT64
  *       16     4  kind (TsSetKind): carried, the receiver judges it
  *       20     4  disks: 1 to TS_WIRE_DISKS_MAX
  *       24        disks times
- *       +0     8  log_bytes: 1 to TS_WIRE_LOG_BYTES_MAX
+ *       +0     8  log_bytes: up to TS_WIRE_LOG_BYTES_MAX; 0: then all of this disk's is zero
  *       +8     8  data_bytes: less than log_bytes
  *      +16    16  unique: not zero, and no other disk's
  *      +32    16  previous: not unique; zero: the first log of the chain

@@ -182,7 +182,7 @@ ts_topology_add_vm (TsTopology *topology, const char *name)
 TsDiskSpec *
 ts_vm_spec_add_disk (TsVmSpec *vm, const char *name)
 {
-  TsDiskSpec disk = {.name = g_strdup (name)};
+  TsDiskSpec disk = {.name = g_strdup (name), .replicated = TRUE};
   g_array_append_val (vm->disks, disk);
   return &g_array_index (vm->disks, TsDiskSpec, vm->disks->len - 1);
 }

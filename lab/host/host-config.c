@@ -5,11 +5,12 @@
 
 /* version, name, index, run, sockets, cache, certificates, realm, kernel, initrd, origin, seed,
  * accel, two ports, peers (name, address, two ports), authorization (server, storage, trust group),
- * VMs (name, home, id, memory, image, kernel, initrd, two command lines, disks (name, size, fill))
+ * VMs (name, home, id, memory, image, kernel, initrd, two command lines, disks (name, size, fill,
+ * is it replicated))
  */
-#define VM_TYPE "(ssaytsssssa(stt))"
+#define VM_TYPE "(ssaytsssssa(sttb))"
 #define CONFIG_TYPE "(ususssssssxtuqqa(ssqq)a(sss)a" VM_TYPE ")"
-#define CONFIG_VERSION 4
+#define CONFIG_VERSION 5
 
 static void
 peer_free (gpointer data)
@@ -93,6 +94,7 @@ ts_lab_vm_config_add_disk (TsLabVmConfig *vm, const char *name, guint64 size_byt
   vm->disk[vm->disks].name = g_strdup (name);
   vm->disk[vm->disks].size_bytes = size_bytes;
   vm->disk[vm->disks].fill_bytes = fill_bytes;
+  vm->disk[vm->disks].replicated = TRUE;
   vm->disks++;
 }
 
@@ -138,11 +140,11 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
   for (guint i = 0; i < config->vms->len; i++) {
     const TsLabVmConfig *vm = config->vms->pdata[i];
     GVariantBuilder disks;
-    g_variant_builder_init (&disks, G_VARIANT_TYPE ("a(stt)"));
+    g_variant_builder_init (&disks, G_VARIANT_TYPE ("a(sttb)"));
     for (guint d = 0; d < vm->disks; d++)
-      g_variant_builder_add (&disks, "(stt)", vm->disk[d].name, vm->disk[d].size_bytes,
-                             vm->disk[d].fill_bytes);
-    g_variant_builder_add (&vms, "(ss@aytsssssa(stt))", vm->name, vm->home,
+      g_variant_builder_add (&disks, "(sttb)", vm->disk[d].name, vm->disk[d].size_bytes,
+                             vm->disk[d].fill_bytes, vm->disk[d].replicated);
+    g_variant_builder_add (&vms, "(ss@aytsssssa(sttb))", vm->name, vm->home,
                            g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, vm->id.bytes, 16, 1),
                            vm->memory_bytes, or_empty (vm->image), or_empty (vm->kernel),
                            or_empty (vm->initrd), or_empty (vm->cmdline),
@@ -169,7 +171,7 @@ load_vm (TsLabHostConfig *config, GVariant *child, GError **error)
   g_autoptr (GVariant) id = NULL;
   g_autoptr (GVariantIter) disks = NULL;
   guint64 memory, size, fill;
-  g_variant_get (child, "(&s&s@ayt&s&s&s&s&sa(stt))", &name, &home, &id, &memory, &image, &kernel,
+  g_variant_get (child, "(&s&s@ayt&s&s&s&s&sa(sttb))", &name, &home, &id, &memory, &image, &kernel,
                  &initrd, &cmdline, &copy_cmdline, &disks);
   TsLabVmConfig *vm = ts_lab_host_config_add_vm (config, name, home);
   gsize len = 0;
@@ -183,8 +185,11 @@ load_vm (TsLabHostConfig *config, GVariant *child, GError **error)
   vm->initrd = g_strdup (initrd);
   vm->cmdline = g_strdup (cmdline);
   vm->copy_cmdline = g_strdup (copy_cmdline);
-  while (g_variant_iter_next (disks, "(&stt)", &disk, &size, &fill))
+  gboolean replicated;
+  while (g_variant_iter_next (disks, "(&sttb)", &disk, &size, &fill, &replicated)) {
     ts_lab_vm_config_add_disk (vm, disk, size, fill);
+    vm->disk[vm->disks - 1].replicated = replicated;
+  }
   return TRUE;
 }
 

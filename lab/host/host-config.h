@@ -24,6 +24,7 @@ typedef struct {
   struct {
     char *name;
     guint64 size_bytes, fill_bytes;
+    gboolean replicated; /* when the VM is protected */
   } disk[TS_WIRE_DISKS_MAX];
 } TsLabVmConfig;
 
@@ -54,6 +55,7 @@ TsLabPeer *ts_lab_host_config_add_peer (TsLabHostConfig *config, const char *nam
                                         const char *address, guint16 port, guint16 kerberos_port);
 TsLabVmConfig *ts_lab_host_config_add_vm (TsLabHostConfig *config, const char *name,
                                           const char *home);
+/* It is replicated, unless that is taken back. */
 void ts_lab_vm_config_add_disk (TsLabVmConfig *vm, const char *name, guint64 size_bytes,
                                 guint64 fill_bytes);
 const TsLabPeer *ts_lab_host_config_peer (const TsLabHostConfig *config, const char *name);

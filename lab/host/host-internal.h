@@ -130,10 +130,11 @@ void ts_lab_vm_boot (TsLabVm *vm);
 void ts_lab_vm_expect_off (TsLabVm *vm);
 /* Blocks; on vm's worker.  Makes its disks if they are not there, and starts it on them. */
 gboolean ts_lab_vm_start_home (TsLabVm *vm, GError **error);
-/* Both block; on vm's worker.  Puts overlays over its disks, undone by way (NULL: not at all); starts
- * it on them, or on what they were
- * merged into.  track: its writes are tracked from the first one on. */
-gboolean ts_lab_vm_branch (TsLabVm *vm, TsLabUndo *undo, const TsUndo *way, GError **error);
+/* Both block; on vm's worker.  Puts overlays over its disks, those in the mask `which` undone by way
+ * (NULL: not at all); in the place of the others, which are not replicated, an empty disk is put (HVR
+ * 2.6; CHOICE).  Starts it on them, or on what they were merged into.  track: its writes are tracked from the first one on. */
+gboolean ts_lab_vm_branch (TsLabVm *vm, guint32 which, TsLabUndo *undo, const TsUndo *way,
+                           GError **error);
 gboolean ts_lab_vm_start_copy (TsLabVm *vm, gboolean track, GError **error);
 /* Blocks; on vm's worker.  Merges the overlays; what tracks it goes on. */
 gboolean ts_lab_vm_merge_copy (TsLabVm *vm, GError **error);
@@ -145,7 +146,8 @@ gboolean ts_lab_vm_make_tracker (TsLabVm *vm, GError **error);
 gboolean ts_lab_vm_discard_copy (TsLabVm *vm, GError **error);
 /* Both block; on vm's worker.  A second machine, "VM - Test", on overlays of its own, undone by way
  * (NULL: not at all). */
-gboolean ts_lab_vm_start_test (TsLabVm *vm, TsLabUndo *undo, const TsUndo *way, GError **error);
+gboolean ts_lab_vm_start_test (TsLabVm *vm, guint32 which, TsLabUndo *undo, const TsUndo *way,
+                               GError **error);
 gboolean ts_lab_vm_stop_test (TsLabVm *vm, GError **error); /* fine when there is none */
 /* Was switched on (by whom: `why` of the record): reports it and watches it from now on. */
 void ts_lab_vm_is_on (TsLabVm *vm, const char *why);

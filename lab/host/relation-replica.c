@@ -25,6 +25,8 @@ create (TsLabJob *job)
     return;
   }
   for (guint i = 0; i < vm->config->disks && !job->error; i++) {
+    if (!(job->action.disks >> i & 1))
+      continue;
     g_autofree char *path = ts_lab_vm_data_path (vm, i);
     (void)g_unlink (path); /* of a try that failed half-way */
     ts_lab_disk_create (path, vm->config->disk[i].size_bytes, &job->error);
@@ -55,6 +57,8 @@ flush (TsLabJob *job)
 {
   TsLabVm *vm = job->relation->vm;
   for (guint i = 0; i < vm->config->disks && !job->error; i++) {
+    if (!(job->action.disks >> i & 1))
+      continue;
     g_autofree char *path = ts_lab_vm_data_path (vm, i);
     g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &job->error);
     if (disk)
@@ -73,12 +77,8 @@ store (TsLabJob *job)
 static void
 seal (TsLabJob *job)
 {
-  const TsLabVmConfig *vm = job->relation->vm->config;
-  guint64 sizes[TS_WIRE_DISKS_MAX];
-  for (guint i = 0; i < vm->disks; i++)
-    sizes[i] = vm->disk[i].size_bytes;
-  ts_lab_spool_seal (job->relation->spool, job->action.set, vm->disks, sizes, &job->manifest,
-                     &job->error);
+  ts_lab_spool_seal (job->relation->spool, job->action.set, job->relation->vm->config->disks,
+                     job->action.disks, &job->manifest, &job->error);
 }
 
 static void
@@ -105,12 +105,16 @@ apply (TsLabJob *job)
   if (!ts_lab_watch_look (job->relation, &job->error))
     return;
   for (guint i = 0; i < disks; i++) {
-    TsHrl *log = ts_lab_spool_log (job->relation->spool, job->action.set, i, &job->error);
-    if (!log)
+    gboolean has = (job->action.disks >> i & 1) != 0; /* else the set holds nothing of it */
+    TsHrl *log =
+        has ? ts_lab_spool_log (job->relation->spool, job->action.set, i, &job->error) : NULL;
+    if (has && !log)
       return;
     g_ptr_array_add (logs, log);
   }
   for (guint i = 0; i < disks && job->action.undo && !job->error; i++) {
+    if (!logs->pdata[i])
+      continue;
     g_autofree char *path = ts_lab_vm_data_path (vm, i);
     g_autoptr (TsDisk) disk = ts_lab_disk_open (path, FALSE, &job->error);
     if (disk)
@@ -119,6 +123,8 @@ apply (TsLabJob *job)
   }
   ts_lab_watch_end (job->relation);
   for (guint i = 0; i < disks && !job->error; i++) {
+    if (!logs->pdata[i])
+      continue;
     g_autofree char *path = ts_lab_vm_data_path (vm, i);
     g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &job->error);
     if (disk)
@@ -138,7 +144,8 @@ static void
 branch (TsLabJob *job)
 {
   ts_lab_watch_end (job->relation); /* nothing is applied meanwhile */
-  ts_lab_vm_branch (job->relation->vm, job->relation->undo, job->action.undo, &job->error);
+  ts_lab_vm_branch (job->relation->vm, job->action.disks, job->relation->undo, job->action.undo,
+                    &job->error);
 }
 
 static void
@@ -178,7 +185,8 @@ discarded (TsLabJob *job)
 static void
 test_start (TsLabJob *job)
 {
-  ts_lab_vm_start_test (job->relation->vm, job->relation->undo, job->action.undo, &job->error);
+  ts_lab_vm_start_test (job->relation->vm, job->action.disks, job->relation->undo,
+                        job->action.undo, &job->error);
 }
 
 static void

@@ -109,6 +109,8 @@ open_overlays (TsLabJob *job)
   TsLabVm *vm = relation->vm;
   forget (relation);
   for (guint i = 0; i < vm->config->disks && !job->error; i++) {
+    if (!(job->action.disks >> i & 1))
+      continue;
     g_autofree char *path = overlay_path (vm, i);
     relation->resync_map[i] = ts_extents_new ();
     if (ts_lab_disk_create (path, vm->config->disk[i].size_bytes, &job->error))
@@ -173,7 +175,8 @@ merge (TsLabJob *job)
 {
   ts_lab_watch_end (job->relation);
   for (guint i = 0; i < job->relation->vm->config->disks && !job->error; i++)
-    merge_disk (job->relation->vm, i, &job->error);
+    if (job->action.disks >> i & 1)
+      merge_disk (job->relation->vm, i, &job->error);
 }
 
 void

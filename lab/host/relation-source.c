@@ -111,6 +111,8 @@ cut (TsLabJob *job)
   if (!ok)
     ts_throw (&job->error, TS_ERROR_LOST, "changes were not tracked");
   for (guint i = 0; ok && i < disks; i++) {
+    if (!(job->action.disks >> i & 1))
+      continue;
     TsHrlInfo info = log_info (relation, set, i);
     logs[i] = ts_lab_spool_create (relation->spool, set, i, &info, &job->error);
     ok = logs[i] != NULL;
@@ -121,6 +123,8 @@ cut (TsLabJob *job)
        ts_lab_tracker_cut (vm->tracker, writers, hrl_now_s (), &instant_us, changed, &job->error);
   gboolean taken = ok;
   for (guint i = 0; ok && i < disks; i++) {
+    if (!logs[i])
+      continue;
     ok = ts_lab_spool_log_close (logs[i], hrl_now_s (), &job->logs[i], &job->error);
     job->logs[i].data_bytes = changed[i].data_bytes;
   }
@@ -137,7 +141,8 @@ cut_done (TsLabJob *job)
 {
   TsLabRelation *relation = job->relation;
   for (guint i = 0; !job->error && i < relation->vm->config->disks; i++)
-    relation->chain[i] = job->logs[i].unique;
+    if (job->logs[i].log_bytes > 0)
+      relation->chain[i] = job->logs[i].unique;
   ts_lab_job_done (job);
 }
 

@@ -370,6 +370,7 @@ ts_lab_relation_options (const TsLabRelation *relation)
   g_strlcpy (options.hello.name, vm->name, sizeof options.hello.name);
   for (guint i = 0; i < vm->disks; i++) {
     options.hello.disk[i].size_bytes = vm->disk[i].size_bytes;
+    options.hello.disk[i].excluded = !vm->disk[i].replicated;
     g_strlcpy (options.hello.disk[i].name, vm->disk[i].name, sizeof options.hello.disk[i].name);
   }
   return options;

@@ -333,33 +333,28 @@ sync_file (const char *path, GError **error)
 }
 
 gboolean
-ts_lab_spool_seal (TsLabSpool *spool, guint64 set, guint disks, const guint64 *disk_bytes,
-                   TsManifest *manifest, GError **error)
+ts_lab_spool_seal (TsLabSpool *spool, guint64 set, guint disks, guint32 which, TsManifest *manifest,
+                   GError **error)
 {
   g_return_val_if_fail (disks <= TS_WIRE_DISKS_MAX, FALSE);
   close_current (spool);
   *manifest = (TsManifest){.disks = disks};
   for (guint i = 0; i < disks; i++) {
     g_autofree char *path = ts_lab_spool_path (spool, set, i);
-    if (!sync_file (path, error))
+    if ((which >> i & 1) && !sync_file (path, error))
       return FALSE;
   }
   if (!sync_folder (spool->folder, error))
     return FALSE;
   for (guint i = 0; i < disks; i++) {
+    if (!(which >> i & 1))
+      continue;
     g_autofree char *path = ts_lab_spool_path (spool, set, i);
     g_autoptr (TsHrl) hrl = ts_lab_spool_log (spool, set, i, error);
     GStatBuf info;
     if (!hrl)
       return FALSE;
     const TsHrlInfo *says = ts_hrl_info (hrl);
-    /* A log does not name its disk's size; who writes behind the end is another disk's.  One that
-     * fits all the same is found out by its chain (core/relation/receiver.c). */
-    if (says->disk_bytes > disk_bytes[i])
-      return ts_throw (error, TS_ERROR_FORMAT,
-                       "log of disk %u in set %" G_GUINT64_FORMAT
-                       " writes up to byte %" G_GUINT64_FORMAT " of a disk of %" G_GUINT64_FORMAT,
-                       i, set, says->disk_bytes, disk_bytes[i]);
     if (ts_hrl_error_code (hrl) != 0)
       return ts_throw (error, TS_ERROR_FORMAT,
                        "log of disk %u in set %" G_GUINT64_FORMAT " says that tracking failed (%d)",
@@ -368,6 +363,7 @@ ts_lab_spool_seal (TsLabSpool *spool, guint64 set, guint disks, const guint64 *d
       return ts_throw_errno (error, "look at %s", path);
     manifest->disk[i].log_bytes = (guint64)info.st_size;
     manifest->disk[i].data_bytes = ts_hrl_data_bytes (hrl);
+    manifest->disk[i].end_bytes = says->disk_bytes; /* whether that fits is the core's to judge */
     manifest->disk[i].unique = says->unique;
     manifest->disk[i].previous = says->previous;
   }

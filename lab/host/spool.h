@@ -44,10 +44,10 @@ GBytes *ts_lab_spool_read (const TsLabSpool *spool, guint64 set, guint disk, gui
 
 gboolean ts_lab_spool_store (TsLabSpool *spool, guint64 set, guint disk, guint64 offset_bytes,
                              GBytes *payload, GError **error);
-/* Makes the set's logs durable, then checks each whole (format/hrl.h) and against the size of its
- * disk; *manifest says what they say of themselves (instant and kind are not in them: zero).
- * TS_ERROR_FORMAT: a log is missing, damaged, not closed, or of another disk. */
-gboolean ts_lab_spool_seal (TsLabSpool *spool, guint64 set, guint disks, const guint64 *disk_bytes,
+/* Makes the set's logs (of disks in the mask `which`) durable, then checks each whole
+ * (format/hrl.h); *manifest says what they say of themselves (instant and kind are not in them: zero).
+ * TS_ERROR_FORMAT: a log is missing, damaged, or not closed. */
+gboolean ts_lab_spool_seal (TsLabSpool *spool, guint64 set, guint disks, guint32 which,
                             TsManifest *manifest, GError **error);
 /* A stored log, checked whole. */
 TsHrl *ts_lab_spool_log (const TsLabSpool *spool, guint64 set, guint disk, GError **error);

@@ -237,8 +237,18 @@ define_and_start (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError 
   return define (vm, kind, machine, error) && ts_lab_machine_start (*machine, error);
 }
 
+/* An empty disk, in the place of one that is not replicated.  What stands there was put by an earlier
+ * failover, which may have run on it and was taken back. */
+static gboolean
+put_blank (const TsLabVm *vm, guint disk, GError **error)
+{
+  g_autofree char *data = ts_lab_vm_data_path (vm, disk);
+  (void)g_unlink (data);
+  return ts_lab_disk_create (data, vm->config->disk[disk].size_bytes, error);
+}
+
 gboolean
-ts_lab_vm_branch (TsLabVm *vm, TsLabUndo *undo, const TsUndo *way, GError **error)
+ts_lab_vm_branch (TsLabVm *vm, guint32 which, TsLabUndo *undo, const TsUndo *way, GError **error)
 {
   const char *const rooms[] = {"disks", ts_lab_vm_storage (vm)};
   for (guint i = 0; i < G_N_ELEMENTS (rooms); i++) {
@@ -251,10 +261,12 @@ ts_lab_vm_branch (TsLabVm *vm, TsLabUndo *undo, const TsUndo *way, GError **erro
     g_autofree char *data = ts_lab_vm_data_path (vm, i);
     g_autofree char *wrap = ts_lab_vm_wrap_path (vm, i);
     g_autofree char *overlay = ts_lab_vm_overlay_path (vm, i);
+    gboolean has = (which >> i & 1) != 0;
     (void)g_unlink (overlay);
-    if (!ts_lab_disk_wrap (wrap, data, vm->config->disk[i].size_bytes, error) ||
+    if ((!has && !put_blank (vm, i, error)) ||
+        !ts_lab_disk_wrap (wrap, data, vm->config->disk[i].size_bytes, error) ||
         !ts_lab_disk_create_branch (overlay, wrap, vm->config->disk[i].size_bytes, error) ||
-        !ts_lab_undo_play (undo, way, i, overlay, error))
+        (has && !ts_lab_undo_play (undo, way, i, overlay, error)))
       return FALSE;
   }
   vm->branched = TRUE;
@@ -333,15 +345,17 @@ ts_lab_vm_discard_copy (TsLabVm *vm, GError **error)
 }
 
 gboolean
-ts_lab_vm_start_test (TsLabVm *vm, TsLabUndo *undo, const TsUndo *way, GError **error)
+ts_lab_vm_start_test (TsLabVm *vm, guint32 which, TsLabUndo *undo, const TsUndo *way,
+                      GError **error)
 {
   if (!delete_overlays (vm, &as_test, error)) /* of an earlier life of this host */
     return FALSE;
   for (guint i = 0; i < vm->config->disks; i++) {
     g_autofree char *base = ts_lab_vm_data_path (vm, i);
     g_autofree char *path = test_path (vm, i);
-    if (!ts_lab_disk_create_overlay (path, base, error) ||
-        !ts_lab_undo_play (undo, way, i, path, error))
+    gboolean has = (which >> i & 1) != 0;
+    if ((!has && !put_blank (vm, i, error)) || !ts_lab_disk_create_overlay (path, base, error) ||
+        (has && !ts_lab_undo_play (undo, way, i, path, error)))
       return FALSE;
   }
   return define_and_start (vm, &as_test, &vm->test, error);

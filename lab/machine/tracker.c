@@ -96,8 +96,9 @@ clean_folder (TsLabTracker *tracker)
   }
 }
 
+/* Of the disks that have a writer; the others' changes are let go with the old checkpoint. */
 static char *
-backup_xml (const TsLabTracker *tracker)
+backup_xml (const TsLabTracker *tracker, TsHrlWriter *const *writer)
 {
   g_autofree char *head =
       g_markup_printf_escaped ("<domainbackup mode='pull'><incremental>%s</incremental>"
@@ -106,6 +107,10 @@ backup_xml (const TsLabTracker *tracker)
   GString *xml = g_string_new (head);
   for (guint d = 0; d < tracker->machine->disks; d++) {
     const char *target = tracker->machine->disk[d].target;
+    if (!writer[d]) {
+      g_string_append_printf (xml, "<disk name='%s' backup='no'/>", target);
+      continue;
+    }
     g_autofree char *scratch = scratch_path (tracker, d);
     g_autofree char *disk = g_markup_printf_escaped (
         "<disk name='%s' backup='yes' type='file' backupmode='incremental' exportname='%s'"
@@ -178,13 +183,15 @@ cut_running (TsLabTracker *tracker, TsHrlWriter *const *writer, guint32 time_s, 
   clean_folder (tracker);
 
   g_autofree char *name = new_name (tracker);
-  g_autofree char *backup = backup_xml (tracker);
+  g_autofree char *backup = backup_xml (tracker, writer);
   g_autofree char *checkpoint = checkpoint_xml (machine, name);
   *instant_us = g_get_monotonic_time ();
   gboolean fine = virDomainBackupBegin (machine->domain, backup, checkpoint, 0) == 0 ||
                   ts_lab_throw_virt (error, "begin backup job");
   if (fine) {
     for (guint d = 0; fine && d < machine->disks; d++) {
+      if (!writer[d])
+        continue;
       g_autofree char *bitmap = g_strdup_printf ("backup-%s", machine->disk[d].target);
       const char *const bitmaps[] = {bitmap, NULL};
       fine = ts_lab_tracker_read (tracker->socket, machine->disk[d].target, bitmaps, writer[d],
@@ -319,6 +326,8 @@ cut_closed (TsLabTracker *tracker, TsHrlWriter *const *writer, guint32 time_s, g
   clean_folder (tracker);
   *instant_us = g_get_monotonic_time ();
   for (guint d = 0; d < machine->disks; d++) {
+    if (!writer[d])
+      continue;
     g_autoptr (GPtrArray) bitmaps = bitmaps_since_base (tracker, &machine->disk[d], error);
     if (!bitmaps || !read_closed (tracker, d, bitmaps, writer[d], time_s, &cut[d], error)) {
       return FALSE;

@@ -28,8 +28,8 @@ typedef struct { /* of one disk */
   guint64 data_bytes, entries;
 } TsLabCutDisk;
 
-/* Writes what changed on disk i since the last cut to writer[i] (the caller closes it), at one
- * instant for all disks: *instant_us (CLOCK_MONOTONIC) is taken before the job begins, so every
+/* Writes what changed on disk i since the last cut to writer[i] (the caller closes it; NULL: that is
+ * not asked for, and lost), at one instant for all disks: *instant_us (CLOCK_MONOTONIC) is taken before the job begins, so every
  * write acknowledged until then is in it.  time_s: for the entries, which are at most 256 KiB each.
  * Works on a running machine by a backup job, on one that is off by reading the closed images with
  * their bitmaps (qemu-storage-daemon).  cut[i]: of disk i. On failure the changes stay tracked: a

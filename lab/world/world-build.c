@@ -222,6 +222,7 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
     for (guint d = 0; d < spec->disks->len; d++) {
       const TsDiskSpec *disk = ts_vm_spec_disk (spec, d);
       ts_lab_vm_config_add_disk (vm, disk->name, disk->size_bytes, disk->fill_bytes);
+      vm->disk[d].replicated = disk->replicated;
     }
   }
   g_autofree char *folder = ts_lab_path_host (&world->layout, name, NULL);

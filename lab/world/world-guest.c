@@ -138,14 +138,22 @@ enter (TsLabGuest *guest, TsLedgerKind kind, const TsGuestMessage *message)
 
 /* --- survey and probe ------------------------------------------------------------------------- */
 
+/* In the place of a disk that is not replicated a copy has an empty one: nothing was to be there. */
+static gboolean
+is_there (const TsLabGuest *guest, guint disk)
+{
+  return !((guest->is_copy || guest->is_test) && (view_of (guest)->excluded >> disk & 1));
+}
+
 /* A copy is read back before anybody writes to it again. */
 static void
 begin_survey (TsLabGuest *guest)
 {
   g_autoptr (GString) line = g_string_new ("S");
   for (guint i = 0; i < spec_of (guest)->disks->len; i++)
-    g_string_append_printf (line, " %u:%" G_GUINT64_FORMAT, i,
-                            ts_vm_spec_disk (spec_of (guest), i)->fill_bytes);
+    if (is_there (guest, i))
+      g_string_append_printf (line, " %u:%" G_GUINT64_FORMAT, i,
+                              ts_vm_spec_disk (spec_of (guest), i)->fill_bytes);
   guest->surveyed = TRUE;
   if (!guest->is_test)
     ts_lab_world_report (guest->world,
@@ -166,7 +174,7 @@ end_survey (TsLabGuest *guest, const TsGuestMessage *message)
   }
   guint64 fill_bytes = 0; /* what ought to be there: the guest tells what is */
   for (guint i = 0; i < spec_of (guest)->disks->len; i++)
-    fill_bytes += ts_vm_spec_disk (spec_of (guest), i)->fill_bytes;
+    fill_bytes += is_there (guest, i) ? ts_vm_spec_disk (spec_of (guest), i)->fill_bytes : 0;
   ts_record_int (record, "fill_blocks", (gint64)(fill_bytes / TS_STAMP_BLOCK));
   ts_lab_world_report (guest->world, ts_record_int (record, "fill_bad", (gint64)message->bad));
 }
@@ -414,6 +422,18 @@ ts_lab_guest_free (TsLabGuest *guest)
   g_free (guest);
 }
 
+static void
+hear_disks (TsWorld *world, guint index, const TsRecord *record)
+{
+  const TsVmSpec *vm = ts_topology_vm (world->topology, index);
+  g_auto (GStrv) names = g_strsplit (ts_record_get_text (record, "excluded"), " ", -1);
+  guint32 mask = 0;
+  for (guint i = 0; i < vm->disks->len; i++)
+    if (g_strv_contains ((const char *const *)names, ts_vm_spec_disk (vm, i)->name))
+      mask |= 1u << i;
+  world->vms[index].excluded = mask;
+}
+
 void
 ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
 {
@@ -424,7 +444,9 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
   if (vm < 0 || host < 0 || world->finished)
     return;
   TsLabVmView *view = &world->vms[vm];
-  if (g_str_equal (record->kind, "power") && ts_record_get_int (record, "on", 0) != 0)
+  if (g_str_equal (record->kind, "disks"))
+    hear_disks (world, (guint)vm, record);
+  else if (g_str_equal (record->kind, "power") && ts_record_get_int (record, "on", 0) != 0)
     switched_on (world, (guint)vm, (guint)host, FALSE);
   else if (g_str_equal (record->kind, "power"))
     own_is_off (world, (guint)vm, (guint)host, FALSE);

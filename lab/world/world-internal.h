@@ -55,6 +55,7 @@ typedef struct { /* a VM over all hosts */
   guint64 next_write;         /* n of core/format/plan.h */
   gboolean planned;           /* of the last failover */
   gint64 point_set, point_us; /* that the failover took */
+  guint32 excluded; /* disks that are not replicated: bit 1 << disk */
 } TsLabVmView;
 
 typedef struct { /* of a link, over the lives of the sites that it joins */

@@ -277,7 +277,8 @@ compare (gpointer data)
 {
   Comparison *c = data;
   for (guint i = 0; i < c->count && !c->error; i++)
-    ts_lab_disk_compare (c->source[i], c->copy[i], &c->differing[i], &c->error);
+    if (c->source[i])
+      ts_lab_disk_compare (c->source[i], c->copy[i], &c->differing[i], &c->error);
 }
 
 static void
@@ -287,6 +288,8 @@ compared (gpointer data)
   TsWorld *world = c->world;
   const TsVmSpec *vm = ts_topology_vm (world->topology, c->vm);
   for (guint i = 0; i < c->count && !c->error; i++) {
+    if (!c->source[i])
+      continue;
     const TsDiskSpec *disk = ts_vm_spec_disk (vm, i);
     TsRecord *record = ts_record_text (ts_lab_world_record (world, "compare"), "vm", vm->name);
     ts_record_text (record, "disk", disk->name);
@@ -342,6 +345,8 @@ begin_compare (TsWorld *world, const TsOrder *order)
   c->vm = (guint)order->vm;
   c->count = vm->disks->len;
   for (guint i = 0; i < c->count; i++) {
+    if (view->excluded >> i & 1)
+      continue;
     const char *disk = ts_vm_spec_disk (vm, i)->name;
     c->source[i] = ts_lab_world_plain_path (world, c->vm, view->primary, disk);
     c->copy[i] = ts_lab_world_plain_path (world, c->vm, (guint)view->replica, disk);

@@ -218,6 +218,14 @@ hear_reverse (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
 }
 
 static void
+hear_disks (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
+{
+  const char *names = ts_record_get_text (record, "excluded");
+  g_auto (GStrv) each = g_strsplit (names ? names : "", " ", -1);
+  vm->excluded = g_strv_length (each);
+}
+
+static void
 hear_compare (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
 {
   vm->compared++;
@@ -233,6 +241,7 @@ static const struct {
     {"cut", hear_cut},           {"point", hear_point},           {"applied", hear_applied},
     {"pending", hear_pending},   {"connection", hear_connection}, {"power", hear_power},
     {"probe", hear_probe},       {"survey", hear_survey},         {"test_failover", hear_test},
+    {"disks", hear_disks},
     {"compare", hear_compare},   {"reverse", hear_reverse},       {"history", hear_history},
     {"failover", hear_failover},
 };

@@ -71,6 +71,7 @@ typedef struct {
   TsBoardTest test;
   gint64 test_bad;             /* what its survey found broken; -1: not surveyed */
   guint64 compared, differing; /* disks compared, and how many of them differed */
+  guint64 excluded;            /* disks that are not replicated */
 } TsBoardVm;
 
 typedef struct {

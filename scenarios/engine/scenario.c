@@ -90,6 +90,7 @@ build_disk (Build *build, TsVmSpec *vm, const TsYaml *key, const TsYaml *node)
   const TsYaml *size = ts_yaml_get (node, "size"), *fill = ts_yaml_get (node, "fill");
   disk->size_bytes = ts_value_size (size);
   disk->fill_bytes = ts_value_size (fill);
+  disk->replicated = ts_value_switch (ts_yaml_get (node, "replicated"));
   if (disk->size_bytes % 4096 != 0)
     tell (build, size, "disk %s: size: %s is not a multiple of 4 KiB", key->text, size->text);
   if (disk->fill_bytes % 4096 != 0)
@@ -193,6 +194,11 @@ build_vms (Build *build)
     const TsYaml *disks = ts_yaml_get (node, "disks");
     for (guint d = 0; d < disks->items->len; d++)
       build_disk (build, vm, disks->keys->pdata[d], disks->items->pdata[d]);
+    guint replicated = 0;
+    for (guint d = 0; d < vm->disks->len; d++)
+      replicated += ts_vm_spec_disk (vm, d)->replicated;
+    if (replicated == 0)
+      tell (build, disks, "vm %s: no disk of it is replicated; one at least has to be", key->text);
     build_image (build, vm, node);
   }
 }

@@ -105,6 +105,8 @@ static const TsSchemaRow rows[] = {
      "a multiple of 4 KiB"},
     {"disk", "fill", TS_VALUE_SIZE, NULL, FALSE, "0", 0, 64 * 1024 * TS_GIB, 0,
      "so much at its start is full of known data before the run; workloads write behind it"},
+    {"disk", "replicated", TS_VALUE_SWITCH, NULL, FALSE, "on", 0, 0, 0,
+     "off: it is left out when the machine is protected; a copy gets an empty disk in its place"},
 
     {"workload", "vm", TS_VALUE_REFERENCE, "vms", TRUE, NULL, 0, 0, 0, "which machine writes"},
     {"workload", "disks", TS_VALUE_DISKS, NULL, TRUE, NULL, 1, 16, 0,

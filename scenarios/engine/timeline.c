@@ -371,7 +371,7 @@ settle (Timeline *timeline, const TsScenario *scenario, char **reason)
      * equal */
     if (now->differing > before[vm].differing)
       *reason = g_strdup_printf ("after settling, the two sites' disks of %s differ", spec->name);
-    else if (now->compared - before[vm].compared < spec->disks->len)
+    else if (now->compared - before[vm].compared + now->excluded < spec->disks->len)
       *reason = g_strdup_printf ("after settling, not all disks of %s were compared", spec->name);
     if (*reason == NULL)
       continue;

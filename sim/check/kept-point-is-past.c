@@ -34,17 +34,15 @@ ts_sim_check_keep_image (TsSimVm *vm, TsSimImage *image)
 static gint64
 differing (TsSimRelation *rel, const TsUndo *way, const TsSimImage *image, GError **error)
 {
-  guint64 bytes = 0;
+  g_autoptr (GPtrArray) undone = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
   for (guint d = 0; d < rel->disks->len; d++) {
     TsSimDisk *scratch = ts_sim_disk_new_overlay (g_ptr_array_index (rel->disks, d));
-    gboolean ok = ts_sim_undo_play (rel->undo, way, d, ts_sim_disk_ops (scratch), error);
-    if (ok)
-      bytes += ts_sim_disk_differing_bytes (scratch, g_ptr_array_index (image->disks, d));
-    ts_sim_disk_free (scratch);
-    if (!ok)
+    g_ptr_array_add (undone, scratch);
+    if ((image->which >> d & 1) &&
+        !ts_sim_undo_play (rel->undo, way, d, ts_sim_disk_ops (scratch), error))
       return -1;
   }
-  return (gint64)bytes;
+  return (gint64)ts_sim_image_differing (image, undone);
 }
 
 static char *
@@ -77,10 +75,7 @@ look_copy (TsSimVm *vm, const TsSimMachine *machine, guint64 set)
 {
   const TsSimImage *image =
       machine && machine->on && !machine->ready && machine->life == 1 ? image_of (vm, set) : NULL;
-  guint64 bytes = 0;
-  for (guint d = 0; image && d < machine->disks->len; d++)
-    bytes += ts_sim_disk_differing_bytes (g_ptr_array_index (machine->disks, d),
-                                          g_ptr_array_index (image->disks, d));
+  guint64 bytes = image ? ts_sim_image_differing (image, machine->disks) : 0;
   return bytes == 0 ? NULL
                     : g_strdup_printf ("%s runs on point %" G_GUINT64_FORMAT
                                        ", and %" G_GUINT64_FORMAT " bytes are not of it",

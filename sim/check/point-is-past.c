@@ -34,13 +34,12 @@ look (TsSimVm *vm)
     g_queue_pop_head (&vm->images);
     guint64 differing = 0;
     if (image->set == applied)
-      for (guint i = 0; i < rel->disks->len; i++)
-        differing += ts_sim_disk_differing_bytes (g_ptr_array_index (rel->disks, i),
-                                                  g_ptr_array_index (image->disks, i));
+      differing = ts_sim_image_differing (image, rel->disks);
     if (differing == 0 && image->set == applied) /* the next comparison is of what changes now */
       for (guint i = 0; i < rel->disks->len; i++)
-        ts_sim_disk_share (g_ptr_array_index (rel->disks, i),
-                           g_ptr_array_index (image->disks, i));
+        if (image->which >> i & 1)
+          ts_sim_disk_share (g_ptr_array_index (rel->disks, i),
+                             g_ptr_array_index (image->disks, i));
     guint64 set = image->set;
     if (is_kept (rel->receiver, set))
       ts_sim_check_keep_image (vm, image);
