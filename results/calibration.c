@@ -241,7 +241,7 @@ ts_calibration_format (const TsCalibration *calibration, const char *comment)
   for (guint i = 0; lines[i] != NULL; i++)
     if (lines[i][0] != '\0')
       g_string_append_printf (out, "# %s\n", lines[i]);
-  g_string_append (out, "# Medians; bytes a second for disk and survey.\nsim:\n");
+  g_string_append (out, "# Medians; bytes a second for disk, survey and link.\nsim:\n");
   for (guint i = 0; ts_profile_get (i) != NULL; i++) {
     const TsProfileRow *row = ts_profile_get (i);
     g_autoptr (GArray) sorted = g_array_copy (calibration->samples->pdata[i]);

@@ -14,6 +14,7 @@
 struct _TsSimLink {
   TsSimClock *clock;
   TsShaper shaper[2];
+  gint64 thought_us; /* of each side, in a handshake */
   guint waiting[2]; /* by shaper: senders that wait for its line */
   GPtrArray *shared; /* Shared *: all that live */
 };
@@ -86,16 +87,22 @@ maybe_free (Shared *shared)
 }
 
 TsSimLink *
-ts_sim_link_new (TsSimClock *clock, const TsLinkSpec *spec, guint64 seed, const char *site_a,
-                 const char *site_b)
+ts_sim_link_new (TsSimClock *clock, const TsLinkSpec *spec, const TsProfile *profile, guint64 seed,
+                 const char *site_a, const char *site_b)
 {
   TsSimLink *link = g_new0 (TsSimLink, 1);
+  TsLinkShape shape = spec->shape;
+  guint64 most_bits_per_s = profile ? (guint64)profile->link_bytes_per_s * 8 : 0;
+  if (most_bits_per_s > 0 &&
+      (shape.rate_bits_per_s == 0 || shape.rate_bits_per_s > most_bits_per_s))
+    shape.rate_bits_per_s = most_bits_per_s;
+  link->thought_us = profile ? profile->handshake_us / 2 : 0;
   link->clock = clock;
   link->shared = g_ptr_array_new_with_free_func ((GDestroyNotify)shared_free);
   g_autofree char *ab = g_strdup_printf ("link/%s/%s>%s", spec->name, site_a, site_b);
   g_autofree char *ba = g_strdup_printf ("link/%s/%s>%s", spec->name, site_b, site_a);
-  ts_shaper_init (&link->shaper[0], &spec->shape, seed, ab);
-  ts_shaper_init (&link->shaper[1], &spec->shape, seed, ba);
+  ts_shaper_init (&link->shaper[0], &shape, seed, ab);
+  ts_shaper_init (&link->shaper[1], &shape, seed, ba);
   return link;
 }
 
@@ -124,6 +131,44 @@ ts_sim_link_shaper (const TsSimLink *link, guint direction)
 
 static void say (Shared *shared, guint side, Say what, gsize wire_bytes, GBytes *bytes);
 
+/* The side has worked out its part of the handshake. */
+static void
+answer (Shared *shared, guint side)
+{
+  TsSimConn *end = &shared->end[side];
+  if (side == 1) {
+    say (shared, 1, SAY_SERVER, 1500, NULL);
+    return;
+  }
+  say (shared, 0, SAY_FINISHED, 1300, NULL);
+  if (end->events)
+    end->events->connected (end, end->user);
+}
+
+static void
+thought (gpointer user, gpointer data)
+{
+  Shared *shared = user;
+  guint side = GPOINTER_TO_UINT (data);
+  if (shared->end[side].open)
+    answer (shared, side);
+  shared->calls--;
+  maybe_free (shared);
+}
+
+static void
+think (Shared *shared, guint side)
+{
+  TsSimLink *link = shared->link;
+  if (link->thought_us == 0) {
+    answer (shared, side);
+    return;
+  }
+  shared->calls++;
+  ts_sim_clock_at (link->clock, ts_sim_clock_now_us (link->clock) + link->thought_us, thought, shared,
+                   GUINT_TO_POINTER (side), NULL);
+}
+
 static void
 arrived (gpointer user, gpointer data)
 {
@@ -146,12 +191,10 @@ arrived (gpointer user, gpointer data)
     say (shared, 0, SAY_HELLO, 400, NULL);
     break;
   case SAY_HELLO:
-    say (shared, 1, SAY_SERVER, 1500, NULL);
+    think (shared, 1);
     break;
   case SAY_SERVER:
-    say (shared, 0, SAY_FINISHED, 1300, NULL);
-    if (to->events)
-      to->events->connected (to, to->user);
+    think (shared, 0);
     break;
   case SAY_FINISHED:
     to->known = TRUE;

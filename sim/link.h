@@ -12,8 +12,9 @@
 typedef struct _TsSimLink TsSimLink; /* both directions between two sites */
 typedef struct _TsSimConn TsSimConn; /* one end of a connection */
 
-TsSimLink *ts_sim_link_new (TsSimClock *clock, const TsLinkSpec *spec, guint64 seed,
-                            const char *site_a, const char *site_b);
+/* profile: what the hosts' own part in it takes; NULL: nothing. */
+TsSimLink *ts_sim_link_new (TsSimClock *clock, const TsLinkSpec *spec, const TsProfile *profile,
+                            guint64 seed, const char *site_a, const char *site_b);
 void ts_sim_link_free (TsSimLink *link); /* after its connections */
 void ts_sim_link_set_mode (TsSimLink *link, TsLinkMode mode);
 const TsShaper *ts_sim_link_shaper (const TsSimLink *link, guint direction); /* 0: a to b */

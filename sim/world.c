@@ -638,7 +638,7 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
   for (guint i = 0; i < topology->links->len; i++) {
     const TsLinkSpec *spec = ts_topology_link (topology, i);
     g_ptr_array_add (world->links,
-                     ts_sim_link_new (world->clock, spec, topology->seed,
+                     ts_sim_link_new (world->clock, spec, &topology->profile, topology->seed,
                                       ts_topology_site (topology, spec->site[0])->name,
                                       ts_topology_site (topology, spec->site[1])->name));
   }

@@ -19,6 +19,8 @@
 #include "core/base/random.h"
 #include "core/base/units.h"
 #include "lab/link/certificate.h"
+#include "lab/link/handshake.h"
+#include "lab/site/layout.h"
 #include "lab/link/link.h"
 
 enum { PATIENCE_S = 20 }; /* for a noisy machine; nothing here takes that long when it is right */
@@ -1238,6 +1240,20 @@ remove_certificates (void **state)
 
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
+/* What a simulator profile says of it; and nothing of it is left. */
+static void
+a_handshake_is_measured (void **state)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *own = g_dir_make_tmp ("test-handshake-XXXXXX", NULL);
+  gint64 median_us = 0;
+  if (!ts_lab_measure_handshake (own, 5, &median_us, &error))
+    fail_msg ("%s", error->message);
+  assert_in_range (median_us, 100, 5 * TS_S); /* signatures are made and judged: not for nothing */
+  assert_false (ts_lab_measure_handshake ("/nonexistent", 5, &median_us, NULL));
+  assert_true (ts_lab_remove_tree (own, NULL));
+}
+
 int
 main (void)
 {
@@ -1264,6 +1280,7 @@ main (void)
       WORLD_TEST (listener_freed_in_its_own_events),
       WORLD_TEST (nobody_listens),
       WORLD_TEST (bad_arguments_are_told),
+      WORLD_TEST (a_handshake_is_measured),
   };
   guint count = 0;
   while (tests[count].name)

@@ -64,7 +64,7 @@ run (Bench *b, gint64 until_us)
 }
 
 static Bench *
-bench_new (guint64 rate, gint64 delay_us, guint32 loss_ppm)
+bench_new_of (guint64 rate, gint64 delay_us, guint32 loss_ppm, const TsProfile *profile)
 {
   Bench *b = g_new0 (Bench, 1);
   b->clock = ts_sim_clock_new ();
@@ -72,9 +72,15 @@ bench_new (guint64 rate, gint64 delay_us, guint32 loss_ppm)
       (TsLinkSpec){.name = (char *)"wan",
                    .site = {0, 1},
                    .shape = {.rate_bits_per_s = rate, .delay_us = delay_us, .loss_ppm = loss_ppm}};
-  b->link = ts_sim_link_new (b->clock, &b->spec, 1, "a", "b");
+  b->link = ts_sim_link_new (b->clock, &b->spec, profile, 1, "a", "b");
   b->near = ts_sim_link_connect (b->link, 0, &events, b, welcome_far, b);
   return b;
+}
+
+static Bench *
+bench_new (guint64 rate, gint64 delay_us, guint32 loss_ppm)
+{
+  return bench_new_of (rate, delay_us, loss_ppm, NULL);
 }
 
 static void
@@ -104,6 +110,36 @@ a_handshake_takes_two_and_a_half_round_trips (void **state)
   assert_int_equal (b->connected_us, 80 * TS_MS); /* TCP 1, TLS 1.3 1 */
   assert_int_equal (b->accepted_us, 100 * TS_MS);
   bench_free (b);
+}
+
+/* Half of it on each side: the server's before it answers, the client's before it knows. */
+static void
+a_handshake_takes_the_hosts_time_too (void **state)
+{
+  TsProfile profile = {.handshake_us = 6 * TS_MS};
+  Bench *b = bench_new_of (0, 20 * TS_MS, 0, &profile);
+  run (b, TS_S);
+  assert_int_equal (b->connected_us, 86 * TS_MS);
+  assert_int_equal (b->accepted_us, 106 * TS_MS);
+  bench_free (b);
+}
+
+/* No more gets through a link than two hosts can say, however quick it is. */
+static void
+hosts_are_no_quicker_than_they_are (void **state)
+{
+  static const guint64 rates[] = {0, 80 * 1000 * 1000}; /* no limit; ten times what they do */
+  TsProfile profile = {.link_bytes_per_s = 1000 * 1000};
+  for (guint i = 0; i < G_N_ELEMENTS (rates); i++) {
+    Bench *b = bench_new_of (rates[i], 10 * TS_MS, 0, &profile);
+    run (b, TS_S);
+    send (b, 16, 65536);
+    run (b, 5 * TS_S);
+    assert_int_equal (b->bytes, TS_MIB);
+    gint64 want_us = TS_S + (gint64)TS_MIB + 16 * 46 * 52 + 10 * TS_MS;
+    assert_true (ABS (b->last_us - want_us) < TS_MS);
+    bench_free (b);
+  }
 }
 
 static void
@@ -207,6 +243,8 @@ main (void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (a_handshake_takes_two_and_a_half_round_trips),
+      cmocka_unit_test (a_handshake_takes_the_hosts_time_too),
+      cmocka_unit_test (hosts_are_no_quicker_than_they_are),
       cmocka_unit_test (a_megabyte_takes_size_over_rate),
       cmocka_unit_test (two_streams_share_the_line),
       cmocka_unit_test (loss_costs_time_and_nothing_else),

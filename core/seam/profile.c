@@ -17,6 +17,7 @@ static const TsProfileRow rows[] = {
     TIME (track, 150 * TS_MS), TIME (cut, 150 * TS_MS),      TIME (store, 50 * TS_US),
     TIME (sync, 10 * TS_MS),   TIME (apply, 10 * TS_MS),     TIME (branch, 60 * TS_MS),
     TIME (merge, 300 * TS_MS), RATE (disk, 400 * TS_MIB),    RATE (survey, 150 * TS_MIB),
+    TIME (handshake, 0),       RATE (link, 0),
 };
 
 const TsProfileRow *

@@ -8,7 +8,8 @@
 #include <glib.h>
 #include "core/base/units.h"
 
-/* Times are above 0, and bytes a second at least TS_MIB: below, a microsecond moves no byte. */
+/* Times are above 0, and bytes a second at least TS_MIB: below, a microsecond moves no byte.  What is
+ * of a link may be 0: nothing is charged beside what its shape says. */
 typedef struct {
   gint64 boot_us;            /* power on to the agent's first word */
   gint64 shutdown_us;        /* asked to off */
@@ -25,6 +26,8 @@ typedef struct {
   gint64 merge_us;           /* overlays into the disks, beside their data */
   gint64 disk_bytes_per_s;   /* reading and writing in bulk */
   gint64 survey_bytes_per_s; /* a guest reading its disks back */
+  gint64 handshake_us;       /* processor time of two hosts that prove who they are; may be 0 */
+  gint64 link_bytes_per_s;   /* what two hosts get through the quickest link; 0: no limit */
 } TsProfile;
 
 typedef struct {

@@ -4,7 +4,9 @@
 #include <string.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
+#include "lab/link/handshake.h"
 #include "lab/machine/measure.h"
+#include "lab/site/layout.h"
 #include "results/calibration.h"
 #include "results/file.h"
 #include "results/series.h"
@@ -68,9 +70,26 @@ disks_of (const TsScenario *scenario)
   return bytes;
 }
 
+/* The most that two hosts got through a link that does not limit them. */
+static void
+add_link (TsCalibration *calibration, const TsJournal *journal, const TsLedger *ledger,
+          const TsScenario *scenario)
+{
+  const TsTopology *topology = scenario->topology;
+  for (guint i = 0; i < topology->links->len; i++)
+    if (ts_topology_link (topology, i)->shape.rate_bits_per_s != 0)
+      return;
+  g_autoptr (TsMetrics) metrics = ts_metrics_new (journal, ledger);
+  g_auto (TsMeasure) fastest = {0};
+  ts_metrics_measure (metrics, ts_metric_find ("throughput.max"), ts_topology_vm (topology, 0)->name,
+                      0, TS_NEVER, &fastest);
+  if (fastest.kind == TS_MEASURE_VALUE && fastest.number > 0)
+    ts_calibration_sample (calibration, "link", fastest.number);
+}
+
 static gboolean
 add_run (TsCalibration *calibration, const char *folder, const TsScenario *scenario,
-         gint64 *wire_bytes_per_s, GError **error)
+         GError **error)
 {
   g_autofree char *journal_path = g_build_filename (folder, "journal.jsonl", NULL);
   g_autofree char *ledger_path = g_build_filename (folder, "ledger.tsv", NULL);
@@ -79,18 +98,13 @@ add_run (TsCalibration *calibration, const char *folder, const TsScenario *scena
   if (ledger == NULL)
     return FALSE;
   ts_calibration_add_run (calibration, journal, ledger, disks_of (scenario));
-  g_autoptr (TsMetrics) metrics = ts_metrics_new (journal, ledger);
-  g_auto (TsMeasure) fastest = {0};
-  ts_metrics_measure (metrics, ts_metric_find ("throughput.max"), "app", 0, TS_NEVER, &fastest);
-  if (fastest.kind == TS_MEASURE_VALUE)
-    *wire_bytes_per_s = MAX (*wire_bytes_per_s, fastest.number);
+  add_link (calibration, journal, ledger, scenario);
   return TRUE;
 }
 
 /* Plays one of them; a run that did not pass is kept, and nothing is taken from it. */
 static int
-play (TsCalibration *calibration, guint index, const TsWorldOps *ops, const char *top,
-      gint64 *wire_bytes_per_s)
+play (TsCalibration *calibration, guint index, const TsWorldOps *ops, const char *top)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (TsProblems) problems = ts_problems_new (plays[index].name);
@@ -114,10 +128,26 @@ play (TsCalibration *calibration, guint index, const TsWorldOps *ops, const char
     fprintf (stderr, "twinsite: %s\n", verdict->headline);
     return verdict->exit_code != 0 ? verdict->exit_code : TS_EXIT_UNAVAILABLE;
   }
-  if (!add_run (calibration, folder, scenario, wire_bytes_per_s, &error) ||
+  if (!add_run (calibration, folder, scenario, &error) ||
       !ts_folder_remove (folder, &error))
     return ts_command_error (error);
   return TS_EXIT_PASSED;
+}
+
+#define HANDSHAKES 25
+
+static gboolean
+measure_handshake (TsCalibration *calibration, const char *top, GError **error)
+{
+  g_autofree char *folder = g_build_filename (top, "handshake", NULL);
+  gint64 median_us = 0;
+  if (g_mkdir_with_parents (folder, 0700) < 0)
+    return ts_throw_errno (error, "make %s", folder);
+  if (!ts_lab_measure_handshake (folder, HANDSHAKES, &median_us, error) ||
+      !ts_lab_remove_tree (folder, error))
+    return FALSE;
+  ts_calibration_sample (calibration, "handshake", median_us);
+  return TRUE;
 }
 
 static gboolean
@@ -161,21 +191,19 @@ ts_calibrate (const char *out, guint rounds)
   sigaction (SIGINT, &action, NULL);
   sigaction (SIGTERM, &action, NULL);
   g_autoptr (TsCalibration) calibration = ts_calibration_new ();
-  gint64 wire_bytes_per_s = 0;
-  int status = measure_disk (calibration, top, &error) ? TS_EXIT_PASSED : ts_command_error (error);
+  gboolean measured =
+      measure_disk (calibration, top, &error) && measure_handshake (calibration, top, &error);
+  int status = measured ? TS_EXIT_PASSED : ts_command_error (error);
   for (guint i = 0; i < rounds * G_N_ELEMENTS (plays) && status == TS_EXIT_PASSED; i++)
     status = interrupted
                  ? TS_EXIT_INCONCLUSIVE
-                 : play (calibration, i % G_N_ELEMENTS (plays), ops, top, &wire_bytes_per_s);
+                 : play (calibration, i % G_N_ELEMENTS (plays), ops, top);
   if (status != TS_EXIT_PASSED) {
     fprintf (stderr, "twinsite: no profile; what was run is in %s\n", top);
     return status;
   }
-  g_autofree char *wire = ts_format_size ((guint64)wire_bytes_per_s);
-  g_autofree char *what = g_strdup_printf ("%u unplanned and %u planned failovers.\n"
-                                           "Fastest seen on an unlimited link: %s/s on the wire; "
-                                           "the simulator's such link has no limit.",
-                                           rounds, rounds, wire);
+  g_autofree char *what =
+      g_strdup_printf ("%u unplanned and %u planned failovers.", rounds, rounds);
   if (!ts_folder_remove (top, &error) || !write_profile (calibration, out, what, &error))
     return ts_command_error (error);
   return TS_EXIT_PASSED;
@@ -187,7 +215,6 @@ ts_calibrate_from (const char *out, const char *const *runs)
   g_autoptr (GError) error = NULL;
   g_autoptr (TsCalibration) calibration = ts_calibration_new ();
   g_autoptr (GString) what = g_string_new ("stored runs:");
-  gint64 wire_bytes_per_s = 0;
   for (guint i = 0; runs[i] != NULL; i++) {
     g_autofree char *path = g_build_filename (runs[i], "scenario.yaml", NULL);
     g_autoptr (TsProblems) problems = ts_problems_new (path);
@@ -197,7 +224,7 @@ ts_calibrate_from (const char *out, const char *const *runs)
     if (scenario->topology->vms->len != 1)
       return ts_command_usage ("lab", "--from: %s has %u machines, and would tell of them mixed",
                                runs[i], scenario->topology->vms->len);
-    if (!add_run (calibration, runs[i], scenario, &wire_bytes_per_s, &error)) {
+    if (!add_run (calibration, runs[i], scenario, &error)) {
       fprintf (stderr, "twinsite: %s\n", error->message);
       return TS_EXIT_BAD_SCENARIO; /* what it was given is not a run */
     }

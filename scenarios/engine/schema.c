@@ -176,6 +176,10 @@ static const TsSchemaRow rows[] = {
      "bytes a second of reading and writing in bulk"},
     {"sim", "survey", TS_VALUE_SIZE, NULL, FALSE, "150MiB", TS_MIB, 1024 * TS_GIB, 0,
      "bytes a second of a guest reading its disks back"},
+    {"sim", "handshake", TS_VALUE_DURATION, NULL, FALSE, "0", 0, TS_MIN, 0,
+     "beside its packets: two hosts prove who they are"},
+    {"sim", "link", TS_VALUE_SIZE, NULL, FALSE, "0", 0, 1024 * TS_GIB, 0,
+     "a second: the most that two hosts get through any link; 0: no limit but the link's"},
 
     {"step", "id", TS_VALUE_NAME, NULL, TRUE, NULL, 0, 0, 0, "its name, unique"},
     {"step", "do", TS_VALUE_CHOICE, NULL, FALSE, NULL, 0, 0, 0, "an action"},
