@@ -11,6 +11,5 @@
 
 /* Makes the device in the namespace of process site, with address (IPv4), a route to peer, and mtu,
  * and brings it up.  Returns its descriptor, one IP packet per read and write, non-blocking; -1 on
- * failure. The device goes when it is closed.  To be called by a process with one thread (it
- * forks). */
+ * failure. The device goes when it is closed. */
 int ts_tun_make (pid_t site, const char *address, const char *peer, guint mtu, GError **error);
