@@ -3,6 +3,7 @@
 ts_test(test-units LIBS ts_core)
 ts_test(test-random LIBS ts_core)
 ts_test(test-guid LIBS ts_core)
+ts_test(test-ipv4 LIBS ts_core)
 ts_test(test-record LIBS ts_core)
 # what a world is made of
 ts_test(test-topology LIBS ts_core)

@@ -44,6 +44,7 @@ image_free (TsImageSpec *image)
                    image->copy_cmdline, image->ready,  image->acked,  image->survived};
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_free (texts[i]);
+  g_free (image->nic);
   g_free (image);
 }
 

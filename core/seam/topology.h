@@ -33,13 +33,29 @@ typedef struct {
   gboolean replicated; /* when its VM is protected; FALSE: HVR reference 2.6, "Disk excluded" */
 } TsDiskSpec;
 
+typedef enum { TS_PROBE_CONSOLE, TS_PROBE_TCP, TS_PROBE_AGENT } TsProbeKind;
+
+typedef struct { /* the network card of a machine of the user's own */
+  gboolean e1000;               /* an Intel 82540EM; else virtio */
+  guint32 address, gateway;     /* of the machine, and of its site, in one network (base/ipv4.h) */
+  guint prefix;                 /* how many of their bits that network's addresses have in common */
+  guint32 copy_address;         /* at the other host ("failover TCP/IP", HVR reference 2.12) */
+  gboolean copy_connected;      /* of a copy that has taken over; else its cable is not plugged in */
+  gboolean test_isolated;       /* of a test failover's: in a network of its own; else likewise */
+} TsNicSpec;
+
 typedef struct {                  /* a machine of the user's own: none of our agents is in it */
   char *file;                     /* disk image, absolute; only ever read */
-  char *kernel, *initrd;          /* absolute; NULL: the image boots by BIOS; initrd may be
+  gboolean uefi;                  /* it boots by UEFI, else, without a kernel, by BIOS */
+  gboolean agent;                 /* it has QEMU's guest agent */
+  TsNicSpec *nic;                 /* NULL: it has none */
+  TsProbeKind probe;
+  guint16 port;                   /* TCP: that its service listens on */
+  char *kernel, *initrd;          /* absolute; NULL: the image boots by itself; initrd may be
                                      NULL alone */
   char *cmdline, *copy_cmdline;   /* of the kernel; of a copy that takes over or is tested */
-  char *ready, *acked, *survived; /* patterns for its console (site/console.h); ready is
-                                     there, the others may be NULL */
+  char *ready, *acked, *survived; /* patterns for its console (site/console.h); may be NULL,
+                                     but ready where the probe is the console */
   gint64 every_us;                /* it says ready at least so often; 0: perhaps once */
 } TsImageSpec;
 

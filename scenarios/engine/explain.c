@@ -1,4 +1,5 @@
 /* scenarios/engine/explain.c -- a scenario in words. */
+#include "core/base/ipv4.h"
 #include "core/base/units.h"
 #include "scenarios/engine/scenario.h"
 #include "scenarios/engine/schema.h"
@@ -110,6 +111,33 @@ explain_entries (const TsHostSpec *host, GString *out)
   }
 }
 
+/* How a machine of the user's own is reached, and asked whether it serves. */
+static void
+explain_image (const TsImageSpec *image, GString *out)
+{
+  char address[TS_IPV4_TEXT_SIZE], other[TS_IPV4_TEXT_SIZE];
+  if (image->uefi)
+    g_string_append (out, "        boots by UEFI\n");
+  if (image->nic != NULL) {
+    ts_ipv4_format (image->nic->address, address);
+    ts_ipv4_format (image->nic->copy_address, other);
+    g_string_append_printf (out, "        network card %s, address %s/%u, as a copy %s%s; %s\n",
+                            image->nic->e1000 ? "e1000" : "virtio", address, image->nic->prefix,
+                            other, image->nic->copy_connected ? "" : " (not connected)",
+                            image->nic->test_isolated ? "isolated in a test failover"
+                                                      : "not connected in a test failover");
+  }
+  if (image->agent)
+    g_string_append (out, "        QEMU's guest agent freezes it for application-consistent points\n");
+  if (image->probe == TS_PROBE_TCP)
+    g_string_append_printf (out, "        it serves when its port %u takes connections\n",
+                            image->port);
+  else if (image->probe == TS_PROBE_AGENT)
+    g_string_append (out, "        it serves when its guest agent answers\n");
+  else if (image->ready != NULL)
+    g_string_append_printf (out, "        it serves when its console says \"%s\"\n", image->ready);
+}
+
 static void
 explain_topology (const TsScenario *scenario, GString *out)
 {
@@ -130,6 +158,8 @@ explain_topology (const TsScenario *scenario, GString *out)
         if (vm->image != NULL)
           g_string_append_printf (out, "        a machine of your own: begins as a copy of %s\n",
                                   vm->image->file);
+        if (vm->image != NULL)
+          explain_image (vm->image, out);
         for (guint d = 0; d < vm->disks->len; d++) {
           const TsDiskSpec *disk = ts_vm_spec_disk (vm, d);
           g_autofree char *size = ts_format_size (disk->size_bytes);

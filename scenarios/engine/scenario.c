@@ -1,5 +1,6 @@
 #include "scenarios/engine/scenario.h"
 #include <string.h>
+#include "core/base/ipv4.h"
 #include "core/base/units.h"
 #include "core/site/console.h"
 #include "scenarios/engine/check.h"
@@ -118,9 +119,89 @@ file_of (Build *build, TsYaml *map, const char *key)
   return path;
 }
 
+/* An address of the network that is built; NULL node: 0. */
+static guint32
+nic_address (Build *build, TsVmSpec *vm, const TsYaml *node, const char *key)
+{
+  const TsNicSpec *nic = vm->image->nic;
+  const TsYaml *text = ts_yaml_get (node, key);
+  guint32 address = 0;
+  g_autoptr (GError) error = NULL;
+  if (text == NULL)
+    return 0;
+  if (!ts_ipv4_parse (text->text, &address, NULL, &error))
+    tell (build, text, "vm %s: nic: %s: %s", vm->name, key, error->message);
+  else if (!ts_ipv4_is_host (address, nic->address, nic->prefix))
+    tell (build, text, "vm %s: nic: %s: %s is no machine's address in the network of %s", vm->name,
+          key, text->text, ts_yaml_get (node, "address")->text);
+  return address;
+}
+
+static void
+build_nic (Build *build, TsVmSpec *vm, const TsYaml *node)
+{
+  TsNicSpec *nic = vm->image->nic = g_new0 (TsNicSpec, 1);
+  const TsYaml *address = ts_yaml_get (node, "address");
+  g_autoptr (GError) error = NULL;
+  nic->e1000 = g_str_equal (text_of (node, "model"), "e1000");
+  nic->copy_connected = g_str_equal (text_of (node, "copy"), "connected");
+  nic->test_isolated = g_str_equal (text_of (node, "test"), "isolated");
+  if (!ts_ipv4_parse (address->text, &nic->address, &nic->prefix, &error)) {
+    tell (build, address, "vm %s: nic: address: %s", vm->name, error->message);
+    return;
+  }
+  if (!ts_ipv4_is_host (nic->address, nic->address, nic->prefix))
+    tell (build, address, "vm %s: nic: address: %s is the network's first or last, no machine's",
+          vm->name, address->text);
+  nic->gateway = nic_address (build, vm, node, "gateway");
+  nic->copy_address = nic_address (build, vm, node, "copy_address");
+  if (nic->gateway == 0)
+    nic->gateway = (nic->address & ts_ipv4_mask (nic->prefix)) + 1;
+  if (nic->copy_address == 0)
+    nic->copy_address = nic->address;
+  if (nic->gateway == nic->address || nic->gateway == nic->copy_address)
+    tell (build, address,
+          "vm %s: nic: the machine and its gateway have the same address (expected: another one, "
+          "or 'gateway')",
+          vm->name);
+}
+
+/* What only some kinds of probe have. */
+static void
+check_probe (Build *build, const TsVmSpec *vm, const TsYaml *node)
+{
+  static const char *const kinds[] = {"console", "tcp", "agent"}; /* TsProbeKind */
+  static const struct {
+    const char *key;
+    TsProbeKind kind;
+    gboolean required;
+  } keys[] = {{"ready", TS_PROBE_CONSOLE, TRUE},
+              {"every", TS_PROBE_CONSOLE, FALSE},
+              {"port", TS_PROBE_TCP, TRUE}};
+  const TsImageSpec *image = vm->image;
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++) {
+    const TsYaml *value = ts_yaml_get (node, keys[i].key);
+    if (value == NULL && keys[i].required && image->probe == keys[i].kind)
+      tell (build, node, "vm %s: probe: kind %s needs '%s'", vm->name, kinds[image->probe],
+            keys[i].key);
+    else if (value != NULL && image->probe != keys[i].kind)
+      tell (build, value, "vm %s: probe: %s: only of kind %s", vm->name, keys[i].key,
+            kinds[keys[i].kind]);
+  }
+  if (image->probe == TS_PROBE_TCP && image->nic == NULL)
+    tell (build, node, "vm %s: probe: kind tcp needs 'nic': the machine has no network card",
+          vm->name);
+}
+
 static void
 build_probe (Build *build, TsVmSpec *vm, const TsYaml *node)
 {
+  static const char *const kinds[] = {"console", "tcp", "agent", NULL};
+  const TsYaml *port = ts_yaml_get (node, "port");
+  vm->image->probe = (TsProbeKind)choice_of (kinds, text_of (node, "kind"));
+  vm->image->port = port != NULL ? (guint16)ts_value_integer (port) : 0;
+  vm->image->agent |= vm->image->probe == TS_PROBE_AGENT;
+  check_probe (build, vm, node);
   static const char *const patterns[] = {"ready", "acked", "survived"};
   char **into[] = {&vm->image->ready, &vm->image->acked, &vm->image->survived};
   for (guint i = 0; i < G_N_ELEMENTS (patterns); i++) {
@@ -139,8 +220,10 @@ build_probe (Build *build, TsVmSpec *vm, const TsYaml *node)
 static void
 build_image (Build *build, TsVmSpec *vm, TsYaml *node)
 {
-  static const char *const with_image[] = {"kernel", "initrd", "cmdline", "copy_cmdline", "probe"};
+  static const char *const with_image[] = {"kernel", "initrd", "cmdline", "copy_cmdline",
+                                           "probe",  "firmware", "agent", "nic"};
   const TsYaml *place = ts_yaml_get (node, "image"), *probe = ts_yaml_get (node, "probe");
+  const TsYaml *firmware = ts_yaml_get (node, "firmware"), *nic = ts_yaml_get (node, "nic");
   gboolean kernel = ts_yaml_get (node, "kernel") != NULL;
   for (guint i = 0; i < G_N_ELEMENTS (with_image); i++) {
     const TsYaml *other = ts_yaml_get (node, with_image[i]);
@@ -152,7 +235,14 @@ build_image (Build *build, TsVmSpec *vm, TsYaml *node)
   }
   if (place == NULL)
     return;
+  if (firmware != NULL && kernel)
+    tell (build, firmware, "vm %s: firmware: a machine with 'kernel' boots that directly",
+          vm->name);
   vm->image = g_new0 (TsImageSpec, 1);
+  vm->image->uefi = firmware != NULL && g_str_equal (firmware->text, "uefi");
+  vm->image->agent = g_strcmp0 (text_of (node, "agent"), "on") == 0;
+  if (nic != NULL)
+    build_nic (build, vm, nic);
   vm->image->file = file_of (build, node, "image");
   vm->image->kernel = file_of (build, node, "kernel");
   vm->image->initrd = file_of (build, node, "initrd");
