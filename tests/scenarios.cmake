@@ -42,6 +42,21 @@ if(TS_LAB)
   endforeach()
 endif()
 
+# a machine that is not ours: its image is made in a second, of what is installed
+if(TS_LAB)
+  add_test(NAME own-image COMMAND ${PROJECT_SOURCE_DIR}/scenarios/own/build-small
+    ${PROJECT_SOURCE_DIR}/build/own ${TS_GUEST_DIR})
+  set_tests_properties(own-image PROPERTIES TIMEOUT 120 LABELS lab SKIP_RETURN_CODE 69
+    FIXTURES_SETUP own-image)
+  foreach(name tcp-failover)
+    add_test(NAME scenario-lab-own-${name}
+      COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/own/${name}.yaml --on lab --no-plots
+        --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+    set_tests_properties(scenario-lab-own-${name} PROPERTIES TIMEOUT 600 LABELS "scenario;lab"
+      RUN_SERIAL TRUE SKIP_RETURN_CODE 69 FIXTURES_REQUIRED own-image)
+  endforeach()
+endif()
+
 # many machines and a long run, short here: that counts are written out and nobody keeps a ledger
 add_test(NAME scenario-sim-many
   COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/published/ms-470-vms.yaml --on sim --no-plots --quiet

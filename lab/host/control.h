@@ -8,6 +8,8 @@
  *   ask (suubux vm, role, TsAsk, planned, point)
  *   shut-down (s vm): the guest has been told; watch it
  *   frozen (stbs vm, number, is it?, why not)     freeze (st vm, number): ask its guest
+ *   ping (sbt vm, of a test?, number): ask its    pong (sbtbs vm, of a test?, number, does it
+ *        guest agent                                    answer?, why not)
  *                                                 thaw (st vm, number)
  *
  * A message is a length (u32, native) and a GVariant (sv): kind and body.  Reading is done in the

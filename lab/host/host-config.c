@@ -5,12 +5,12 @@
 
 /* version, name, index, run, sockets, cache, certificates, realm, kernel, initrd, origin, seed,
  * accel, two ports, peers (name, address, two ports), authorization (server, storage, trust group),
- * VMs (name, home, id, memory, image, kernel, initrd, two command lines, disks (name, size, fill,
- * is it replicated))
+ * VMs (name, home, id, memory, image, kernel, initrd, two command lines, uefi, agent, four of
+ * its network card, disks (name, size, fill, is it replicated))
  */
-#define VM_TYPE "(ssaytsssssa(sttb))"
+#define VM_TYPE "(ssaytsssssbbbbbba(sttb))"
 #define CONFIG_TYPE "(ususssssssxtuqqa(ssqq)a(sss)a" VM_TYPE ")"
-#define CONFIG_VERSION 5
+#define CONFIG_VERSION 6
 
 static void
 peer_free (gpointer data)
@@ -144,11 +144,12 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
     for (guint d = 0; d < vm->disks; d++)
       g_variant_builder_add (&disks, "(sttb)", vm->disk[d].name, vm->disk[d].size_bytes,
                              vm->disk[d].fill_bytes, vm->disk[d].replicated);
-    g_variant_builder_add (&vms, "(ss@aytsssssa(sttb))", vm->name, vm->home,
+    g_variant_builder_add (&vms, "(ss@aytsssssbbbbbba(sttb))", vm->name, vm->home,
                            g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, vm->id.bytes, 16, 1),
                            vm->memory_bytes, or_empty (vm->image), or_empty (vm->kernel),
                            or_empty (vm->initrd), or_empty (vm->cmdline),
-                           or_empty (vm->copy_cmdline), &disks);
+                           or_empty (vm->copy_cmdline), vm->uefi, vm->agent, vm->nic, vm->nic_e1000,
+                           vm->nic_copy_connected, vm->nic_test_isolated, &disks);
   }
   g_autoptr (GVariant) all = g_variant_ref_sink (g_variant_new (
       CONFIG_TYPE, CONFIG_VERSION, config->name, config->index, config->run, config->sockets,
@@ -171,8 +172,10 @@ load_vm (TsLabHostConfig *config, GVariant *child, GError **error)
   g_autoptr (GVariant) id = NULL;
   g_autoptr (GVariantIter) disks = NULL;
   guint64 memory, size, fill;
-  g_variant_get (child, "(&s&s@ayt&s&s&s&s&sa(sttb))", &name, &home, &id, &memory, &image, &kernel,
-                 &initrd, &cmdline, &copy_cmdline, &disks);
+  gboolean uefi, agent, nic, nic_e1000, nic_copy_connected, nic_test_isolated;
+  g_variant_get (child, "(&s&s@ayt&s&s&s&s&sbbbbbba(sttb))", &name, &home, &id, &memory, &image,
+                 &kernel, &initrd, &cmdline, &copy_cmdline, &uefi, &agent, &nic, &nic_e1000,
+                 &nic_copy_connected, &nic_test_isolated, &disks);
   TsLabVmConfig *vm = ts_lab_host_config_add_vm (config, name, home);
   gsize len = 0;
   const void *bytes = g_variant_get_fixed_array (id, &len, 1);
@@ -185,6 +188,12 @@ load_vm (TsLabHostConfig *config, GVariant *child, GError **error)
   vm->initrd = g_strdup (initrd);
   vm->cmdline = g_strdup (cmdline);
   vm->copy_cmdline = g_strdup (copy_cmdline);
+  vm->uefi = uefi;
+  vm->agent = agent;
+  vm->nic = nic;
+  vm->nic_e1000 = nic_e1000;
+  vm->nic_copy_connected = nic_copy_connected;
+  vm->nic_test_isolated = nic_test_isolated;
   gboolean replicated;
   while (g_variant_iter_next (disks, "(&sttb)", &disk, &size, &fill, &replicated)) {
     ts_lab_vm_config_add_disk (vm, disk, size, fill);

@@ -20,6 +20,8 @@ typedef struct {
   guint64 memory_bytes;
   /* the user's own (TsImageSpec); image "": it runs our guest */
   char *image, *kernel, *initrd, *cmdline, *copy_cmdline;
+  gboolean uefi, agent;
+  gboolean nic, nic_e1000, nic_copy_connected, nic_test_isolated; /* TsNicSpec */
   guint disks;
   struct {
     char *name;

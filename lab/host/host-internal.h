@@ -46,6 +46,8 @@ struct _TsLabVm { /* the machine of one VM on this host, at home or as a copy */
   TsLabTracker *tracker;
   gboolean branched; /* its overlays are empty; only the worker */
   TsLabWorker *worker;
+  TsLabWorker *agent; /* talks to its guest agent, which may take long */
+  guint asking;       /* pings that wait for it */
   TsLabTimer *watch;
   gboolean on, looking;   /* looking: a look is on the worker */
   gint64 shut_down_by_us; /* TS_NEVER: not asked */
@@ -116,6 +118,8 @@ void ts_lab_vm_forget_owner (TsLabVm *vm); /* in memory only */
  * at most 4) where they lie below it.  TRUE without doing so where that is not permitted. */
 gboolean ts_lab_host_own_run (const char *const *folders, GError **error);
 
+#define TS_LAB_TEST_NAME_END " - Test" /* HVR reference 3.6 */
+
 /* --- vm.c ------------------------------------------------------------------------------------- */
 TsLabVm *ts_lab_vm_new (TsLabHost *host, guint index);
 void ts_lab_vm_free (TsLabVm *vm);
@@ -144,6 +148,10 @@ gboolean ts_lab_vm_leave (TsLabVm *vm, GError **error);
 gboolean ts_lab_vm_make_tracker (TsLabVm *vm, GError **error);
 /* Blocks; on vm's worker.  Pulls its plug, if it runs, and deletes the overlays.  Fine twice. */
 gboolean ts_lab_vm_discard_copy (TsLabVm *vm, GError **error);
+/* Asks its guest agent, not on its worker: reports to the runner (agent.c). */
+void ts_lab_vm_ping (TsLabVm *vm, gboolean test, guint64 number);
+/* Likewise; tells the relation's sender when a freeze is done or not. */
+void ts_lab_vm_freeze (TsLabVm *vm, guint64 number, gboolean on);
 /* Both block; on vm's worker.  A second machine, "VM - Test", on overlays of its own, undone by way
  * (NULL: not at all). */
 gboolean ts_lab_vm_start_test (TsLabVm *vm, guint32 which, TsLabUndo *undo, const TsUndo *way,

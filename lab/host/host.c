@@ -304,6 +304,18 @@ order_frozen (TsLabHost *host, GVariant *body)
     ts_lab_source_frozen (relation, number, ok, reason);
 }
 
+static void
+order_ping (TsLabHost *host, GVariant *body)
+{
+  const char *name;
+  gboolean test;
+  guint64 number;
+  g_variant_get (body, "(&sbt)", &name, &test, &number);
+  TsLabVm *vm = vm_by_name (host, name);
+  if (vm)
+    ts_lab_vm_ping (vm, test, number);
+}
+
 /* Start-VM at home. */
 static void
 order_boot (TsLabHost *host, GVariant *body)
@@ -352,6 +364,7 @@ ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
       {"ask", "(suubux)", order_ask},
       {"shut-down", "(s)", order_shut_down},
       {"frozen", "(stbs)", order_frozen},
+      {"ping", "(sbt)", order_ping},
   };
   for (guint i = 0; i < G_N_ELEMENTS (orders); i++)
     if (g_str_equal (orders[i].kind, kind) &&

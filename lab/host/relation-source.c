@@ -148,7 +148,7 @@ cut_done (TsLabJob *job)
 
 /* --- freeze ----------------------------------------------------------------------------------- */
 
-/* The guest's agent speaks with the runner: it passes the question on (control.h). */
+/* Our guest's agent speaks with the runner: it passes the question on (control.h). */
 static void
 freeze (TsLabRelation *relation, gboolean on)
 {
@@ -156,7 +156,9 @@ freeze (TsLabRelation *relation, gboolean on)
   if (on)
     relation->freeze++;
   relation->freezing = on;
-  if (host->control)
+  if (*relation->vm->config->image)
+    ts_lab_vm_freeze (relation->vm, relation->freeze, on);
+  else if (host->control)
     ts_lab_control_send (host->control, on ? "freeze" : "thaw",
                          g_variant_new ("(st)", relation->vm->config->name, relation->freeze),
                          NULL); /* unheard it is late, and the cycle a standard one */

@@ -14,11 +14,17 @@
 #define SHUT_DOWN_US (60 * TS_S) /* CHOICE: a guest that has not stopped by then does not stop */
 #define CMDLINE "console=ttyS0 quiet panic=-1"
 
+static gboolean
+at_its_home (const TsLabVm *vm)
+{
+  return g_str_equal (vm->config->home, vm->host->config->name);
+}
+
 char *
 ts_lab_vm_data_path (const TsLabVm *vm, guint disk)
 {
   const char *host = vm->host->config->name, *name = vm->config->disk[disk].name;
-  return g_str_equal (vm->config->home, host)
+  return at_its_home (vm)
              ? ts_lab_path_data (&vm->host->layout, host, vm->config->name, name)
              : ts_lab_path_replica (&vm->host->layout, host, ts_lab_vm_storage (vm),
                                     vm->config->name, name);
@@ -191,7 +197,7 @@ copy_path (const TsLabVm *vm, guint disk)
 
 static const Kind at_home = {"", ".console", ts_lab_vm_wrap_path, ts_lab_path_channel};
 static const Kind as_copy = {"", ".console", copy_path, ts_lab_path_channel};
-static const Kind as_test = {" - Test", ".test.console", test_path, ts_lab_path_test_channel};
+static const Kind as_test = {TS_LAB_TEST_NAME_END, ".test.console", test_path, ts_lab_path_test_channel};
 
 static gboolean
 define (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError **error)
@@ -202,6 +208,12 @@ define (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError **error)
   g_autofree char *channel = kind->channel (&vm->host->layout, host->index, vm->index);
   g_autofree char *console_name = g_strconcat (config->name, kind->console_end, NULL);
   g_autofree char *console = ts_lab_path_host (&vm->host->layout, host->name, console_name);
+  g_autofree char *nvram =
+      ts_lab_path_nvram (&vm->host->layout, host->name, config->name, kind == &as_test);
+  g_autofree char *cable = ts_lab_name_cable (host->index, vm->index, kind == &as_test);
+  g_autofree char *nvram_folder = g_path_get_dirname (nvram);
+  if (config->uefi && g_mkdir_with_parents (nvram_folder, 0755) < 0)
+    return ts_throw_errno (error, "make %s", nvram_folder);
   g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
   TsLabMachineSpec spec = {.name = name,
                            .id = config->id,
@@ -218,6 +230,14 @@ define (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError **error)
     spec.kernel = *config->kernel ? config->kernel : NULL;
     spec.initrd = *config->initrd ? config->initrd : NULL;
     spec.cmdline = kind == &at_home ? config->cmdline : copys;
+    spec.nvram_path = config->uefi ? nvram : NULL;
+    spec.agent = config->agent;
+    spec.nic_device = config->nic ? cable : NULL;
+    spec.nic_e1000 = config->nic_e1000;
+    /* A replica's cable is not plugged in until it takes over (HVR reference 2.2). */
+    spec.nic_connected = kind == &at_home   ? TRUE
+                         : kind == &as_copy ? config->nic_copy_connected || at_its_home (vm)
+                                            : config->nic_test_isolated;
   }
   if (kind == &as_test) /* another machine; libvirt knows machines by their ids */
     spec.id.bytes[0] ^= 0xff;
@@ -367,6 +387,9 @@ ts_lab_vm_stop_test (TsLabVm *vm, GError **error)
   if (vm->test && !ts_lab_machine_destroy (vm->test, error))
     return FALSE;
   g_clear_pointer (&vm->test, ts_lab_machine_free);
+  g_autofree char *nvram =
+      ts_lab_path_nvram (&vm->host->layout, vm->host->config->name, vm->config->name, TRUE);
+  (void)g_unlink (nvram);
   return delete_overlays (vm, &as_test, error);
 }
 
@@ -440,6 +463,7 @@ ts_lab_vm_new (TsLabHost *host, guint index)
   vm->index = index;
   vm->config = host->config->vms->pdata[index];
   vm->worker = ts_lab_worker_new ("machine");
+  vm->agent = ts_lab_worker_new ("agent");
   vm->watch = ts_lab_timer_new (&host->clock, watch, vm);
   vm->shut_down_by_us = TS_NEVER;
   for (guint i = 0; i < vm->config->disks; i++) { /* of an earlier life of this host */
@@ -457,6 +481,7 @@ ts_lab_vm_free (TsLabVm *vm)
   if (!vm)
     return;
   ts_lab_timer_free (vm->watch);
+  ts_lab_worker_free (vm->agent);
   ts_lab_worker_free (vm->worker);
   ts_lab_tracker_free (vm->tracker);
   ts_lab_machine_free (vm->test);

@@ -138,7 +138,8 @@ forget_machines (TsLabHypervisor *hypervisor, GError **error)
         virDomainIsActive (domain[i]) == 1 && fine)
       fine = ts_lab_throw_virt (error, "stop left-over machine %s", virDomainGetName (domain[i]));
     if (fine && virDomainIsPersistent (domain[i]) == 1 &&
-        virDomainUndefineFlags (domain[i], VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA) < 0)
+        virDomainUndefineFlags (domain[i], VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA |
+                                               VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) < 0)
       fine = ts_lab_throw_virt (error, "forget machine %s", virDomainGetName (domain[i]));
     virDomainFree (domain[i]);
   }

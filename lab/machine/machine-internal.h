@@ -24,7 +24,8 @@ struct _TsLabMachine {
   GRecMutex lock; /* over every call that changes something */
   virDomainPtr domain;
   char *name, *kernel, *initrd, *cmdline, *channel_path, *console_path;
-  gboolean own;
+  char *nvram_path, *nic_device; /* NULL: none */
+  gboolean own, agent, nic_e1000, nic_connected;
   TsGuid id;
   guint64 memory_bytes;
   guint disks;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "lab/command.h"
+#include "lab/machine/firmware.h"
 
 #define POLL_US 5000
 #define COMMIT_TIMEOUT_US (10 * TS_MIN)
@@ -26,11 +27,36 @@ add_disk (GString *xml, const TsLabMachineDisk *disk)
   g_string_append (xml, text);
 }
 
+/* UEFI: its own copy of the variables is made by libvirt, from those that a new machine has. */
+static char *
+firmware_xml (const TsLabMachine *machine)
+{
+  const char *code, *variables;
+  if (!machine->nvram_path || !ts_lab_firmware (&code, &variables, NULL)) /* define has looked */
+    return g_strdup ("<boot dev='hd'/>");
+  return g_markup_printf_escaped ("<loader readonly='yes' type='pflash'>%s</loader>"
+                                  "<nvram template='%s'>%s</nvram><boot dev='hd'/>",
+                                  code, variables, machine->nvram_path);
+}
+
+/* Stable over its lives and places, as replication keeps it (HVR reference 2.12). */
+static void
+add_nic (GString *xml, const TsLabMachine *machine)
+{
+  const guint8 *id = machine->id.bytes;
+  g_autofree char *text = g_markup_printf_escaped (
+      "<interface type='ethernet'><mac address='52:54:00:%02x:%02x:%02x'/>"
+      "<target dev='%s' managed='no'/><model type='%s'/><link state='%s'/></interface>",
+      id[13], id[14], id[15], machine->nic_device, machine->nic_e1000 ? "e1000" : "virtio",
+      machine->nic_connected ? "up" : "down");
+  g_string_append (xml, text);
+}
+
 static char *
 boot_xml (const TsLabMachine *machine)
 {
   if (!machine->kernel)
-    return g_strdup ("<boot dev='hd'/>");
+    return firmware_xml (machine);
   g_autofree char *kernel = g_markup_printf_escaped ("<kernel>%s</kernel><cmdline>%s</cmdline>",
                                                      machine->kernel, machine->cmdline);
   g_autofree char *initrd = machine->initrd
@@ -72,6 +98,11 @@ ts_lab_machine_xml (const TsLabMachine *machine)
   g_string_append (xml, devices);
   for (guint d = 0; d < machine->disks; d++)
     add_disk (xml, &machine->disk[d]);
+  if (machine->nic_device)
+    add_nic (xml, machine);
+  if (machine->agent) /* libvirt itself talks to it */
+    g_string_append (xml, "<channel type='unix'>"
+                          "<target type='virtio' name='org.qemu.guest_agent.0'/></channel>");
   g_string_append (xml, "</devices></domain>");
   return g_string_free (xml, FALSE);
 }
@@ -109,6 +140,15 @@ ts_lab_machine_define (TsLabHypervisor *hypervisor, const TsLabMachineSpec *spec
   machine->id = spec->id;
   machine->memory_bytes = spec->memory_bytes;
   machine->own = spec->own;
+  const char *code, *variables;
+  if (spec->nvram_path && !ts_lab_firmware (&code, &variables, error))
+    return NULL;
+  machine->nvram_path =
+      spec->nvram_path ? g_canonicalize_filename (spec->nvram_path, NULL) : NULL;
+  machine->agent = spec->agent;
+  machine->nic_device = g_strdup (spec->nic_device);
+  machine->nic_e1000 = spec->nic_e1000;
+  machine->nic_connected = spec->nic_connected;
   machine->kernel = spec->kernel ? g_canonicalize_filename (spec->kernel, NULL) : NULL;
   machine->initrd = spec->initrd ? g_canonicalize_filename (spec->initrd, NULL) : NULL;
   machine->cmdline = g_strdup (spec->cmdline ? spec->cmdline : "");
@@ -283,7 +323,8 @@ ts_lab_machine_free (TsLabMachine *machine)
     g_autoptr (GError) error = NULL;
     if (!ts_lab_machine_destroy (machine, &error))
       g_warning ("%s", error->message);
-    if (virDomainUndefineFlags (machine->domain, VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA) < 0)
+    if (virDomainUndefineFlags (machine->domain, VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA |
+                                                     VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) < 0)
       g_warning ("forget machine %s: %s", machine->name, virGetLastErrorMessage ());
     virDomainFree (machine->domain);
     unlink (machine->channel_path);
@@ -296,6 +337,8 @@ ts_lab_machine_free (TsLabMachine *machine)
   g_free (machine->kernel);
   g_free (machine->initrd);
   g_free (machine->cmdline);
+  g_free (machine->nvram_path);
+  g_free (machine->nic_device);
   g_free (machine->channel_path);
   g_free (machine->console_path);
   g_rec_mutex_clear (&machine->lock);

@@ -30,6 +30,11 @@ typedef struct {
   guint64 memory_bytes;
   const char *kernel, *initrd, *cmdline; /* kernel NULL: it boots from its first disk, by BIOS */
   gboolean own;                          /* the user's: has ACPI, and a power button */
+  const char *nvram_path;                /* it boots by UEFI, whose variables these are (made when
+                                            there is no such file); NULL: it does not */
+  gboolean agent;                        /* QEMU's guest agent is to be talked to */
+  const char *nic_device;                /* the TAP device of its network card (cable.h); NULL: none */
+  gboolean nic_e1000, nic_connected;
   const char *channel_path; /* unix socket QEMU listens on: the agent's virtio-serial port */
   const char *console_path; /* file for the serial console; appended to */
   guint disks;
@@ -58,6 +63,12 @@ gboolean ts_lab_machine_running (TsLabMachine *machine);
 gboolean ts_lab_machine_wait_off (TsLabMachine *machine, gint64 timeout_us, GError **error);
 /* Presses the power button; its guest does what it does then. */
 gboolean ts_lab_machine_shut_down (TsLabMachine *machine, GError **error);
+/* What its guest agent says (qemu-ga), by the machine's name: whoever asks need not hold it.  Each
+ * waits a few seconds at most.  TS_ERROR_AGAIN: it does not answer, or there is none; the reason says
+ * which.  freeze: every file system, TRUE, or all of them thawed; TS_ERROR_STATE: it says no. */
+gboolean ts_lab_agent_ping (TsLabHypervisor *hypervisor, const char *name, GError **error);
+gboolean ts_lab_agent_freeze (TsLabHypervisor *hypervisor, const char *name, gboolean freeze,
+                              GError **error);
 /* Pulls the plug: the guest has no say, QEMU closes its images.  Fine when it is off. */
 gboolean ts_lab_machine_destroy (TsLabMachine *machine, GError **error);
 /* Merges the running machine's overlays into their bases and goes on running on the bases

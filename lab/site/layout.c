@@ -80,6 +80,19 @@ ts_lab_path_state (const TsLabLayout *layout, const char *host, const char *vm, 
 }
 
 char *
+ts_lab_path_nvram (const TsLabLayout *layout, const char *host, const char *vm, gboolean test)
+{
+  return g_strdup_printf ("%s/%s/disks/%s%s", layout->run, host, vm,
+                          test ? ".test.nvram" : ".nvram");
+}
+
+char *
+ts_lab_name_cable (guint host, guint vm, gboolean test)
+{
+  return g_strdup_printf ("ts%uv%u%s", host, vm, test ? "t" : "");
+}
+
+char *
 ts_lab_path_hypervisor (const TsLabLayout *layout, guint host)
 {
   return g_strdup_printf ("%s/h%u", layout->sockets, host);

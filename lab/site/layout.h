@@ -1,7 +1,7 @@
 /* lab/site/layout.h -- where the things of a run lie: known to the runner and to its hosts.
  *
  *   RUN/HOST/                 config, host.log, VM.console
- *   RUN/HOST/disks/           VM.DISK.qcow2, what the VM runs on while it has its home here; on the
+ *   RUN/HOST/disks/           VM.nvram, VM.test.nvram; VM.DISK.qcow2, what the VM runs on while it has its home here; on the
  *                             host on which it ran first its plain data too, VM.DISK.raw
  *   RUN/HOST/replica/         VM.DISK.raw, plain data on other hosts; while failed over
  *                             VM.DISK.overlay.qcow2; during a test failover VM.DISK.test.qcow2
@@ -39,6 +39,11 @@ char *ts_lab_path_spool (const TsLabLayout *layout, const char *host, const char
 char *ts_lab_path_history (const TsLabLayout *layout, const char *host, const char *vm);
 char *ts_lab_path_state (const TsLabLayout *layout, const char *host, const char *vm,
                          const char *role);
+
+char *ts_lab_path_nvram (const TsLabLayout *layout, const char *host, const char *vm,
+                         gboolean test); /* a UEFI machine's variables */
+/* Not a path: the device that is the cable of its network card (cable.h). */
+char *ts_lab_name_cable (guint host, guint vm, gboolean test);
 
 char *ts_lab_path_hypervisor (const TsLabLayout *layout, guint host); /* libvirt's root */
 char *ts_lab_path_control (const TsLabLayout *layout, guint host);    /* runner and host talk */

@@ -41,7 +41,7 @@ tell (TsLabOwnGuest *own)
     tell_counter (own, "acked", now->acked);
   gboolean ready = now->readies != own->told.readies;
   own->told = *now;
-  if (!ready)
+  if (!ready || own->guest->asker) /* it is asked itself */
     return;
   own->ready_us = ts_lab_world_now_us (own->guest->world);
   if (!own->up) {

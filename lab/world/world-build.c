@@ -7,6 +7,7 @@
 #include "core/base/units.h"
 #include "lab/link/certificate.h"
 #include "lab/doctor.h"
+#include "lab/machine/firmware.h"
 #include "lab/machine/image.h"
 #include "lab/link/link.h"
 #include "lab/link/realm.h"
@@ -94,6 +95,9 @@ refuse_images (const TsTopology *topology)
       return g_strdup_printf ("VM %s: disk %s has %" G_GUINT64_FORMAT
                               " bytes, its image %" G_GUINT64_FORMAT,
                               vm->name, disk->name, disk->size_bytes, file.size_bytes);
+    const char *code, *variables;
+    if (vm->image->uefi && !ts_lab_firmware (&code, &variables, &error))
+      return g_strdup_printf ("VM %s: %s", vm->name, error->message);
     const char *const others[] = {vm->image->kernel, vm->image->initrd};
     for (guint f = 0; f < G_N_ELEMENTS (others); f++)
       if (others[f] && g_access (others[f], R_OK) < 0)
@@ -218,6 +222,14 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
       vm->initrd = g_strdup (spec->image->initrd);
       vm->cmdline = g_strdup (spec->image->cmdline);
       vm->copy_cmdline = g_strdup (spec->image->copy_cmdline);
+      vm->uefi = spec->image->uefi;
+      vm->agent = spec->image->agent;
+    }
+    if (spec->image && spec->image->nic) {
+      vm->nic = TRUE;
+      vm->nic_e1000 = spec->image->nic->e1000;
+      vm->nic_copy_connected = spec->image->nic->copy_connected;
+      vm->nic_test_isolated = spec->image->nic->test_isolated;
     }
     for (guint d = 0; d < spec->disks->len; d++) {
       const TsDiskSpec *disk = ts_vm_spec_disk (spec, d);
@@ -269,7 +281,8 @@ ts_lab_world_start_site (TsWorld *world, guint index, GError **error)
   }
   g_autoptr (TsLabSite) site = ts_lab_site_start (name, folder, error);
   if (!site ||
-      !ts_lab_register_process (world->registration, what, ts_lab_site_pid (site), error))
+      !ts_lab_register_process (world->registration, what, ts_lab_site_pid (site), error) ||
+      !ts_lab_nics_plug_in (world, index, ts_lab_site_pid (site), error))
     return NULL;
   return g_steal_pointer (&site);
 }
@@ -423,8 +436,12 @@ boot (TsWorld *world, GError **error)
   for (guint i = 0; i < topology->vms->len; i++)
     own |= ts_topology_vm (topology, i)->image != NULL;
   if (!ts_lab_world_wait (world, all_guests_ready, own ? BOOT_OWN_US : BOOT_US, "booting the VMs",
-                          error))
+                          error)) {
+    g_autofree char *trouble = world->broken ? NULL : ts_lab_guests_trouble (world);
+    if (trouble)
+      g_prefix_error (error, "%s: ", trouble);
     return FALSE;
+  }
   world->booted = TRUE;
   for (guint i = 0; i < topology->vms->len; i++) {
     const TsWorkloadSpec *work = ts_topology_workload_of (topology, i);
@@ -446,6 +463,7 @@ ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error)
 {
   world->sites = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_site_free);
   world->wans = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_wan_free);
+  world->nics = g_ptr_array_new_with_free_func (ts_lab_nic_free);
   world->seats = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_seat_free);
   world->guests = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_guest_free);
   world->operations = g_ptr_array_new_with_free_func (ts_lab_running_free);
@@ -513,6 +531,7 @@ ts_lab_world_demolish (TsWorld *world)
   /* Hosts first hear nothing more from us, then all of a site is killed at once. */
   g_clear_pointer (&world->guests, g_ptr_array_unref);
   g_clear_pointer (&world->seats, g_ptr_array_unref);
+  g_clear_pointer (&world->nics, g_ptr_array_unref);
   g_clear_pointer (&world->wans, g_ptr_array_unref);
   g_clear_pointer (&world->sites, g_ptr_array_unref);
   g_clear_pointer (&world->worker, ts_lab_worker_free);

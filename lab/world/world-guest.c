@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/units.h"
 #include "core/format/stamp.h"
+#include "lab/world/asker.h"
 #include "lab/world/own-guest.h"
 
 #define CONNECT_US (60 * TS_S) /* for QEMU's socket to be there */
@@ -209,7 +210,9 @@ probe (gpointer user)
     report_probe (guest);
   if (guest->channel)
     ts_guest_channel_say (guest->channel, "P %" G_GUINT64_FORMAT, number);
-  else if (guest->probe.state == TS_PROBE_DOWN)
+  else if (guest->asker && ts_lab_guest_on (guest))
+    ts_lab_asker_ask (guest->asker, number);
+  else if (guest->probe.state != TS_PROBE_UP)
     return; /* it does not come back by itself */
   ts_lab_timer_set (guest->probing, guest->probe.next_us);
 }
@@ -339,6 +342,51 @@ ts_lab_guest_answers (TsLabGuest *guest, gboolean up)
   report_probe (guest);
 }
 
+void
+ts_lab_guest_answered (TsLabGuest *guest, guint64 number)
+{
+  if (ts_lab_guest_on (guest) && ts_probe_answer (&guest->probe, number))
+    ts_lab_guest_answers (guest, TRUE);
+}
+
+void
+ts_lab_guest_pong (TsLabSeat *seat, const char *vm_name, gboolean test, guint64 number, gboolean ok,
+                   const char *reason)
+{
+  TsWorld *world = seat->world;
+  gint vm = ts_topology_find_vm (world->topology, vm_name);
+  for (guint i = world->guests->len; vm >= 0 && i-- > 0;) {
+    TsLabGuest *guest = world->guests->pdata[i];
+    if (guest->vm == (guint)vm && guest->host == seat->index && guest->is_test == test) {
+      if (guest->asker)
+        ts_lab_asker_hear (guest->asker, number, ok, reason);
+      return; /* the newest that ran there */
+    }
+  }
+}
+
+void
+ts_lab_guest_rest (TsLabGuest *guest)
+{
+  if (guest->asker)
+    ts_lab_asker_rest (guest->asker);
+}
+
+char *
+ts_lab_guests_trouble (const TsWorld *world)
+{
+  for (guint i = 0; i < world->guests->len; i++) {
+    const TsLabGuest *guest = world->guests->pdata[i];
+    if (guest->ready || !guest->own)
+      continue;
+    const char *why = guest->asker ? ts_lab_asker_trouble (guest->asker)
+                                   : "its console has not said that it is ready";
+    return g_strdup_printf ("VM %s does not serve (%s)", spec_of (guest)->name,
+                            *why ? why : "it has not answered");
+  }
+  return NULL;
+}
+
 static TsLabOwnGuest *
 watch_own (TsLabGuest *guest)
 {
@@ -384,8 +432,13 @@ switched_on (TsWorld *world, guint vm, guint host, gboolean is_test)
   guest->probing = ts_lab_timer_new (&world->clock, probe, guest);
   g_autofree char *path = is_test ? ts_lab_path_test_channel (&world->layout, host, vm)
                                   : ts_lab_path_channel (&world->layout, host, vm);
-  if (spec_of (guest)->image)
+  if (spec_of (guest)->image) {
     guest->own = watch_own (guest);
+    guest->asker = ts_lab_asker_new (guest);
+    ts_probe_init (&guest->probe, ts_lab_world_now_us (world));
+    if (guest->asker)
+      ts_lab_timer_set (guest->probing, guest->probe.next_us);
+  }
   else
     guest->channel = ts_guest_channel_open (path, CONNECT_US, &events, guest);
   g_ptr_array_add (world->guests, guest);
@@ -418,6 +471,7 @@ ts_lab_guest_free (TsLabGuest *guest)
 {
   ts_guest_channel_free (guest->channel);
   ts_lab_own_guest_free (guest->own);
+  ts_lab_asker_free (guest->asker);
   ts_lab_timer_free (guest->probing);
   g_free (guest);
 }

@@ -26,6 +26,13 @@ message (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
     guint64 number;
     g_variant_get (body, "(&st)", &vm, &number);
     ts_lab_guest_freeze (seat, vm, number, g_str_equal (kind, "freeze"));
+  } else if (g_str_equal (kind, "pong") &&
+             g_variant_is_of_type (body, G_VARIANT_TYPE ("(sbtbs)"))) {
+    const char *vm, *reason;
+    gboolean test, ok;
+    guint64 number;
+    g_variant_get (body, "(&sbtb&s)", &vm, &test, &number, &ok, &reason);
+    ts_lab_guest_pong (seat, vm, test, number, ok, reason);
   } else if (g_str_equal (kind, "trouble") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(s)"))) {
     const char *reason;
     g_variant_get (body, "(&s)", &reason);

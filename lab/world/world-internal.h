@@ -28,6 +28,7 @@ typedef struct { /* a host process, seen by the runner */
 } TsLabSeat;
 
 typedef struct _TsLabOwnGuest TsLabOwnGuest;
+typedef struct _TsLabAsker TsLabAsker;
 
 typedef struct { /* a VM on one host, as its guest is heard */
   TsWorld *world;
@@ -37,6 +38,7 @@ typedef struct { /* a VM on one host, as its guest is heard */
   TsGuestChannel *channel; /* NULL: machine is off, or the channel was lost */
   TsLabOwnGuest *own;      /* of a machine of the user's own, which has no channel; kept when off */
   gboolean own_off;        /* its machine */
+  TsLabAsker *asker;       /* of such a machine, whose console does not tell; NULL: it does */
   gboolean ready, working, surveyed, served;
   TsProbe probe;
   TsLabTimer *probing;
@@ -84,6 +86,7 @@ struct _TsWorld { /* the lab's */
   GPtrArray *sites;      /* TsLabSite, as in the topology */
   GPtrArray *wans;       /* TsLabWan, as in the topology's links */
   TsLabLine *lines;      /* likewise */
+  GPtrArray *nics;       /* Nic (nics.c): of machines of the user's own */
   GPtrArray *seats;      /* TsLabSeat, as in the topology's hosts */
   GPtrArray *guests;     /* TsLabGuest, as they were switched on */
   TsLabVmView *vms;      /* as in the topology */
@@ -138,6 +141,15 @@ void ts_lab_guests_hear (TsWorld *world, const TsRecord *record);
 gboolean ts_lab_guest_on (const TsLabGuest *guest);
 /* Of an own machine: its service answers, for the first time perhaps; or does not any more. */
 void ts_lab_guest_answers (TsLabGuest *guest, gboolean up);
+/* It has answered that question. */
+void ts_lab_guest_answered (TsLabGuest *guest, guint64 number);
+/* A host has asked its guest agent. */
+void ts_lab_guest_pong (TsLabSeat *seat, const char *vm, gboolean test, guint64 number, gboolean ok,
+                        const char *reason);
+/* Lets go of what it has in its site, which is gone. */
+void ts_lab_guest_rest (TsLabGuest *guest);
+/* Of machines of the user's own that have not answered yet: why.  Caller frees; NULL: none. */
+char *ts_lab_guests_trouble (const TsWorld *world);
 /* A record of that guest, from now, or from when it lost power. */
 TsRecord *ts_lab_guest_record (const TsLabGuest *guest, const char *kind);
 /* Its machine has lost power, which is told: nothing it has said is later than t_us. */
@@ -150,6 +162,13 @@ TsLabGuest *ts_lab_guest_at (const TsWorld *world, guint vm, guint host);
 void ts_lab_guest_freeze (TsLabSeat *seat, const char *vm, guint64 number, gboolean on);
 gboolean ts_lab_guest_start_work (TsLabGuest *guest, GError **error);
 void ts_lab_guest_stop_work (TsLabGuest *guest);
+
+/* --- nics.c ----------------------------------------------------------------------------------- */
+/* pid: the site's first process. */
+gboolean ts_lab_nics_plug_in (TsWorld *world, guint site, pid_t pid, GError **error);
+/* The site has no power: nothing of ours keeps its network. */
+void ts_lab_nics_let_go (TsWorld *world, guint site);
+void ts_lab_nic_free (gpointer nic);
 
 /* --- world-order.c ---------------------------------------------------------------------------- */
 gboolean ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error);
