@@ -42,3 +42,5 @@ set_tests_properties(bench-small PROPERTIES TIMEOUT 240 LABELS lab SKIP_RETURN_C
 # what serves a vault
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 ts_test(test-store LIBS ts_lab_vault PkgConfig::SQLITE TIMEOUT 180)
+ts_test(test-vault-server LIBS ts_lab_vault TIMEOUT 120)
+ts_fuzz(fuzz-rest ts_lab_vault)
