@@ -169,6 +169,9 @@ returned (TsSender *s, gint64 now_us, TsActions *out)
   }
   s->auto_start = FALSE;
   ts_sender_hang_up (s, out);
+  /* What was asked for before that was known goes on, on a connection of its own. */
+  if (s->state != TS_STATE_RESYNC_REQUIRED && s->copy != COPY_TRACK && s->copy != COPY_MAP)
+    ts_sender_connect_peer (s, now_us, out);
 }
 
 static void
@@ -184,6 +187,14 @@ welcome (TsSender *s, const TsEvent *ev, TsActions *out)
   }
   if (s->resync_run && s->copy < COPY_DONE && frame->set >= s->next_set)
     s->next_set = frame->set + 1; /* this primary was taken back to the past: never mind */
+  if (!s->welcomed) {
+    if (frame->value != 0 && !s->resync_run && s->copy < COPY_DONE) {
+      ts_sender_require_resync (s, ev->now_us, "the replica has a copy that is not of this primary", out);
+      return;
+    }
+    s->welcomed = TRUE;
+    ts_sender_persist (s, out); /* before the first byte of the copy is sent */
+  }
   ts_sender_resync_welcome (s);
   if (s->resync_run && frame->value != 0 && s->copy < COPY_ENDING) {
     ts_sender_require_resync (s, ev->now_us, "the replica knows nothing of a copy under way", out);
@@ -281,6 +292,8 @@ ts_sender_peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
   g_autofree char *reason = g_utf8_make_valid (text, (gssize)len);
   switch ((TsRefusal)frame->value) {
   case TS_REFUSE_SEQUENCE:
+    if (s->returning) /* it is still a replica, though one that has to be compared */
+      returned (s, ev->now_us, out);
     ts_sender_require_resync (s, ev->now_us, reason, out);
     return;
   case TS_REFUSE_LOG:

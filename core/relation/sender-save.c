@@ -15,6 +15,16 @@ bytes_variant (const void *data, gsize len)
   return g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, data, len, 1);
 }
 
+/* How far a restored sender may believe that it was.  COMPARE: there is something at the replica to
+ * compare with; a copy before it: nothing of it has been sent, the replica may not even be there. */
+static TsSenderCopy
+copy_to_keep (const TsSender *s)
+{
+  if (s->begin || (s->resync_run && s->copy < COPY_SENDING))
+    return COPY_COMPARE;
+  return s->copy == COPY_SENDING && !s->welcomed ? COPY_MAP : s->copy;
+}
+
 GBytes *
 ts_sender_save (const TsSender *s)
 {
@@ -33,7 +43,7 @@ ts_sender_save (const TsSender *s)
                            g_variant_new_from_bytes (G_VARIANT_TYPE ("ay"), manifest, TRUE));
   }
   g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
-      STATE_TYPE, STATE_VERSION, &disks, s->state, s->copy, s->machine_on || s->auto_start, s->next_set, s->stored, s->applied,
+      STATE_TYPE, STATE_VERSION, &disks, s->state, (guint32)copy_to_keep (s), s->machine_on || s->auto_start, s->next_set, s->stored, s->applied,
       s->planned_set, s->planned_us, s->statistics.success, s->statistics.missed, &chain, &sets));
   return g_variant_get_data_as_bytes (state);
 }
@@ -97,6 +107,16 @@ ts_sender_restore (const TsSenderOptions *options, GBytes *bytes, GError **error
   if (s->state == TS_STATE_RESYNC_REQUIRED)
     s->resync_due_us = 0; /* the first TICK looks at the clock */
   s->crashed = ts_state_may_follow (s->state, TS_STATE_RESYNC_REQUIRED);
+  s->welcomed = s->copy >= COPY_COMPARE;
+  if (s->state == TS_STATE_READY && s->copy == COPY_COMPARE) { /* reversed, and not begun yet */
+    s->copy = COPY_NONE;
+    s->begin = TRUE;
+  } else if (s->state == TS_STATE_INITIAL && !s->welcomed) { /* the copy begins, as if it had not */
+    s->copy = COPY_TRACK;
+    s->crashed = FALSE;
+  }
   s->returning = s->state != TS_STATE_DISABLED && s->state != TS_STATE_PREPARED;
+  if (s->returning && !s->crashed) /* else the first TICK connects when it has said so */
+    s->retry_us = 0;
   return g_steal_pointer (&s);
 }

@@ -183,8 +183,8 @@ static void
 tick (TsSender *s, gint64 now_us, TsActions *out)
 {
   if (s->begin) { /* HVR 3.6: the old primary's disks are the base, what differs is sent */
-    s->begin = FALSE;
     ts_sender_change_state (s, now_us, TS_STATE_INITIAL, out);
+    s->begin = FALSE; /* now: what was persisted says that there is something to compare with */
     ts_sender_resync_begin (s, now_us, out);
     return;
   }
