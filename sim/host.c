@@ -42,8 +42,8 @@ ts_sim_host_relation (const TsSimHost *host, const TsSimVm *vm)
   return g_hash_table_lookup (host->by_vm, vm);
 }
 
-void
-ts_sim_host_forget (TsSimHost *host, TsSimRelation *rel)
+static void
+drop (TsSimHost *host, TsSimRelation *rel)
 {
   TsSimVm *vm = rel->vm;
   guint index = 0;
@@ -62,6 +62,13 @@ ts_sim_host_forget (TsSimHost *host, TsSimRelation *rel)
   if (!other)
     vm->replica = G_MAXUINT;
   vm->newest_point_us = -1;
+}
+
+void
+ts_sim_host_forget (TsSimHost *host, TsSimRelation *rel)
+{
+  TsSimVm *vm = rel->vm;
+  drop (host, rel);
   ts_sim_report (host->world, ts_turn_removed (vm->spec->name, host->spec->name,
                                                rel->sender ? TS_ROLE_PRIMARY : TS_ROLE_REPLICA,
                                                ts_sim_now_us (host->world)));
@@ -243,8 +250,43 @@ ts_sim_host_power_on (TsSimHost *host)
   if (host->up)
     return;
   host->up = TRUE;
+  for (guint i = host->relations->len; i > 0; i--) {
+    TsSimRelation *rel = g_ptr_array_index (host->relations, i - 1);
+    if (!rel->persisted) /* it had only just begun: nobody knows of it */
+      drop (host, rel);
+  }
   for (guint i = 0; i < host->relations->len; i++)
     ts_sim_relation_restore (g_ptr_array_index (host->relations, i));
   for (guint i = 0; i < host->relations->len; i++)
     ts_sim_touch (((TsSimRelation *)g_ptr_array_index (host->relations, i))->vm);
+}
+
+/* --- a death by count ------------------------------------------------------------------------- */
+
+gboolean
+ts_sim_host_dies (TsSimHost *host, TsActionKind action, TsDeathMoment moment)
+{
+  host->moments[action][moment]++;
+  if (ts_death_strikes (&host->death, action, moment)) {
+    host->dying = TRUE;
+    host->world->due_us = -1; /* whatever the event touches, it is looked at */
+  }
+  return host->dying;
+}
+
+static void
+rise (gpointer user, gpointer data)
+{
+  ts_sim_host_power_on (user);
+}
+
+void
+ts_sim_host_bury (TsSimHost *host)
+{
+  if (!host->dying)
+    return;
+  host->dying = FALSE;
+  ts_sim_host_power_loss (host);
+  ts_sim_clock_at (host->world->clock, ts_sim_now_us (host->world) + host->death_us, rise, host, NULL,
+                   NULL);
 }

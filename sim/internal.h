@@ -6,6 +6,7 @@
 #include "core/relation/receiver.h"
 #include "core/relation/sender.h"
 #include "core/relation/traffic.h"
+#include "core/seam/death.h"
 #include "core/seam/world.h"
 #include "core/site/probe.h"
 #include "core/vault/operation.h"
@@ -44,6 +45,10 @@ struct _TsSimHost {
   const TsHostSpec *spec;
   gboolean up;
   guint64 life;         /* counts power losses: calls of an earlier life are void */
+  TsDeath death;
+  guint moments[TS_ACTION_KINDS][TS_DEATH_MOMENTS]; /* that it might have died at */
+  gboolean dying;       /* struck: it does nothing any more, and loses power when the event is over */
+  gint64 death_us;      /* how long it stays dark then */
   GPtrArray *relations; /* TsSimRelation */
   GHashTable *by_vm;    /* of the same; looked up, never walked */
   TsAuthorization *authorization;
@@ -132,6 +137,7 @@ struct _TsSimRelation {
   guint64 sent_frames;
   TsTraffic traffic;
   gboolean removed; /* nothing is heard any more */
+  gboolean turning; /* taking the other part: all of it or nothing, here */
   guint64 timer; /* the newest TICK call; older ones are void */
   gint64 armed_us;
   gint64 storage_free_us, apply_free_us; /* two serial workers */
@@ -164,6 +170,11 @@ void ts_sim_host_forget (TsSimHost *host, TsSimRelation *relation);
 void ts_sim_host_accept (TsSimConn *conn, gpointer host);
 /* Everything in memory is gone; disks keep what was flushed.  Returns how many things died. */
 guint ts_sim_host_power_loss (TsSimHost *host);
+/* TRUE when it dies at that moment of an action (core/seam/death.h), or has done so in this event:
+ * it does nothing any more. */
+gboolean ts_sim_host_dies (TsSimHost *host, TsActionKind action, TsDeathMoment moment);
+/* The event is over: who was struck loses power, and gets it back after death_us. */
+void ts_sim_host_bury (TsSimHost *host);
 /* Comes up again and reads what was persisted. */
 void ts_sim_host_power_on (TsSimHost *host);
 
@@ -192,7 +203,8 @@ void ts_sim_relation_restore (TsSimRelation *relation);
 void ts_sim_watch_begin (TsSimRelation *relation);
 /* They will be changed by ourselves: not to be believed until the next begin. */
 void ts_sim_watch_end (TsSimRelation *relation);
-/* TS_ERROR_LOST, once, when somebody else has written to them since. */
+/* TS_ERROR_STATE when somebody else has written to them since; again and again, until the next end:
+ * who has heard it may forget it in a crash. */
 gboolean ts_sim_watch_look (TsSimRelation *relation, GError **error);
 
 /* --- relation-resync.c ------------------------------------------------------------------------ */

@@ -180,11 +180,12 @@ apply_step (gpointer user, gpointer data)
     save_undo (rel, work, NULL);
   else if (work->offset_bytes == 1)
     ts_sim_undo_sync (rel->undo);
-  else if (!ts_sim_watch_look (rel, NULL))
-    rel->watching = TRUE;                 /* the apply itself finds it again, and says so */
-  else if (save_undo (rel, work, NULL)) { /* whoever could not save does not write */
+  else if (ts_sim_watch_look (rel, NULL) && /* or the apply finds it again, and says so */
+           save_undo (rel, work, NULL)) {   /* whoever could not save does not write */
     ts_sim_watch_end (rel);
     apply_disk (rel, work->set, (guint)__builtin_ctz (work->disks), NULL);
+    if (ts_sim_host_dies (rel->host, TS_ACTION_APPLY, TS_DEATH_DURING)) /* half of it is done */
+      ts_sim_touch (rel->vm);
   }
 }
 
@@ -263,7 +264,8 @@ static void
 discard_copy (TsSimRelation *rel)
 {
   TsSimVm *vm = rel->vm;
-  if (!vm->operation || !g_str_equal (ts_operation_verb (vm->operation), "change_point"))
+  /* not when it only changes the point, also when it does so by itself after a crash */
+  if (vm->operation && !g_str_equal (ts_operation_verb (vm->operation), "change_point"))
     vm->forced = FALSE;
   g_clear_pointer (&rel->overlays, g_ptr_array_unref);
   if (!vm->copy)
@@ -388,6 +390,28 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
   }
 }
 
+/* Does it end later? */
+static gboolean
+answers (TsActionKind kind)
+{
+  switch ((int)kind) {
+  case TS_ACTION_REPORT:
+  case TS_ACTION_PERSIST:
+  case TS_ACTION_CONNECT:
+  case TS_ACTION_DISCONNECT:
+  case TS_ACTION_SEND:
+  case TS_ACTION_UNTRACK:
+  case TS_ACTION_THAW:
+  case TS_ACTION_DELETE_SET:
+  case TS_ACTION_LOCK:
+  case TS_ACTION_RESYNC_DROP:
+  case TS_ACTION_DROP:
+    return FALSE;
+  default:
+    return TRUE;
+  }
+}
+
 static void
 complete (gpointer user, gpointer data)
 {
@@ -397,10 +421,12 @@ complete (gpointer user, gpointer data)
     return;
   if (work->kind == TS_ACTION_FORGET) {
     ts_sim_host_forget (rel->host, rel);
+    ts_sim_host_dies (rel->host, work->kind, TS_DEATH_AFTER);
     return;
   }
   if (work->kind == TS_ACTION_TURN) {
     ts_sim_turn (rel);
+    ts_sim_host_dies (rel->host, work->kind, TS_DEATH_AFTER);
     return;
   }
   g_autoptr (GError) error = NULL;
@@ -420,7 +446,8 @@ complete (gpointer user, gpointer data)
     event.done.code = (TsErrorCode)error->code;
     event.done.reason = error->message;
   }
-  ts_sim_relation_step (rel, &event);
+  if (!ts_sim_host_dies (rel->host, work->kind, TS_DEATH_AFTER))
+    ts_sim_relation_step (rel, &event);
 }
 
 /* --- the connection --------------------------------------------------------------------------- */
@@ -671,7 +698,7 @@ undo_us (const TsSimRelation *rel, const TsAction *action)
 }
 
 static void
-perform (TsSimRelation *rel, TsAction *action)
+perform_now (TsSimRelation *rel, TsAction *action)
 {
   gsize len = action->payload ? g_bytes_get_size (action->payload) : 0;
   gint64 *storage = &rel->storage_free_us;
@@ -783,6 +810,17 @@ perform (TsSimRelation *rel, TsAction *action)
   }
 }
 
+/* What is done at once is done before anything can happen; what answers, when it is completed. */
+static void
+perform (TsSimRelation *rel, TsAction *action)
+{
+  TsActionKind kind = action->kind;
+  if (ts_sim_host_dies (rel->host, kind, TS_DEATH_BEFORE) && !rel->turning)
+    return;
+  perform_now (rel, action);
+  ts_sim_host_dies (rel->host, kind, answers (kind) ? TS_DEATH_DURING : TS_DEATH_AFTER);
+}
+
 typedef struct {
   guint64 life, timer;
 } Tick;
@@ -820,7 +858,8 @@ ts_sim_relation_perform (TsSimRelation *rel, TsActions *out)
 {
   for (guint i = 0; i < out->len; i++)
     perform (rel, &g_array_index (out, TsAction, i));
-  arm (rel);
+  if (!rel->host->dying)
+    arm (rel);
 }
 
 void
@@ -828,6 +867,8 @@ ts_sim_relation_step (TsSimRelation *rel, TsEvent *event)
 {
   g_autoptr (TsActions) out = ts_actions_new ();
   ts_sim_touch (rel->vm);
+  if (rel->host->dying)
+    return;
   if (rel->sender)
     ts_sender_step (rel->sender, event, out);
   else
@@ -968,7 +1009,6 @@ ts_sim_relation_restore (TsSimRelation *rel)
     arm (rel);
     return;
   }
-  ts_sim_watch_end (rel);
   ts_sim_test_stop (rel); /* what is left of one: it is off */
   g_clear_pointer (&rel->receiver, ts_receiver_free);
   if (rel->persisted)

@@ -54,7 +54,9 @@ ts_sim_turn (TsSimRelation *rel)
     become_primary (rel, now_us, out);
   else
     become_replica (rel, now_us, out);
+  rel->turning = TRUE; /* of the states between, which only files have, the lab's loop knows */
   ts_sim_relation_perform (rel, out);
+  rel->turning = FALSE;
   if (to_primary)
     ts_sim_relation_machine (rel, rel->vm->source->on);
   TsEvent tick = {.now_us = now_us, .kind = TS_EVENT_TICK};

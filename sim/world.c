@@ -105,10 +105,14 @@ give (TsSimVm *vm, const TsSideOrder *order)
     return;
   }
   if (order->shut_down) {
-    if (vm->source->on)
+    if (vm->source->on) {
       ts_sim_machine_shut_down (vm->source);
-    else
-      ts_operation_fail (operation, "the virtual machine is not running");
+      return;
+    } /* who waits for it hears what he waits for */
+    TsRecord *record = ts_record_new (ts_sim_now_us (world), host->spec->name, "power");
+    ts_record_text (ts_record_text (record, "vm", vm->spec->name), "host", host->spec->name);
+    ts_record_bool (record, "on", FALSE);
+    ts_sim_report (world, ts_record_text (record, "why", "shutdown"));
     return;
   }
   TsSimRelation *rel = ts_sim_host_relation (host, vm);
@@ -356,6 +360,26 @@ ts_sim_world_power (TsWorld *world, guint site, gboolean on)
   }
 }
 
+void
+ts_sim_world_die_at (TsWorld *world, guint host, const TsDeath *death, gint64 down_us)
+{
+  TsSimHost *mortal = ts_sim_host (world, host);
+  mortal->death = *death;
+  mortal->death_us = down_us;
+}
+
+gboolean
+ts_sim_world_died (TsWorld *world, guint host)
+{
+  return !ts_sim_host (world, host)->death.armed;
+}
+
+guint
+ts_sim_world_moments (TsWorld *world, guint host, TsActionKind action, TsDeathMoment moment)
+{
+  return ts_sim_host (world, host)->moments[action][moment];
+}
+
 /* A byte in each of so many blocks, evenly over all disks. */
 static void
 edit_disk (TsSimVm *vm, const TsOrder *order)
@@ -527,6 +551,7 @@ image_free (gpointer data)
 void
 ts_sim_forget_images (TsSimVm *vm)
 {
+  g_ptr_array_set_size (vm->kept, 0);
   g_queue_clear_full (&vm->images, image_free);
 }
 
@@ -584,6 +609,8 @@ look_with (TsSimVm *vm, guint number)
 static void
 settle (TsWorld *world)
 {
+  for (guint i = 0; i < world->hosts->len; i++)
+    ts_sim_host_bury (ts_sim_host (world, i));
   if (ts_sim_now_us (world) > world->due_us) {
     world->due_us = TS_NEVER; /* looking says anew */
     touch_all (world);

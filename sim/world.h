@@ -4,11 +4,18 @@
  * every event every checker of sim/check/ looks at the world; a breach is journalled once as
  * "invariant". */
 #pragma once
+#include "core/seam/death.h"
 #include "core/seam/world.h"
 
 const TsWorldOps *ts_sim_world_ops (void);
 
 /* For tests of what no scenario verb says yet: a site's hosts lose power, or get it back. */
 void ts_sim_world_power (TsWorld *world, guint site, gboolean on);
+/* That host dies at the n-th such action from now on, and comes back after down_us; again: instead. */
+void ts_sim_world_die_at (TsWorld *world, guint host, const TsDeath *death, gint64 down_us);
+/* Has it struck? */
+gboolean ts_sim_world_died (TsWorld *world, guint host);
+/* How many such moments there have been on that host since the world began. */
+guint ts_sim_world_moments (TsWorld *world, guint host, TsActionKind action, TsDeathMoment moment);
 /* Calls made by the clock so far. */
 guint64 ts_sim_world_events (const TsWorld *world);

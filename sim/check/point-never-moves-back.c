@@ -8,7 +8,7 @@ look (TsSimVm *vm)
   if (vm->replica == G_MAXUINT)
     return NULL;
   TsSimRelation *rel = ts_sim_host_relation (ts_sim_host (world, vm->replica), vm);
-  if (!rel || !rel->receiver)
+  if (!rel || !rel->receiver || !rel->host->up) /* what was in memory is gone */
     return NULL;
   gint64 point_us = ts_receiver_point_us (rel->receiver);
   if (point_us < vm->newest_point_us)
