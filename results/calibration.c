@@ -179,12 +179,13 @@ static void
 hear_flushes (TsCalibration *calibration, const TsLedger *ledger)
 {
   gint64 written_us = -1;
-  for (guint i = 0; i < ledger->entries->len; i++) {
-    const TsLedgerEntry *entry = &g_array_index (ledger->entries, TsLedgerEntry, i);
-    if (entry->kind == TS_LEDGER_WRITE)
-      written_us = entry->t_us;
-    else if (entry->kind == TS_LEDGER_FLUSH && written_us >= 0) {
-      ts_calibration_sample (calibration, "flush", MAX (entry->t_us - written_us, 1));
+  g_auto (TsLedgerReader) reader = ts_ledger_reader (ledger);
+  TsLedgerEntry entry;
+  while (ts_ledger_next (&reader, &entry)) {
+    if (entry.kind == TS_LEDGER_WRITE)
+      written_us = entry.t_us;
+    else if (entry.kind == TS_LEDGER_FLUSH && written_us >= 0) {
+      ts_calibration_sample (calibration, "flush", MAX (entry.t_us - written_us, 1));
       written_us = -1;
     }
   }

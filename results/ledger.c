@@ -1,19 +1,140 @@
+/* results/ledger.c -- see ledger.h.
+ *
+ * Most of an entry has been said before: the same kind of the same disk at the same length.  What
+ * does not change is a form, kept once, with the texts of its row; an entry is the form's number and
+ * how far time, offset and sequence went on since the last one (offset and sequence: of that form).
+ *
+ *   PACKED ENTRY  four numbers of 7 bits a byte, low ones first, the top bit set on all but the last:
+ *                 form, then the three differences, sign in bit 0 */
 #include "results/ledger.h"
-#include "core/base/error.h"
-#include "results/journal.h"
 #include <string.h>
 
-static const char *const kind_names[] = {"write", "flush", "held"};
-static const char *const held_names[] = {"whole", "torn", "corrupt", "fill"};
+#define BLOCK_BYTES (64 * 1024)
+#define ENTRY_BYTES_MAX 40 /* four numbers of 64 bits take 10 bytes each */
+#define FAST_BYTES 24      /* copied as a whole, also when fewer count: that takes no call */
+#define ROOM_MAX (4 * FAST_BYTES) /* of a row beside its texts: three numbers, and what does not count */
 
-enum { KIND, T_US, VM, DISK, OFFSET, LENGTH, SEQUENCE, COPY, HELD, COLUMNS };
+typedef struct {
+  gsize len;
+  char *text; /* FAST_BYTES at least are there */
+} Text;
+
+typedef struct {
+  TsLedgerEntry entry; /* its kind, texts, length and held state */
+  guint64 offset_bytes, sequence; /* of its last entry */
+  Text text[4]; /* of its row: before t_us, offset and sequence, and behind that */
+} Form;
+
+struct _TsLedgerForms {
+  GPtrArray *all;      /* Form *: its index is its number */
+  GHashTable *by_what; /* Form.entry -> number + 1.  Looked up, never walked */
+  GStringChunk *texts;
+  guint recent[1024]; /* number + 1, by where an entry's texts are: most come again and again */
+};
+
+static guint
+hash_text (guint hash, const char *text)
+{
+  for (; *text; text++)
+    hash = hash * 31 + (guchar)*text;
+  return hash;
+}
+
+static guint
+hash_what (gconstpointer key)
+{
+  const TsLedgerEntry *e = key;
+  guint hash = (guint)e->length_bytes * 8 + (guint)e->kind * 4 + (guint)e->held;
+  return hash_text (hash_text (hash_text (hash, e->vm), e->disk), e->copy);
+}
+
+static gboolean
+same_what (gconstpointer a, gconstpointer b)
+{
+  const TsLedgerEntry *x = a, *y = b;
+  return x->kind == y->kind && x->held == y->held && x->length_bytes == y->length_bytes &&
+         strcmp (x->vm, y->vm) == 0 && strcmp (x->disk, y->disk) == 0 &&
+         strcmp (x->copy, y->copy) == 0;
+}
+
+static const char *
+or_dash (const char *text)
+{
+  return *text ? text : "-";
+}
+
+static void
+text_take (Text *text, char *taken)
+{
+  text->len = strlen (taken);
+  text->text = g_realloc (taken, MAX (text->len + 1, FAST_BYTES));
+}
+
+static Form *
+form_new (TsLedgerForms *forms, const TsLedgerEntry *what)
+{
+  Form *form = g_new0 (Form, 1);
+  form->entry = *what;
+  form->entry.vm = g_string_chunk_insert_const (forms->texts, what->vm);
+  form->entry.disk = g_string_chunk_insert_const (forms->texts, what->disk);
+  form->entry.copy = g_string_chunk_insert_const (forms->texts, what->copy);
+  const char *texts[] = {what->vm, what->disk, what->copy};
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    g_assert (!strpbrk (texts[i], "\t\r\n"));
+  text_take (&form->text[0], g_strdup_printf ("%s\t", ts_ledger_kind_name (what->kind)));
+  text_take (&form->text[1],
+             g_strdup_printf ("\t%s\t%s\t", or_dash (what->vm), or_dash (what->disk)));
+  text_take (&form->text[2], g_strdup_printf ("\t%" G_GUINT64_FORMAT "\t", what->length_bytes));
+  text_take (&form->text[3],
+             g_strdup_printf ("\t%s\t%s\n", or_dash (what->copy),
+                              what->kind == TS_LEDGER_HELD ? ts_held_state_name (what->held)
+                                                           : "-"));
+  g_ptr_array_add (forms->all, form);
+  return form;
+}
+
+static void
+form_free (gpointer data)
+{
+  Form *form = data;
+  for (guint i = 0; i < G_N_ELEMENTS (form->text); i++)
+    g_free (form->text[i].text);
+  g_free (form);
+}
+
+static guint
+form_of (TsLedgerForms *forms, const TsLedgerEntry *entry)
+{
+  TsLedgerEntry what = {.kind = entry->kind,
+                        .vm = entry->vm ? entry->vm : "",
+                        .disk = entry->disk ? entry->disk : "",
+                        .copy = entry->copy ? entry->copy : "",
+                        .length_bytes = entry->length_bytes,
+                        /* means nothing elsewhere; one value, so that entries can be compared */
+                        .held = entry->kind == TS_LEDGER_HELD ? entry->held : TS_HELD_WHOLE};
+  gsize where = GPOINTER_TO_SIZE (what.vm) / 8 + GPOINTER_TO_SIZE (what.disk) / 16 * 7 +
+                (gsize)what.kind * 31 + (gsize)what.held;
+  guint *recent = &forms->recent[where % G_N_ELEMENTS (forms->recent)];
+  if (*recent && same_what (&((Form *)forms->all->pdata[*recent - 1])->entry, &what))
+    return *recent - 1;
+  *recent = GPOINTER_TO_UINT (g_hash_table_lookup (forms->by_what, &what));
+  if (*recent == 0) {
+    Form *form = form_new (forms, &what);
+    *recent = forms->all->len;
+    g_hash_table_insert (forms->by_what, &form->entry, GUINT_TO_POINTER (*recent));
+  }
+  return *recent - 1;
+}
 
 TsLedger *
 ts_ledger_new (void)
 {
   TsLedger *ledger = g_new0 (TsLedger, 1);
-  ledger->entries = g_array_new (FALSE, FALSE, sizeof (TsLedgerEntry));
-  ledger->texts = g_string_chunk_new (256);
+  ledger->blocks = g_ptr_array_new_with_free_func (g_free);
+  ledger->forms = g_new0 (TsLedgerForms, 1);
+  ledger->forms->all = g_ptr_array_new_with_free_func (form_free);
+  ledger->forms->by_what = g_hash_table_new (hash_what, same_what);
+  ledger->forms->texts = g_string_chunk_new (256);
   return ledger;
 }
 
@@ -22,259 +143,181 @@ ts_ledger_free (TsLedger *ledger)
 {
   if (!ledger)
     return;
-  g_array_unref (ledger->entries);
-  g_string_chunk_free (ledger->texts);
+  g_ptr_array_unref (ledger->blocks);
+  g_hash_table_unref (ledger->forms->by_what);
+  g_ptr_array_unref (ledger->forms->all);
+  g_string_chunk_free (ledger->forms->texts);
+  g_free (ledger->forms);
   g_free (ledger->damage);
   g_free (ledger);
 }
 
-/* The ledger's own copy of a text.  The same few names come again and again: a look at where one
- * was last saves asking the chunk's table. */
-static const char *
-keep (TsLedger *ledger, const char *text)
+/* --- packed ----------------------------------------------------------------------------------- */
+
+static guint8 *
+pack (guint8 *to, guint64 value)
 {
-  if (!text || !*text)
-    return "";
-  guint hash = 0;
-  for (const char *at = text; *at; at++)
-    hash = hash * 31 + (guchar)*at;
-  const char **recent = &ledger->recent[hash % G_N_ELEMENTS (ledger->recent)];
-  if (!*recent || strcmp (*recent, text) != 0)
-    *recent = g_string_chunk_insert_const (ledger->texts, text);
-  return *recent;
+  for (; value >= 0x80; value >>= 7)
+    *to++ = (guint8)(value | 0x80);
+  *to++ = (guint8)value;
+  return to;
+}
+
+static guint8 *
+pack_step (guint8 *to, guint64 from, guint64 value)
+{
+  guint64 step = value - from; /* all of it modulo 2^64 */
+  return pack (to, step << 1 ^ (step >> 63 ? G_MAXUINT64 : 0));
+}
+
+static guint64
+unpack (const guint8 **from)
+{
+  guint64 value = 0;
+  for (guint shift = 0;; shift += 7) {
+    guint8 byte = *(*from)++;
+    value |= (guint64)(byte & 0x7f) << shift;
+    if (byte < 0x80)
+      return value;
+  }
+}
+
+static guint64
+unpack_step (const guint8 **from, guint64 value)
+{
+  guint64 step = unpack (from);
+  return value + (step >> 1 ^ (step & 1 ? G_MAXUINT64 : 0));
+}
+
+static Form *
+add (TsLedger *ledger, const TsLedgerEntry *entry)
+{
+  g_assert (entry->t_us >= 0);
+  if (ledger->blocks->len == 0 || ledger->last_block_used + ENTRY_BYTES_MAX > BLOCK_BYTES) {
+    g_ptr_array_add (ledger->blocks, g_malloc (BLOCK_BYTES));
+    ledger->last_block_used = 0;
+  }
+  guint number = form_of (ledger->forms, entry);
+  Form *form = ledger->forms->all->pdata[number];
+  guint8 *start = ledger->blocks->pdata[ledger->blocks->len - 1];
+  guint8 *to = pack (start + ledger->last_block_used, number);
+  to = pack_step (to, (guint64)ledger->t_us, (guint64)entry->t_us);
+  to = pack_step (to, form->offset_bytes, entry->offset_bytes);
+  to = pack_step (to, form->sequence, entry->sequence);
+  ledger->last_block_used = (gsize)(to - start);
+  ledger->t_us = entry->t_us;
+  form->offset_bytes = entry->offset_bytes;
+  form->sequence = entry->sequence;
+  ledger->len++;
+  return form;
 }
 
 void
 ts_ledger_add (TsLedger *ledger, const TsLedgerEntry *entry)
 {
-  TsLedgerEntry mine = *entry;
-  mine.vm = keep (ledger, entry->vm);
-  mine.disk = keep (ledger, entry->disk);
-  mine.copy = keep (ledger, entry->copy);
-  if (mine.kind != TS_LEDGER_HELD)
-    mine.held = TS_HELD_WHOLE; /* means nothing there; one value, so that entries can be compared */
-  g_array_append_val (ledger->entries, mine);
+  add (ledger, entry);
 }
 
-const TsLedgerEntry *
-ts_ledger_get (const TsLedger *ledger, guint index)
+TsLedgerReader
+ts_ledger_reader (const TsLedger *ledger)
 {
-  g_assert (index < ledger->entries->len);
-  return &g_array_index (ledger->entries, TsLedgerEntry, index);
+  TsLedgerReader reader = {.ledger = ledger, .left = ledger->len};
+  reader.state = g_new0 (guint64, 2 * MAX (ledger->forms->all->len, 1));
+  return reader;
 }
 
-const char *
-ts_ledger_kind_name (TsLedgerKind kind)
+void
+ts_ledger_reader_clear (TsLedgerReader *reader)
 {
-  g_assert ((guint)kind < G_N_ELEMENTS (kind_names));
-  return kind_names[kind];
+  g_clear_pointer (&reader->state, g_free);
 }
 
-const char *
-ts_held_state_name (TsHeldState held)
+gboolean
+ts_ledger_next (TsLedgerReader *reader, TsLedgerEntry *entry)
 {
-  g_assert ((guint)held < G_N_ELEMENTS (held_names));
-  return held_names[held];
+  if (reader->left == 0)
+    return FALSE;
+  if (reader->at + ENTRY_BYTES_MAX > BLOCK_BYTES) { /* as add does */
+    reader->block++;
+    reader->at = 0;
+  }
+  const guint8 *start = reader->ledger->blocks->pdata[reader->block], *from = start + reader->at;
+  guint64 number = unpack (&from), *state = &reader->state[2 * number];
+  *entry = ((const Form *)reader->ledger->forms->all->pdata[number])->entry;
+  reader->t_us = (gint64)unpack_step (&from, (guint64)reader->t_us);
+  entry->t_us = reader->t_us;
+  entry->offset_bytes = state[0] = unpack_step (&from, state[0]);
+  entry->sequence = state[1] = unpack_step (&from, state[1]);
+  reader->at = (gsize)(from - start);
+  reader->left--;
+  return TRUE;
 }
 
-static const char *
-or_dash (const char *text)
-{
-  return text && *text ? text : "-";
-}
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static char *
-put_text (char *to, const char *text)
+put_text (char *to, const Text *text)
 {
-  for (; *text; text++) {
-    g_assert (*text != '\t' && *text != '\r' && *text != '\n');
-    *to++ = *text;
-  }
-  *to = '\t';
-  return to + 1;
+  if (text->len <= FAST_BYTES)
+    memcpy (to, text->text, FAST_BYTES);
+  else
+    memcpy (to, text->text, text->len);
+  return to + text->len;
 }
 
+/* Two digits at a time, from the end. */
 static char *
 put_number (char *to, guint64 value)
 {
-  char digits[20];
-  guint count = 0;
-  do
-    digits[count++] = (char)('0' + value % 10);
-  while ((value /= 10) > 0);
-  while (count > 0)
-    *to++ = digits[--count];
-  *to = '\t';
-  return to + 1;
+  static const char pairs[] = "0001020304050607080910111213141516171819"
+                              "2021222324252627282930313233343536373839"
+                              "4041424344454647484950515253545556575859"
+                              "6061626364656667686970717273747576777879"
+                              "8081828384858687888990919293949596979899";
+  char digits[20 + FAST_BYTES], *end = digits + 20, *at = end;
+  for (; value >= 100; value /= 100)
+    memcpy (at -= 2, pairs + 2 * (value % 100), 2);
+  if (value >= 10)
+    memcpy (at -= 2, pairs + 2 * value, 2);
+  else
+    *--at = (char)('0' + value);
+  memcpy (to, at, FAST_BYTES);
+  return to + (end - at);
 }
 
 /* By hand, not by a format: a planning run has millions of rows. */
-void
-ts_ledger_format (const TsLedgerEntry *entry, GString *out)
+static void
+put_row (const Form *form, const TsLedgerEntry *entry, GString *out)
 {
-  g_assert (entry->t_us >= 0);
-  const char *texts[] = {ts_ledger_kind_name (entry->kind), or_dash (entry->vm),
-                         or_dash (entry->disk), or_dash (entry->copy),
-                         entry->kind == TS_LEDGER_HELD ? ts_held_state_name (entry->held) : "-"};
-  gsize room = 4 * 21;
-  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
-    room += strlen (texts[i]) + 1;
+  const Text *text = form->text;
+  gsize room = text[0].len + text[1].len + text[2].len + text[3].len + ROOM_MAX;
   gsize old = out->len;
   if (out->allocated_len <= old + room)
     g_string_set_size (out, 2 * (old + room)); /* grows; cut below */
-  char *to = out->str + old;
-  to = put_text (to, texts[0]);
+  char *to = put_text (out->str + old, &text[0]);
   to = put_number (to, (guint64)entry->t_us);
-  to = put_text (to, texts[1]);
-  to = put_text (to, texts[2]);
+  to = put_text (to, &text[1]);
   to = put_number (to, entry->offset_bytes);
-  to = put_number (to, entry->length_bytes);
+  to = put_text (to, &text[2]);
   to = put_number (to, entry->sequence);
-  to = put_text (to, texts[3]);
-  to = put_text (to, texts[4]);
-  to[-1] = '\n';
+  to = put_text (to, &text[3]);
   out->len = (gsize)(to - out->str);
   out->str[out->len] = '\0';
 }
 
-static gboolean
-find_word (const char *text, const char *const *words, guint count, guint *index)
+void
+ts_ledger_add_row (TsLedger *ledger, const TsLedgerEntry *entry, GString *out)
 {
-  for (*index = 0; *index < count; (*index)++)
-    if (strcmp (text, words[*index]) == 0)
-      return TRUE;
-  return FALSE;
+  put_row (add (ledger, entry), entry, out);
 }
 
-static gboolean
-read_number (const char *text, const char *column, guint64 min, guint64 max, guint64 *value,
-             GError **error)
+char *
+ts_ledger_to_text (const TsLedger *ledger)
 {
-  /* g_ascii_string_to_unsigned takes a sign no more than it takes space, but zeros in front */
-  if (g_ascii_string_to_unsigned (text, 10, min, max, value, NULL) && (*text != '0' || !text[1]))
-    return TRUE;
-  return ts_throw (error, TS_ERROR_FORMAT,
-                   "%s: a number of %" G_GUINT64_FORMAT " or more is wanted", column, min);
-}
-
-/* "-" is the empty text; an empty column is not. */
-static gboolean
-read_name (const char *text, const char *column, gboolean may_be_empty, const char **name,
-           GError **error)
-{
-  *name = strcmp (text, "-") == 0 ? "" : text;
-  if (!*text)
-    return ts_throw (error, TS_ERROR_FORMAT, "%s: is empty, \"-\" is wanted", column);
-  for (const char *at = text; *at; at++)
-    if (g_ascii_iscntrl (*at))
-      return ts_throw (error, TS_ERROR_FORMAT, "%s: a control character in a name", column);
-  if (!**name && !may_be_empty)
-    return ts_throw (error, TS_ERROR_FORMAT, "%s: a name is wanted", column);
-  return TRUE;
-}
-
-static gboolean
-read_columns (char *const *columns, TsLedgerEntry *entry, GError **error)
-{
-  guint kind, held = TS_HELD_WHOLE;
-  guint64 t_us;
-  if (!find_word (columns[KIND], kind_names, G_N_ELEMENTS (kind_names), &kind))
-    return ts_throw (error, TS_ERROR_FORMAT, "kind: \"%.20s\" is not write, flush or held",
-                     columns[KIND]);
-  entry->kind = (TsLedgerKind)kind;
-  gboolean is_held = entry->kind == TS_LEDGER_HELD, is_flush = entry->kind == TS_LEDGER_FLUSH;
-  if (!read_number (columns[T_US], "t_us", 0, TS_TIME_MAX_US, &t_us, error) ||
-      !read_name (columns[VM], "vm", FALSE, &entry->vm, error) ||
-      !read_name (columns[DISK], "disk", is_flush, &entry->disk, error) ||
-      !read_number (columns[OFFSET], "offset_bytes", 0, G_MAXUINT64, &entry->offset_bytes, error) ||
-      !read_number (columns[LENGTH], "length_bytes", is_flush ? 0 : 1, G_MAXUINT64,
-                    &entry->length_bytes, error) ||
-      /* a flush before the first write covers none; garbage names no sequence */
-      !read_number (columns[SEQUENCE], "sequence", entry->kind == TS_LEDGER_WRITE ? 1 : 0,
-                    G_MAXUINT64, &entry->sequence, error) ||
-      !read_name (columns[COPY], "copy", !is_held, &entry->copy, error))
-    return FALSE;
-  if (entry->offset_bytes > G_MAXUINT64 - entry->length_bytes)
-    return ts_throw (error, TS_ERROR_FORMAT, "a range past 64 bits");
-  if (is_held ? !find_word (columns[HELD], held_names, G_N_ELEMENTS (held_names), &held)
-              : strcmp (columns[HELD], "-") != 0)
-    return ts_throw (error, TS_ERROR_FORMAT, "held: \"%.20s\" does not go with kind %s",
-                     columns[HELD], columns[KIND]);
-  entry->held = (TsHeldState)held;
-  entry->t_us = (gint64)t_us;
-  return TRUE;
-}
-
-static gboolean
-read_row (char *line, TsLedger *ledger, GError **error)
-{
-  char *columns[COLUMNS];
-  guint count = 0;
-  for (char *at = line; at; count++) {
-    char *stop = strchr (at, '\t');
-    if (stop)
-      *stop++ = '\0';
-    if (count < COLUMNS)
-      columns[count] = at;
-    at = stop;
-  }
-  if (count != COLUMNS)
-    return ts_throw (error, TS_ERROR_FORMAT, "%u columns, not %d", count, COLUMNS);
-  TsLedgerEntry entry = {0};
-  if (!read_columns (columns, &entry, error))
-    return FALSE;
-  ts_ledger_add (ledger, &entry);
-  return TRUE;
-}
-
-TsLedger *
-ts_ledger_parse (const char *text, gsize len, GError **error)
-{
-  g_autoptr (TsLedger) ledger = ts_ledger_new ();
-  gsize header_len = strlen (TS_LEDGER_HEADER);
-  if (len < header_len && memcmp (text, TS_LEDGER_HEADER, len) == 0) {
-    ledger->damage = g_strdup ("line 1: not finished"); /* killed before the first row */
-    return g_steal_pointer (&ledger);
-  }
-  if (len < header_len || memcmp (text, TS_LEDGER_HEADER, header_len) != 0) {
-    ts_throw (error, TS_ERROR_FORMAT, "line 1: not the header of a ledger");
-    return NULL;
-  }
-  const char *at = text + header_len, *end = text + len;
-  g_autoptr (GString) line = g_string_new (NULL);
-  for (guint number = 2; at < end; number++) {
-    const char *stop = memchr (at, '\n', (gsize)(end - at));
-    if (!stop) {
-      ledger->damage = g_strdup_printf ("line %u: not finished", number);
-      break;
-    }
-    g_string_truncate (line, 0);
-    g_string_append_len (line, at, stop - at);
-    if (!g_utf8_validate_len (line->str, line->len, NULL)) {
-      ts_throw (error, TS_ERROR_FORMAT, "line %u: not UTF-8", number);
-      return NULL;
-    }
-    if (!read_row (line->str, ledger, error)) {
-      g_prefix_error (error, "line %u: ", number);
-      return NULL;
-    }
-    at = stop + 1;
-  }
-  return g_steal_pointer (&ledger);
-}
-
-TsLedger *
-ts_ledger_read (const char *path, GError **error)
-{
-  g_autofree char *text = NULL;
-  gsize len;
-  g_autoptr (GError) why = NULL;
-  if (!g_file_get_contents (path, &text, &len, &why)) {
-    ts_throw (error, TS_ERROR_IO, "%s", why->message);
-    return NULL;
-  }
-  TsLedger *ledger = ts_ledger_parse (text, len, error);
-  if (!ledger)
-    g_prefix_error (error, "%s: ", path);
-  return ledger;
+  GString *text = g_string_new (TS_LEDGER_HEADER);
+  g_auto (TsLedgerReader) reader = ts_ledger_reader (ledger);
+  TsLedgerEntry entry;
+  while (ts_ledger_next (&reader, &entry))
+    put_row (ledger->forms->all->pdata[form_of (ledger->forms, &entry)], &entry, text);
+  return g_string_free (text, FALSE);
 }

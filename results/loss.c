@@ -4,6 +4,7 @@
 /* What of the ledger concerns one failover, as arrays of const TsLedgerEntry *. */
 typedef struct {
   const TsFacts *facts;
+  GArray *entries;   /* TsLedgerEntry: of this VM; the others point into it */
   GPtrArray *writes; /* acknowledged before the copy took over, by sequence */
   GPtrArray *known;  /* all writes heard up to the survey, by sequence */
   GPtrArray *held;   /* whole records of the last survey, by (disk, offset, sequence) */
@@ -95,6 +96,18 @@ hear_held (Books *books, const TsLedgerEntry *entry)
   }
 }
 
+static GArray *
+of_vm (const TsLedger *ledger, const char *vm)
+{
+  GArray *entries = g_array_new (FALSE, FALSE, sizeof (TsLedgerEntry));
+  g_auto (TsLedgerReader) reader = ts_ledger_reader (ledger);
+  TsLedgerEntry entry;
+  while (ts_ledger_next (&reader, &entry))
+    if (strcmp (entry.vm, vm) == 0)
+      g_array_append_val (entries, entry);
+  return entries;
+}
+
 static void
 open_books (Books *books, const TsFacts *facts, const TsLedger *ledger)
 {
@@ -105,10 +118,9 @@ open_books (Books *books, const TsFacts *facts, const TsLedger *ledger)
   books->held = g_ptr_array_new ();
   books->broken = g_ptr_array_new ();
   books->flushed_disks = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
-  for (guint i = 0; i < ledger->entries->len; i++) {
-    const TsLedgerEntry *entry = ts_ledger_get (ledger, i);
-    if (strcmp (entry->vm, facts->vm) != 0)
-      continue;
+  books->entries = of_vm (ledger, facts->vm);
+  for (guint i = 0; i < books->entries->len; i++) {
+    const TsLedgerEntry *entry = &g_array_index (books->entries, TsLedgerEntry, i);
     if (facts->excluded && g_strv_contains ((const char *const *)facts->excluded, entry->disk))
       continue; /* nobody promised that the copy has it (HVR 2.6) */
     switch (entry->kind) {
@@ -140,6 +152,7 @@ close_books (Books *books)
   g_ptr_array_unref (books->held);
   g_ptr_array_unref (books->broken);
   g_hash_table_unref (books->flushed_disks);
+  g_array_unref (books->entries);
 }
 
 static gboolean

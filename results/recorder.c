@@ -62,15 +62,18 @@ on_ledger (TsObserver *observer, const TsLedgerEntry *entry)
   TsRecorder *recorder = (TsRecorder *)observer;
   if (recorder->no_ledger)
     return;
-  ts_ledger_add (recorder->ledger, entry);
+  if (!recorder->ledger_sink.file) {
+    ts_ledger_add (recorder->ledger, entry);
+    return;
+  }
   if (recorder->rows) {
-    ts_ledger_format (entry, recorder->rows);
+    ts_ledger_add_row (recorder->ledger, entry, recorder->rows);
     if (recorder->rows->len >= LEDGER_BUFFER_BYTES)
       write_rows (recorder);
     return;
   }
   g_string_truncate (recorder->line, 0);
-  ts_ledger_format (entry, recorder->line);
+  ts_ledger_add_row (recorder->ledger, entry, recorder->line);
   sink_write (recorder, &recorder->ledger_sink, recorder->line->str, recorder->line->len);
 }
 

@@ -204,9 +204,12 @@ what_is_told_is_kept_and_on_disk_at_once (void **state)
   g_autoptr (TsLedger) ledger = ts_ledger_read (ledger_path, NULL);
   assert_int_equal (journal->records->len, 2);
   assert_int_equal (ts_journal_end_us (journal), 3);
-  assert_int_equal (ledger->entries->len, 1);
-  assert_string_equal (ts_ledger_get (ledger, 0)->disk, "data");
-  assert_int_equal (ts_recorder_ledger (recorder)->entries->len, 1);
+  assert_int_equal (ledger->len, 1);
+  g_auto (TsLedgerReader) reader = ts_ledger_reader (ledger);
+  TsLedgerEntry read;
+  assert_true (ts_ledger_next (&reader, &read));
+  assert_string_equal (read.disk, "data");
+  assert_int_equal (ts_recorder_ledger (recorder)->len, 1);
   assert_true (ts_recorder_finish (recorder, NULL));
   assert_true (ts_recorder_finish (recorder, NULL));
   remove_folder (folder);

@@ -7,15 +7,6 @@
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t len_bytes);
 
-static char *
-write_all (const TsLedger *ledger)
-{
-  GString *text = g_string_new (TS_LEDGER_HEADER);
-  for (guint i = 0; i < ledger->entries->len; i++)
-    ts_ledger_format (ts_ledger_get (ledger, i), text);
-  return g_string_free (text, FALSE);
-}
-
 static const char failover[] =
     "{\"t_us\":5,\"source\":\"x\",\"kind\":\"power\",\"vm\":\"app\",\"host\":\"hv-a\",\"on\":false,"
     "\"why\":\"power lost\"}\n"
@@ -37,10 +28,10 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t len_bytes)
   g_assert (ledger || g_error_matches (error, TS_ERROR, TS_ERROR_FORMAT));
   if (!ledger)
     return 0;
-  g_autofree char *once = write_all (ledger);
+  g_autofree char *once = ts_ledger_to_text (ledger);
   g_autoptr (TsLedger) again = ts_ledger_parse (once, strlen (once), &error);
   g_assert_no_error (error);
-  g_autofree char *twice = write_all (again);
+  g_autofree char *twice = ts_ledger_to_text (again);
   g_assert_cmpstr (once, ==, twice);
 
   g_autoptr (TsJournal) journal = ts_journal_parse (failover, strlen (failover), NULL);
