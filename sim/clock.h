@@ -17,3 +17,7 @@ void ts_sim_clock_at (TsSimClock *clock, gint64 t_us, TsSimCall call, gpointer u
 /* Makes the next call if it is due by until_us; else moves time to until_us and returns FALSE. */
 gboolean ts_sim_clock_step (TsSimClock *clock, gint64 until_us);
 guint64 ts_sim_clock_calls (const TsSimClock *clock); /* made so far */
+/* Insertion numbers: of the call that is being made, or was the last; and of the next one that
+ * somebody will ask for. */
+guint64 ts_sim_clock_number (const TsSimClock *clock);
+guint64 ts_sim_clock_next_number (const TsSimClock *clock);

@@ -14,7 +14,7 @@ ts_sim_host_new (TsWorld *world, guint index)
   host->index = index;
   host->spec = ts_topology_host (world->topology, index);
   host->up = TRUE;
-  host->by_vm = g_hash_table_new (NULL, NULL);
+  host->by_vm = g_new0 (TsSimRelation *, MAX (world->topology->vms->len, 1));
   g_autoptr (GError) error = NULL;
   host->authorization = ts_topology_authorization (world->topology, index, &error);
   if (error)
@@ -30,7 +30,7 @@ ts_sim_host_free (TsSimHost *host)
   if (!host)
     return;
   g_ptr_array_unref (host->relations);
-  g_hash_table_unref (host->by_vm);
+  g_free (host->by_vm);
   ts_authorization_free (host->authorization);
   g_ptr_array_unref (host->removed);
   g_free (host);
@@ -39,7 +39,7 @@ ts_sim_host_free (TsSimHost *host)
 TsSimRelation *
 ts_sim_host_relation (const TsSimHost *host, const TsSimVm *vm)
 {
-  return g_hash_table_lookup (host->by_vm, vm);
+  return host->by_vm[vm->index];
 }
 
 static void
@@ -55,7 +55,7 @@ drop (TsSimHost *host, TsSimRelation *rel)
   if (!g_ptr_array_find (host->relations, rel, &index))
     g_assert_not_reached ();
   g_ptr_array_add (host->removed, g_ptr_array_steal_index (host->relations, index));
-  g_hash_table_remove (host->by_vm, vm);
+  host->by_vm[vm->index] = NULL;
   gboolean other = FALSE;
   for (guint i = 0; i < host->world->hosts->len; i++)
     other |= ts_sim_host_relation (ts_sim_host (host->world, i), vm) != NULL;
@@ -77,12 +77,7 @@ ts_sim_host_forget (TsSimHost *host, TsSimRelation *rel)
 static TsSimVm *
 vm_by_id (TsWorld *world, const TsGuid *id)
 {
-  for (guint i = 0; i < world->vms->len; i++) {
-    TsSimVm *vm = ts_sim_vm (world, i);
-    if (ts_guid_equal (&vm->spec->id, id))
-      return vm;
-  }
-  return NULL;
+  return g_hash_table_lookup (world->by_id, id);
 }
 
 /* --- who connects ----------------------------------------------------------------------------- */

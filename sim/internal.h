@@ -22,6 +22,7 @@ typedef struct _TsSimVm TsSimVm;
 typedef struct _TsSimMachine TsSimMachine;
 typedef struct _TsSimRelation TsSimRelation;
 typedef struct _TsSimCheck TsSimCheck;
+typedef struct _TsSimProbes TsSimProbes;
 
 struct _TsWorld { /* the simulator's */
   const TsTopology *topology;
@@ -34,7 +35,9 @@ struct _TsWorld { /* the simulator's */
   GPtrArray *touched; /* TsSimVm: something that a checker looks at may have changed */
   gint64 due_us;     /* some checker's answer may change by then, even if nothing happens */
   GHashTable *by_name; /* VMs; looked up, never walked */
+  GHashTable *by_id;   /* likewise */
   GPtrArray *faults; /* world.c's: begun, evidence not told yet */
+  TsSimProbes *probes;
   gboolean finished;
   gboolean bytes; /* disks and logs hold bytes, and frames are encoded: see parcel.h */
 };
@@ -50,7 +53,7 @@ struct _TsSimHost {
   gboolean dying;       /* struck: it does nothing any more, and loses power when the event is over */
   gint64 death_us;      /* how long it stays dark then */
   GPtrArray *relations; /* TsSimRelation */
-  GHashTable *by_vm;    /* of the same; looked up, never walked */
+  TsSimRelation **by_vm; /* of the same, by the VM's index; NULL: none */
   TsAuthorization *authorization;
   GPtrArray *removed;   /* TsSimRelation: calls may still name them, disks may be in use */
 };
@@ -148,11 +151,9 @@ struct _TsSimRelation {
 gint64 ts_sim_now_us (const TsWorld *world);
 TsSimHost *ts_sim_host (const TsWorld *world, guint index);
 TsSimVm *ts_sim_vm (const TsWorld *world, guint index);
-/* The probe asks that machine from now on. */
-void ts_sim_serve (TsSimVm *vm, TsSimMachine *machine);
 /* Something about the VM has changed, or may have: checkers look at it when the event is over.  What
- * a guest writes is no such thing; a step of a relation, a machine's switching, an answer of the probe
- * are. */
+ * a guest writes is no such thing, nor what the probe asks: no checker looks at that; a step of a
+ * relation, a machine's switching are. */
 void ts_sim_touch (TsSimVm *vm);
 /* What cuts were like, that have not been applied yet. */
 void ts_sim_forget_images (TsSimVm *vm);
@@ -223,6 +224,16 @@ GPtrArray *ts_sim_relation_overlays (TsSimRelation *relation, guint32 which, con
                                      GError **error);
 /* Disks that the replica has no content of. */
 guint32 ts_sim_relation_blank (const TsSimRelation *relation);
+
+/* --- service.c -------------------------------------------------------------------------------- */
+TsSimProbes *ts_sim_probes_new (TsWorld *world);
+void ts_sim_probes_free (TsSimProbes *probes);
+/* Asks the next machine of those that are due at this instant; FALSE: none is. */
+gboolean ts_sim_probes_step (TsSimProbes *probes);
+/* The probe asks that machine from now on. */
+void ts_sim_serve (TsSimVm *vm, TsSimMachine *machine);
+/* The machine does not answer any more, from now on. */
+void ts_sim_probes_silent (TsSimMachine *machine);
 
 /* --- machine.c -------------------------------------------------------------------------------- */
 /* A source machine with disks of its own, filled (format/stamp.h); or, with disks, a copy on them.

@@ -121,6 +121,7 @@ ts_sim_machine_power_on (TsSimMachine *machine, const char *why)
 {
   machine->on = TRUE;
   machine->ready = machine->frozen = FALSE;
+  ts_sim_probes_silent (machine);
   machine->life++;
   report_power (machine, why);
   TsWorld *world = machine->vm->world;
@@ -139,6 +140,7 @@ switched_off (gpointer user, gpointer data)
     disk->ops->flush (disk, NULL);
   }
   machine->on = machine->ready = FALSE;
+  ts_sim_probes_silent (machine);
   machine->life++;
   report_power (machine, "shutdown");
 }
@@ -158,6 +160,7 @@ ts_sim_machine_turn_off (TsSimMachine *machine, const char *why)
   if (!machine->on)
     return;
   machine->on = machine->ready = machine->working = FALSE;
+  ts_sim_probes_silent (machine);
   machine->life++;
   report_power (machine, why);
 }

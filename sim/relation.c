@@ -909,7 +909,7 @@ relation_new (TsSimHost *host, TsSimVm *vm)
   rel->armed_us = TS_NEVER;
   ts_traffic_init (&rel->traffic);
   g_ptr_array_add (host->relations, rel);
-  g_hash_table_insert (host->by_vm, vm, rel);
+  host->by_vm[vm->index] = rel;
   return rel;
 }
 

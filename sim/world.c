@@ -452,69 +452,6 @@ site_up (TsWorld *world, const TsOrder *order)
   report_step (world, order->step, "site_up", "done", "");
 }
 
-/* --- the service probe ------------------------------------------------------------------------ */
-
-static void
-report_probe (TsSimVm *vm, TsSimMachine *machine)
-{
-  TsWorld *world = vm->world;
-  gboolean up = vm->probe.state == TS_PROBE_UP;
-  TsRecord *record = ts_record_new (ts_sim_now_us (world), "probe", "probe");
-  ts_record_text (record, "vm", vm->spec->name);
-  ts_record_text (record, "host", machine->host->spec->name);
-  ts_sim_report (world, ts_record_bool (record, "up", up));
-  if (!up || !machine->is_copy)
-    return;
-  TsSimRelation *rel = ts_sim_host_relation (machine->host, vm);
-  g_autofree char *source = g_strdup_printf ("%s@%s", vm->spec->name, machine->host->spec->name);
-  record = ts_record_new (ts_sim_now_us (world), source, "failover");
-  ts_record_text (record, "vm", vm->spec->name);
-  ts_record_text (record, "host", machine->host->spec->name);
-  ts_record_text (record, "phase", "serving");
-  TsPoint point = ts_receiver_copy_point (rel->receiver);
-  ts_record_int (record, "set", (gint64)point.set);
-  ts_sim_report (world, ts_record_int (record, "instant_us", point.instant_us));
-}
-
-static void
-answered (gpointer user, gpointer data)
-{
-  TsSimVm *vm = user;
-  ts_sim_touch (vm);
-  if (vm->service == data && vm->service->ready && ts_probe_answer (&vm->probe, vm->probe.asked))
-    report_probe (vm, vm->service);
-}
-
-static void
-probe_tick (gpointer user, gpointer data)
-{
-  TsSimVm *vm = user;
-  TsWorld *world = vm->world;
-  gint64 now_us = ts_sim_now_us (world);
-  if (world->finished)
-    return;
-  guint64 number; /* answered before the next is asked, or never */
-  ts_sim_touch (vm);
-  if (ts_probe_tick (&vm->probe, now_us, &number))
-    report_probe (vm, vm->service);
-  if (vm->service->ready)
-    ts_sim_clock_at (world->clock, now_us + world->topology->profile.probe_us, answered, vm,
-                     vm->service, NULL);
-  ts_sim_clock_at (world->clock, vm->probe.next_us, probe_tick, vm, NULL, NULL);
-}
-
-void
-ts_sim_serve (TsSimVm *vm, TsSimMachine *machine)
-{
-  if (vm->service->is_copy && vm->probe.state == TS_PROBE_UP) { /* it does not answer any more */
-    vm->probe.state = TS_PROBE_DOWN;
-    report_probe (vm, vm->service);
-  }
-  vm->service = machine;
-  ts_sim_touch (vm);
-  ts_probe_init (&vm->probe, ts_sim_now_us (vm->world));
-}
-
 /* --- the table of calls ----------------------------------------------------------------------- */
 
 static char *
@@ -582,6 +519,8 @@ sim_free (TsWorld *world)
   g_array_unref (world->breached);
   g_ptr_array_unref (world->touched);
   g_hash_table_unref (world->by_name);
+  g_hash_table_unref (world->by_id);
+  ts_sim_probes_free (world->probes);
   g_free (world);
 }
 
@@ -628,20 +567,34 @@ settle (TsWorld *world)
 static gboolean
 sim_step (TsWorld *world, gint64 until_us)
 {
-  if (!ts_sim_clock_step (world->clock, until_us))
+  if (!ts_sim_probes_step (world->probes) && !ts_sim_clock_step (world->clock, until_us))
     return FALSE;
   if (world->touched->len > 0 || ts_sim_now_us (world) > world->due_us)
     settle (world);
   return TRUE;
 }
 
+/* ready: so many from the first on are known to be; once booted, nothing switches them off here. */
 static gboolean
-all_ready (TsWorld *world)
+all_ready (TsWorld *world, guint *ready)
 {
-  for (guint i = 0; i < world->vms->len; i++)
-    if (!ts_sim_vm (world, i)->source->ready)
-      return FALSE;
-  return TRUE;
+  while (*ready < world->vms->len && ts_sim_vm (world, *ready)->source->ready)
+    (*ready)++;
+  return *ready == world->vms->len;
+}
+
+static guint
+hash_id (gconstpointer id)
+{
+  guint hash;
+  memcpy (&hash, id, sizeof hash);
+  return hash;
+}
+
+static gboolean
+same_id (gconstpointer a, gconstpointer b)
+{
+  return ts_guid_equal (a, b);
 }
 
 static TsWorld *
@@ -659,6 +612,7 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
   world->faults = g_ptr_array_new_with_free_func (fault_free);
   world->touched = g_ptr_array_new ();
   world->by_name = g_hash_table_new (g_str_hash, g_str_equal);
+  world->by_id = g_hash_table_new (hash_id, same_id);
   world->due_us = TS_NEVER;
   world->breached = g_array_new (FALSE, TRUE, sizeof (gboolean));
   g_array_set_size (world->breached, G_N_ELEMENTS (checks));
@@ -678,6 +632,8 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
     vm->index = i;
     vm->spec = ts_topology_vm (topology, i);
     g_hash_table_insert (world->by_name, vm->spec->name, vm);
+    if (!g_hash_table_contains (world->by_id, &vm->spec->id)) /* the first, if there are two */
+      g_hash_table_insert (world->by_id, (gpointer)&vm->spec->id, vm);
     vm->primary = vm->spec->host;
     vm->replica = G_MAXUINT;
     vm->newest_point_us = -1;
@@ -687,10 +643,10 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
     vm->source = ts_sim_machine_new (vm, ts_sim_host (world, vm->primary), NULL);
     vm->service = vm->source;
     ts_sim_machine_power_on (vm->source, "boot");
-    ts_probe_init (&vm->probe, 0);
-    ts_sim_clock_at (world->clock, 0, probe_tick, vm, NULL, NULL);
   }
-  while (!all_ready (world) && sim_step (world, TS_MIN)) {
+  world->probes = ts_sim_probes_new (world);
+  guint ready = 0;
+  while (!all_ready (world, &ready) && sim_step (world, TS_MIN)) {
   }
   for (guint i = 0; i < world->vms->len; i++)
     ts_sim_workload_start (ts_sim_vm (world, i)->source);

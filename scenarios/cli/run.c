@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include "core/base/error.h"
 #include "results/summary.h"
 #include "results/verdict-files.h"
@@ -127,6 +128,14 @@ run_again (const Run *run, const TsScenario *scenario, const TsWorldOps *ops, co
   return TS_EXIT_PASSED;
 }
 
+static double
+processor_s (void)
+{
+  struct timespec t;
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 /* Appends what came of it to verdicts and to paths (of the run's folder). */
 static int
 run_on (Run *run, const TsScenario *scenario, const char *engine, GPtrArray *verdicts,
@@ -144,14 +153,17 @@ run_on (Run *run, const TsScenario *scenario, const char *engine, GPtrArray *ver
              scenario->topology->name, engine, virtual_time ? "virtual time" : "real machines",
              scenario->topology->seed, scenario->time_scale);
   gint64 begun_us = g_get_monotonic_time ();
+  double begun_cpu_s = processor_s ();
   TsVerdict *verdict = run_into (run, scenario, ops, folder, run->quiet, &error);
   if (verdict == NULL)
     return ts_command_error (error);
   double wall_s = (double)(g_get_monotonic_time () - begun_us) / 1e6;
   if (!run->quiet && virtual_time)
-    fprintf (stderr, "  %.1f s in %.2f s: %.0f simulated seconds a second\n",
+    fprintf (stderr,
+             "  %.1f s in %.2f s: %.0f simulated seconds a second, %.0f a second of processor time\n",
              (double)verdict->end_us / 1e6, wall_s,
-             (double)verdict->end_us / 1e6 / MAX (wall_s, 1e-6));
+             (double)verdict->end_us / 1e6 / MAX (wall_s, 1e-6),
+             (double)verdict->end_us / 1e6 / MAX (processor_s () - begun_cpu_s, 1e-6));
   else if (!run->quiet)
     fprintf (stderr, "  took %.1f s\n", wall_s);
   g_ptr_array_add (run->verdicts, verdict);
