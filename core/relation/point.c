@@ -23,6 +23,8 @@ ts_point_choice_text (const TsPointChoice *choice)
     return g_strdup_printf ("%" G_GINT64_FORMAT, choice->number);
   case TS_CHOOSE_AGE:
     return ts_format_duration (choice->number);
+  case TS_CHOOSE_SET:
+    return g_strdup_printf ("set %" G_GINT64_FORMAT, choice->number);
   case TS_CHOOSE_LATEST:
   default:
     return g_strdup ("latest");
@@ -56,6 +58,13 @@ ts_point_choose (const TsPointChoice *choice, const TsPoint *points, guint count
     for (guint i = count; i > 0; i--)
       if (points[i - 1].instant_us <= now_us - choice->number)
         return &points[i - 1];
+    return NULL;
+  case TS_CHOOSE_SET:
+    if ((gint64)latest->set == choice->number)
+      return latest;
+    for (guint i = 0; i < count; i++)
+      if ((gint64)points[i].set == choice->number)
+        return &points[i];
     return NULL;
   default:
     return NULL;

@@ -26,6 +26,7 @@ typedef struct {
     TS_CHOOSE_CONSISTENT, /* the newest application-consistent one */
     TS_CHOOSE_INDEX,      /* the number-th older one: 1 is the newest that is not the latest */
     TS_CHOOSE_AGE,        /* the newest that is at least so old (us) */
+    TS_CHOOSE_SET,        /* the one of set `number`: by its name, from a list of them */
   } how;
   gint64 number;
 } TsPointChoice;

@@ -19,11 +19,10 @@
  *   relate          vm, peer s (host), policy a{sv}     the host knows with whom and how
  *   ask             vm, role s, ask s, planned b, point_how x, point_number x; level by that (below)
  *   shut-down       vm                                  the machine is off
- *   power-on        vm                                  it is on
  *   wait            vm, role s, state x                 that state is reached (initial replication)
  *   connect         vm, network s, test b               the machine's (or its test's) network is that one; "": none
  *   delete          vm                                  no relation, and the replica's disks are gone
- *   move            vm, host s, live b                  it is on that host (of the same cloud)
+ *   move            vm, role s, host s, live b          it is on that host (of the same cloud)
  *   script          path s, arguments as av, limit x    it has ended: output s
  */
 #pragma once

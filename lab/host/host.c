@@ -278,7 +278,7 @@ order_ask (TsLabHost *host, GVariant *body)
   TsPointChoice point;
   g_variant_get (body, "(&suubux)", &name, &role, &ask, &planned, &how, &point.number);
   TsLabVm *vm = vm_by_name (host, name);
-  if (!vm || ask >= TS_ASK_COUNT || how > TS_CHOOSE_AGE)
+  if (!vm || ask >= TS_ASK_COUNT || how > TS_CHOOSE_SET)
     return;
   point.how = how;
   TsLabRelation *relation = ts_lab_host_relation (host, vm);
