@@ -29,16 +29,20 @@ ts_sim_dirty_free (TsSimDirty *dirty)
   g_free (dirty);
 }
 
-void
+guint64
 ts_sim_dirty_mark (TsSimDirty *dirty, guint64 page, guint64 count)
 {
   g_assert (page <= dirty->pages && count <= dirty->pages - page);
+  guint64 fresh = 0;
   for (guint64 end = page + count; page < end; page++) {
     guint64 **chunk = &dirty->chunk[page / CHUNK_PAGES];
     if (!*chunk)
       *chunk = g_new0 (guint64, CHUNK_WORDS);
-    (*chunk)[page % CHUNK_PAGES / 64] |= G_GUINT64_CONSTANT (1) << (page % 64);
+    guint64 *word = &(*chunk)[page % CHUNK_PAGES / 64], bit = G_GUINT64_CONSTANT (1) << (page % 64);
+    fresh += !(*word & bit);
+    *word |= bit;
   }
+  return fresh;
 }
 
 static gboolean

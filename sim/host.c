@@ -19,6 +19,7 @@ ts_sim_host_new (TsWorld *world, guint index)
   host->authorization = ts_topology_authorization (world->topology, index, &error);
   if (error)
     g_error ("host %s: %s", host->spec->name, error->message); /* the reader has looked */
+  host->slots = ts_slots_new ();
   host->relations = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_relation_free);
   host->removed = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_relation_free);
   return host;
@@ -31,6 +32,7 @@ ts_sim_host_free (TsSimHost *host)
     return;
   g_ptr_array_unref (host->relations);
   g_free (host->by_vm);
+  ts_slots_free (host->slots);
   ts_authorization_free (host->authorization);
   g_ptr_array_unref (host->removed);
   g_free (host);
@@ -48,6 +50,7 @@ drop (TsSimHost *host, TsSimRelation *rel)
   TsSimVm *vm = rel->vm;
   guint index = 0;
   rel->removed = TRUE;
+  ts_sim_relation_slot_end (rel);
   if (rel->sender)
     vm->source->tracker = NULL;
   g_clear_pointer (&rel->persisted, g_bytes_unref);
@@ -222,6 +225,8 @@ ts_sim_host_power_loss (TsSimHost *host)
   ts_random_init (&random, host->world->topology->seed, name);
   host->up = FALSE;
   host->life++;
+  ts_slots_free (host->slots);
+  host->slots = ts_slots_new ();
   for (guint i = 0; i < host->relations->len; i++)
     ts_sim_relation_power_loss (g_ptr_array_index (host->relations, i), &random);
   for (guint i = 0; i < host->world->vms->len; i++) {

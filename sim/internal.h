@@ -5,6 +5,7 @@
 #include "core/format/frame.h"
 #include "core/relation/receiver.h"
 #include "core/relation/sender.h"
+#include "core/relation/slots.h"
 #include "core/relation/traffic.h"
 #include "core/seam/death.h"
 #include "core/seam/world.h"
@@ -55,6 +56,7 @@ struct _TsSimHost {
   GPtrArray *relations; /* TsSimRelation */
   TsSimRelation **by_vm; /* of the same, by the VM's index; NULL: none */
   TsAuthorization *authorization;
+  TsSlots *slots;       /* who sends, who applies */
   GPtrArray *removed;   /* TsSimRelation: calls may still name them, disks may be in use */
 };
 
@@ -185,6 +187,8 @@ TsSimRelation *ts_sim_relation_new_receiver (TsSimHost *host, TsSimVm *vm);
 void ts_sim_relation_free (TsSimRelation *relation);
 void ts_sim_relation_ask (TsSimRelation *relation, TsAsk ask, gboolean planned,
                           const TsPointChoice *point);
+/* Its tracker has grown. */
+void ts_sim_relation_tracked (TsSimRelation *relation);
 void ts_sim_relation_machine (TsSimRelation *relation, gboolean on);
 /* One event in, the actions performed. */
 void ts_sim_relation_step (TsSimRelation *relation, TsEvent *event);
@@ -196,6 +200,10 @@ TsSenderOptions ts_sim_relation_options (const TsSimHost *host, const TsSimVm *v
 /* The relation's new connection (receiver); its first message has been read by the host. */
 void ts_sim_relation_adopt (TsSimRelation *relation, TsSimConn *conn, GBytes *first);
 TsState ts_sim_relation_state (const TsSimRelation *relation);
+/* It has one of its host's slots now. */
+void ts_sim_relation_slot (TsSimRelation *relation);
+/* Gives it back, if it has or wants one. */
+void ts_sim_relation_slot_end (TsSimRelation *relation);
 void ts_sim_relation_power_loss (TsSimRelation *relation, TsRandom *random);
 void ts_sim_relation_restore (TsSimRelation *relation);
 

@@ -189,6 +189,25 @@ apply_step (gpointer user, gpointer data)
   }
 }
 
+/* Disks are applied side by side (HVR 2.13, ApplyVHDLimit), each by the lane that is free first: the
+ * bytes of the lane that ends last.  Each replica disk is as quick as the profile says. */
+static guint64
+longest_lane (TsSimRelation *rel, guint64 set)
+{
+  guint64 lane[TS_WIRE_DISKS_MAX] = {0}, longest = 0;
+  guint disks = rel->disks->len;
+  guint lanes = ts_host_settings_apply_lanes (&rel->host->spec->settings, disks);
+  for (guint i = 0; i < disks; i++) {
+    guint first = 0;
+    for (guint n = 1; n < lanes; n++)
+      if (lane[n] < lane[first])
+        first = n;
+    lane[first] += ts_sim_spool_log_bytes (rel->spool, set, i);
+    longest = MAX (longest, lane[first]);
+  }
+  return longest;
+}
+
 static void
 apply (TsSimRelation *rel, const TsAction *action)
 {
@@ -203,7 +222,7 @@ apply (TsSimRelation *rel, const TsAction *action)
     ts_sim_clock_at (world_of (rel)->clock, rel->apply_free_us, apply_step, rel, work, work_free);
   }
   post_serial (rel, work_of (rel, action), &rel->apply_free_us,
-               profile->apply_us + ts_profile_disk_us (profile, 2 * bytes));
+               profile->apply_us + ts_profile_disk_us (profile, 2 * longest_lane (rel, action->set)));
 }
 
 GPtrArray *
@@ -237,7 +256,7 @@ track_copy (TsSimRelation *rel, GPtrArray *disks)
       g_strdup_printf ("hrl/%s@%s/%" G_GUINT64_FORMAT, rel->vm->spec->name, rel->host->spec->name,
                        ts_receiver_stored_set (rel->receiver));
   g_clear_pointer (&rel->tracker, ts_sim_tracker_free);
-  rel->tracker = ts_sim_tracker_new (disks, world_of (rel)->topology->seed, name);
+  rel->tracker = ts_sim_tracker_new (rel->vm->spec->tracking, disks, world_of (rel)->topology->seed, name);
   ts_sim_tracker_start (rel->tracker);
   rel->vm->copy->tracker = rel->tracker;
 }
@@ -419,6 +438,8 @@ complete (gpointer user, gpointer data)
   Work *work = data;
   if (work->life != rel->host->life || rel->removed)
     return;
+  if (work->kind == TS_ACTION_SLOT && !ts_slots_has (rel->host->slots, rel))
+    return; /* given back meanwhile */
   if (work->kind == TS_ACTION_FORGET) {
     ts_sim_host_forget (rel->host, rel);
     ts_sim_host_dies (rel->host, work->kind, TS_DEATH_AFTER);
@@ -652,6 +673,9 @@ cut (TsSimRelation *rel, const TsAction *action)
     work->code = (TsErrorCode)error->code;
     work->reason = g_strdup (error->message);
   }
+  /* a log that was written all along: only what is in memory still is to be written */
+  if (rel->vm->spec->tracking == TS_TRACKING_LOG)
+    bytes = MIN (bytes, TS_SIM_LOG_BUFFER_BYTES);
   post (rel, work, profile->cut_us + ts_profile_disk_us (profile, bytes));
 }
 
@@ -697,6 +721,36 @@ undo_us (const TsSimRelation *rel, const TsAction *action)
                       : 0;
 }
 
+void
+ts_sim_relation_slot (TsSimRelation *rel)
+{
+  TsAction slot = {.kind = TS_ACTION_SLOT};
+  post (rel, work_of (rel, &slot), 0);
+}
+
+void
+ts_sim_relation_slot_end (TsSimRelation *rel)
+{
+  TsSimRelation *next = ts_slots_release (rel->host->slots, rel);
+  if (next)
+    ts_sim_relation_slot (next);
+}
+
+/* A primary's, to send; a replica's, to apply what comes from its primary. */
+static void
+ask_slot (TsSimRelation *rel)
+{
+  const TsHostSettings *settings = &rel->host->spec->settings;
+  const char *group = rel->sender ? "" : rel->owner ? rel->owner : "-";
+  guint limit = rel->sender ? settings->transfers_max : settings->apply_vms_max;
+  if (ts_slots_ask (rel->host->slots, group, limit, rel))
+    ts_sim_relation_slot (rel);
+  else
+    ts_sim_report (world_of (rel),
+                   ts_slots_record (rel->host->slots, rel->vm->spec->name, rel->host->spec->name,
+                                    group, limit, now_us (rel)));
+}
+
 static void
 perform_now (TsSimRelation *rel, TsAction *action)
 {
@@ -733,6 +787,12 @@ perform_now (TsSimRelation *rel, TsAction *action)
     break;
   case TS_ACTION_CUT:
     cut (rel, action);
+    break;
+  case TS_ACTION_SLOT:
+    ask_slot (rel);
+    break;
+  case TS_ACTION_SLOT_END:
+    ts_sim_relation_slot_end (rel);
     break;
   case TS_ACTION_FREEZE:
     freeze (rel, action);
@@ -886,6 +946,15 @@ ts_sim_relation_ask (TsSimRelation *rel, TsAsk ask, gboolean planned, const TsPo
 }
 
 void
+ts_sim_relation_tracked (TsSimRelation *rel)
+{
+  TsEvent event = {.now_us = now_us (rel),
+                   .kind = TS_EVENT_TRACKED,
+                   .tracked = {ts_sim_tracker_bytes (rel->tracker)}};
+  ts_sim_relation_step (rel, &event);
+}
+
+void
 ts_sim_relation_machine (TsSimRelation *rel, gboolean on)
 {
   TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_MACHINE, .machine = {on}};
@@ -916,7 +985,11 @@ relation_new (TsSimHost *host, TsSimVm *vm)
 TsSenderOptions
 ts_sim_relation_options (const TsSimHost *host, const TsSimVm *vm, const TsPolicy *policy)
 {
-  TsSenderOptions options = {.vm = vm->spec->name, .host = host->spec->name, .policy = policy};
+  TsSenderOptions options = {.vm = vm->spec->name,
+                             .host = host->spec->name,
+                             .policy = policy,
+                             .settings = &host->spec->settings,
+                             .take_turns = TRUE};
   options.hello.vm = vm->spec->id;
   g_strlcpy (options.hello.name, vm->spec->name, sizeof options.hello.name);
   options.hello.disks = vm->spec->disks->len;
@@ -935,7 +1008,7 @@ ts_sim_relation_new_sender (TsSimHost *host, TsSimVm *vm, const TsPolicy *policy
   TsSimRelation *rel = relation_new (host, vm);
   rel->disks = g_ptr_array_ref (vm->source->disks);
   g_autofree char *name = g_strdup_printf ("hrl/%s@%s", vm->spec->name, host->spec->name);
-  rel->tracker = ts_sim_tracker_new (rel->disks, host->world->topology->seed, name);
+  rel->tracker = ts_sim_tracker_new (vm->spec->tracking, rel->disks, host->world->topology->seed, name);
   vm->source->tracker = rel->tracker;
   TsSenderOptions options = ts_sim_relation_options (host, vm, policy);
   rel->sender = ts_sender_new (&options);
@@ -948,6 +1021,7 @@ ts_sim_relation_new_receiver (TsSimHost *host, TsSimVm *vm)
 {
   TsSimRelation *rel = relation_new (host, vm);
   rel->receiver = ts_receiver_new (host->spec->name);
+  ts_receiver_set_settings (rel->receiver, &host->spec->settings);
   return rel;
 }
 
@@ -1017,5 +1091,6 @@ ts_sim_relation_restore (TsSimRelation *rel)
     g_error ("%s", error->message); /* we wrote it ourselves */
   if (!rel->receiver)
     rel->receiver = ts_receiver_new (rel->host->spec->name);
+  ts_receiver_set_settings (rel->receiver, &rel->host->spec->settings);
   arm (rel);
 }

@@ -171,6 +171,13 @@ ts_sim_spool_slice (const TsSimSpool *spool, guint64 set, guint disk, guint64 of
 }
 
 guint64
+ts_sim_spool_log_bytes (const TsSimSpool *spool, guint64 set, guint disk)
+{
+  const Log *log = find (spool, set, disk);
+  return log ? log->bytes ? log->bytes->len : log->got_bytes : 0;
+}
+
+guint64
 ts_sim_spool_set_bytes (const TsSimSpool *spool, guint64 set)
 {
   guint64 bytes = 0;

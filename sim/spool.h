@@ -28,6 +28,8 @@ const TsSimLog *ts_sim_spool_log (const TsSimSpool *spool, guint64 set, guint di
 /* Part of one of our own logs, bytes or parcel, and what it takes on the wire when compressed. */
 GBytes *ts_sim_spool_slice (const TsSimSpool *spool, guint64 set, guint disk, guint64 offset_bytes,
                             gsize len_bytes, guint64 *wire_bytes);
+/* Of one log, as far as it is there. */
+guint64 ts_sim_spool_log_bytes (const TsSimSpool *spool, guint64 set, guint disk);
 guint64 ts_sim_spool_set_bytes (const TsSimSpool *spool, guint64 set);
 /* Makes the set's logs (of disks in the mask `which`) durable and tells what they say of themselves. */
 gboolean ts_sim_spool_seal (TsSimSpool *spool, guint64 set, guint disks, guint32 which,

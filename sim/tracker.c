@@ -7,18 +7,24 @@
 #define ENTRY_PAGES_MAX (256 * TS_KIB / TS_SIM_PAGE_BYTES)
 
 struct _TsSimTracker {
+  TsTracking kind;
   GPtrArray *disks; /* TsSimDisk */
   GPtrArray *dirty; /* TsSimDirty, one per disk */
   TsGuid previous[TS_WIRE_DISKS_MAX];
   TsGuid disk_write[TS_WIRE_DISKS_MAX];
   TsRandom random;
   gboolean on;
+  TsSimLog *open[TS_WIRE_DISKS_MAX]; /* log tracking; NULL: nothing was written since the cut */
+  guint32 counted; /* bit 1 << disk: those that are cut */
+  guint64 bytes, told_bytes, step_bytes;
 };
 
 TsSimTracker *
-ts_sim_tracker_new (GPtrArray *disks, guint64 seed, const char *name)
+ts_sim_tracker_new (TsTracking kind, GPtrArray *disks, guint64 seed, const char *name)
 {
   TsSimTracker *tracker = g_new0 (TsSimTracker, 1);
+  tracker->kind = kind;
+  tracker->counted = G_MAXUINT32;
   tracker->disks = g_ptr_array_ref (disks);
   tracker->dirty = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_dirty_free);
   ts_random_init (&tracker->random, seed, name);
@@ -26,8 +32,20 @@ ts_sim_tracker_new (GPtrArray *disks, guint64 seed, const char *name)
     TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (disks, i));
     g_ptr_array_add (tracker->dirty, ts_sim_dirty_new (disk->size_bytes / TS_SIM_PAGE_BYTES));
     tracker->disk_write[i] = ts_guid_draw (&tracker->random);
+    tracker->step_bytes += disk->size_bytes / 64;
   }
   return tracker;
+}
+
+/* Whatever is tracked. */
+static void
+forget (TsSimTracker *tracker)
+{
+  for (guint i = 0; i < tracker->dirty->len; i++) {
+    ts_sim_dirty_clear (g_ptr_array_index (tracker->dirty, i));
+    g_clear_pointer (&tracker->open[i], ts_sim_log_unref);
+  }
+  tracker->bytes = tracker->told_bytes = 0;
 }
 
 void
@@ -35,6 +53,7 @@ ts_sim_tracker_free (TsSimTracker *tracker)
 {
   if (!tracker)
     return;
+  forget (tracker);
   g_ptr_array_unref (tracker->disks);
   g_ptr_array_unref (tracker->dirty);
   g_free (tracker);
@@ -51,17 +70,51 @@ void
 ts_sim_tracker_stop (TsSimTracker *tracker)
 {
   tracker->on = FALSE;
-  for (guint i = 0; i < tracker->dirty->len; i++)
-    ts_sim_dirty_clear (g_ptr_array_index (tracker->dirty, i));
+  forget (tracker);
 }
 
-void
-ts_sim_tracker_mark (TsSimTracker *tracker, guint disk, guint64 offset, guint64 len)
+static TsSimLog *
+new_log (TsSimTracker *tracker, guint d, guint32 time_s)
+{
+  TsSimDisk *disk = g_ptr_array_index (tracker->disks, d);
+  TsHrlInfo info = {.time_s = time_s,
+                    .disk_bytes = ts_sim_disk_ops (disk)->size_bytes,
+                    .unique = ts_guid_draw (&tracker->random),
+                    .previous = tracker->previous[d],
+                    .disk_write = tracker->disk_write[d]};
+  return ts_sim_log_new (&info, ts_sim_disk_seed (disk));
+}
+
+gboolean
+ts_sim_tracker_mark (TsSimTracker *tracker, guint disk, guint64 offset, guint64 len,
+                     guint32 time_s)
 {
   if (!tracker->on || len == 0)
-    return;
-  guint64 first = offset / TS_SIM_PAGE_BYTES, last = (offset + len - 1) / TS_SIM_PAGE_BYTES;
-  ts_sim_dirty_mark (g_ptr_array_index (tracker->dirty, disk), first, last - first + 1);
+    return FALSE;
+  guint64 page = offset / TS_SIM_PAGE_BYTES, end = (offset + len - 1) / TS_SIM_PAGE_BYTES + 1;
+  guint64 fresh = end - page;
+  if (tracker->kind == TS_TRACKING_BITMAP)
+    fresh = ts_sim_dirty_mark (g_ptr_array_index (tracker->dirty, disk), page, end - page);
+  else {
+    if (!tracker->open[disk])
+      tracker->open[disk] = new_log (tracker, disk, time_s);
+    for (guint64 count; page < end; page += count) {
+      count = MIN (end - page, ENTRY_PAGES_MAX);
+      ts_sim_log_add (tracker->open[disk], g_ptr_array_index (tracker->disks, disk), page, count,
+                      time_s);
+    }
+  }
+  tracker->bytes += tracker->counted >> disk & 1 ? fresh * TS_SIM_PAGE_BYTES : 0;
+  if (tracker->bytes - tracker->told_bytes < tracker->step_bytes)
+    return FALSE;
+  tracker->told_bytes = tracker->bytes;
+  return TRUE;
+}
+
+guint64
+ts_sim_tracker_bytes (const TsSimTracker *tracker)
+{
+  return tracker->bytes;
 }
 
 void
@@ -81,13 +134,12 @@ ts_sim_tracker_follow (TsSimTracker *tracker, guint disk, const TsGuid *previous
 static TsSimLog *
 cut_disk (TsSimTracker *tracker, guint d, guint32 time_s)
 {
+  if (tracker->open[d]) {
+    ts_sim_log_close (tracker->open[d], time_s);
+    return ts_sim_log_ref (tracker->open[d]);
+  }
   TsSimDisk *disk = g_ptr_array_index (tracker->disks, d);
-  TsHrlInfo info = {.time_s = time_s,
-                    .disk_bytes = ts_sim_disk_ops (disk)->size_bytes,
-                    .unique = ts_guid_draw (&tracker->random),
-                    .previous = tracker->previous[d],
-                    .disk_write = tracker->disk_write[d]};
-  TsSimLog *log = ts_sim_log_new (&info, ts_sim_disk_seed (disk));
+  TsSimLog *log = new_log (tracker, d, time_s);
   guint64 page = 0, count;
   for (; ts_sim_dirty_next (g_ptr_array_index (tracker->dirty, d), ENTRY_PAGES_MAX, &page, &count);
        page += count)
@@ -106,8 +158,14 @@ ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 disks, guint32 t
     if (!(disks >> i & 1))
       continue;
     g_autoptr (TsSimLog) log = cut_disk (tracker, i, time_s);
-    if (!ts_sim_spool_add (spool, set, i, log, error)) {
+    g_autoptr (GError) reason = NULL;
+    if (!ts_sim_spool_add (spool, set, i, log, &reason)) {
       ts_sim_spool_delete (spool, set); /* what changed stays marked */
+      if (tracker->kind == TS_TRACKING_LOG) { /* there is nothing but the log (HVR 2.6, 2.9) */
+        ts_sim_tracker_stop (tracker);
+        return ts_throw (error, TS_ERROR_LOST, "the log could not be written: %s", reason->message);
+      }
+      g_propagate_error (error, g_steal_pointer (&reason));
       return FALSE;
     }
     logs[i] = (TsCutLog){.log_bytes = ts_sim_log_length_bytes (log),
@@ -115,10 +173,10 @@ ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 disks, guint32 t
                          .entries = ts_sim_log_entries (log),
                          .unique = ts_sim_log_info (log)->unique};
   }
-  for (guint i = 0; i < tracker->disks->len; i++) {
-    ts_sim_dirty_clear (g_ptr_array_index (tracker->dirty, i));
+  forget (tracker);
+  tracker->counted = disks;
+  for (guint i = 0; i < tracker->disks->len; i++)
     if (disks >> i & 1)
       tracker->previous[i] = logs[i].unique;
-  }
   return TRUE;
 }

@@ -32,7 +32,7 @@ become_primary (TsSimRelation *rel, gint64 now_us, TsActions *out)
   if (!rel->tracker) { /* or not since its start: the first cut will find that out */
     g_autofree char *name = g_strdup_printf ("hrl/%s@%s/turn/%" G_GINT64_FORMAT, vm->spec->name,
                                              rel->host->spec->name, now_us);
-    rel->tracker = ts_sim_tracker_new (rel->disks, vm->world->topology->seed, name);
+    rel->tracker = ts_sim_tracker_new (vm->spec->tracking, rel->disks, vm->world->topology->seed, name);
   }
   for (guint i = 0; i < rel->disks->len; i++)
     ts_sim_tracker_follow (rel->tracker, i, ts_sender_chain (rel->sender, i));

@@ -113,6 +113,19 @@ write_record (TsSimMachine *machine)
 }
 
 static void
+track (TsSimMachine *machine, const TsSimWrite *write)
+{
+  gint64 now_us = ts_sim_now_us (machine->vm->world);
+  if (!machine->tracker ||
+      !ts_sim_tracker_mark (machine->tracker, write->disk, write->offset_bytes,
+                            machine->workload->record_bytes, (guint32)(now_us / TS_S)))
+    return;
+  TsSimRelation *rel = ts_sim_host_relation (machine->host, machine->vm);
+  if (rel && rel->tracker == machine->tracker)
+    ts_sim_relation_tracked (rel);
+}
+
+static void
 issue (gpointer user, gpointer data)
 {
   TsSimMachine *machine = user;
@@ -141,8 +154,7 @@ issue (gpointer user, gpointer data)
   machine->writing = TRUE;
   machine->write_life = machine->life;
   write_record (machine);
-  if (machine->tracker)
-    ts_sim_tracker_mark (machine->tracker, write->disk, write->offset_bytes, spec->record_bytes);
+  track (machine, write);
   ts_sim_clock_at (world->clock, ts_sim_now_us (world) + world->topology->profile.write_us,
                    acknowledged, machine, data, NULL);
 }

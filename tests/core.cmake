@@ -9,6 +9,7 @@ ts_test(test-record LIBS ts_core)
 ts_test(test-topology LIBS ts_core)
 ts_test(test-policy LIBS ts_core)
 ts_test(test-schedule LIBS ts_core)
+ts_test(test-slots LIBS ts_core)
 # disks and the logs that change them
 ts_test(test-extents LIBS ts_core)
 ts_test(test-block-compare LIBS ts_core)

@@ -2,6 +2,7 @@
 ts_test(test-sim-world LIBS ts_sim SOURCES sim-fixture.c)
 ts_test(test-sim-failover LIBS ts_sim SOURCES sim-fixture.c)
 ts_test(test-sim-reverse LIBS ts_sim SOURCES sim-fixture.c)
+ts_test(test-sim-limits LIBS ts_sim SOURCES sim-fixture.c TIMEOUT 300)
 ts_test(test-sim-resync LIBS ts_sim SOURCES sim-fixture.c TIMEOUT 300)
 ts_test(test-sim-crash LIBS ts_sim SOURCES sim-fixture.c TIMEOUT 300)
 ts_test(test-sim-death LIBS ts_sim SOURCES sim-fixture.c TIMEOUT 300)

@@ -191,8 +191,8 @@ test_failover_while_replication_goes_on (void **state)
       "[ 94.061] app@hv-paris cycle set=4 outcome=success success=4 missed=0\n"
       "[ 94.101] app@hv-lyon test_failover test=app - Test phase=stopped set=2 "
       "instant_us=33768743\n"
-      "[ 94.117] app@hv-lyon applied set=3 instant_us=63768743\n"
-      "[ 94.132] app@hv-lyon applied set=4 instant_us=93768743\n");
+      "[ 94.114] app@hv-lyon applied set=3 instant_us=63768743\n"
+      "[ 94.127] app@hv-lyon applied set=4 instant_us=93768743\n");
   expect_identical (f);
   fixture_expect_clean (f);
 }

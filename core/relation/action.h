@@ -57,6 +57,9 @@ typedef enum {
   TS_ACTION_TEST_STOP,  /* (done) turn that off, forget its overlays; fine when there is nothing */
 
   /* either's */
+  TS_ACTION_SLOT,     /* (done, when there is one) one of the host's slots (slots.h): to send logs, to
+                         apply.  Answered once more is fine, and after SLOT_END it is void */
+  TS_ACTION_SLOT_END, /* gives it back, or waits no more */
   TS_ACTION_FORGET, /* the relation is gone, with all that is persisted and all logs; disks and VM stay.
                        The driver says so by a record "removed" (turn.h) */
   TS_ACTION_TURN, /* (done, only when it fails) this machine's part is over: the driver makes the

@@ -14,6 +14,7 @@ typedef enum {
   TS_EVENT_LOST,      /* the connection is gone, or could not be made */
   TS_EVENT_FRAME,     /* from the peer, decoded and checked */
   TS_EVENT_DONE,      /* an action that answers has ended */
+  TS_EVENT_TRACKED,   /* so much has been tracked since the last cut; told now and then */
   TS_EVENT_MACHINE,   /* the VM of this side was switched on or off */
 } TsEventKind;
 
@@ -54,6 +55,9 @@ typedef struct {
       GBytes *hashes;           /* HASH; borrowed */
       const TsManifest *sealed; /* SEAL: what the stored logs say of themselves */
     } done;
+    struct {
+      guint64 bytes;
+    } tracked;
     struct {
       gboolean on;
     } machine;

@@ -3,6 +3,7 @@
 #pragma once
 #include "core/disk/compare.h"
 #include "core/relation/receiver.h"
+#include "core/relation/slots.h"
 #include <string.h>
 
 typedef struct { /* a whole set: waiting to be sealed, or stored and waiting to be applied */
@@ -53,6 +54,10 @@ struct _TsReceiver {
   TsState state;
   TsStatistics statistics;
   TsHealth health;
+
+  TsHostSettings settings;
+  TsSlot slot; /* to apply (HVR 2.13, ApplyVMLimit) */
+  gint64 monitor_us; /* the end of the monitoring interval; TS_NEVER: not known yet */
 
   gboolean connected, greeted;
   gboolean welcome_due; /* HELLO came while a set was being sealed, or disks were being made */
@@ -136,6 +141,9 @@ void ts_receiver_protocol_error (TsReceiver *receiver, gint64 now_us, const char
 
 /* A record of this kind, about this VM on this host. */
 TsRecord *ts_receiver_record (const TsReceiver *receiver, gint64 now_us, const char *kind);
+
+/* May a set be applied?  If not, asks for a slot. */
+gboolean ts_receiver_slot_take (TsReceiver *receiver, TsActions *out);
 
 /* --- receiver-history.c ----------------------------------------------------------------------- */
 /* The set is the latest point from now on, and may be one that is kept.  To be persisted; then

@@ -39,7 +39,8 @@ ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
   gboolean may = (r->state == TS_STATE_INITIAL || r->state == TS_STATE_REPLICATING ||
                   r->failover == FAILOVER_APPLYING) &&
                  !ts_receiver_test_stands (r);
-  if (may && !r->applying && r->apply_retry_us == TS_NEVER && r->applies.length > 0) {
+  if (may && !r->applying && r->apply_retry_us == TS_NEVER && r->applies.length > 0 &&
+      ts_receiver_slot_take (r, out)) {
     TsReceiverSet *set = g_queue_peek_head (&r->applies);
     r->applying = TRUE;
     if (set->manifest.kind == TS_SET_RESYNC && !r->merged)
@@ -129,7 +130,11 @@ ts_receiver_sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
   if (set->manifest.kind == TS_SET_RESYNC)
     ts_receiver_resync_sealed (r, now_us, out);
   ts_receiver_persist (r, out);
-  r->statistics.last_sync_us = now_us;
+  guint64 bytes = 0;
+  for (guint i = 0; i < set->manifest.disks; i++)
+    bytes += set->manifest.disk[i].data_bytes;
+  r->statistics.success++;
+  ts_statistics_sent (&r->statistics, now_us, bytes, 0);
   if (is_point) {
     report_point (r, now_us, set, out);
     ts_receiver_history_tell (r, now_us, out);
@@ -172,6 +177,7 @@ ts_receiver_applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   }
   g_queue_pop_head (&r->applies);
   r->applied = set->number;
+  r->statistics.last_applied_us = now_us;
   gboolean is_point = set->manifest.kind == TS_SET_INITIAL || set->manifest.kind == TS_SET_RESYNC;
   if (is_point)
     ts_receiver_history_take (r, set);

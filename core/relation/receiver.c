@@ -72,6 +72,53 @@ judge_health (TsReceiver *r, gint64 now_us, TsActions *out)
   ts_actions_report (out, ts_record_text (rec, "reason", reason));
 }
 
+/* --- what bounds it, and is counted ----------------------------------------------------------- */
+
+gboolean
+ts_receiver_slot_take (TsReceiver *r, TsActions *out)
+{
+  if (r->settings.apply_vms_max == 0 || r->slot == TS_SLOT_HELD)
+    return TRUE;
+  if (r->slot == TS_SLOT_NONE) {
+    r->slot = TS_SLOT_ASKED;
+    ts_actions_add (out, TS_ACTION_SLOT);
+  }
+  return FALSE;
+}
+
+/* HVR 5.1 */
+static void
+monitor_end (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  TsRecord *rec = ts_receiver_record (r, now_us, "statistics");
+  ts_statistics_record (rec, &r->statistics, TS_ROLE_REPLICA, now_us);
+  ts_actions_report (out, ts_record_text (rec, "health", ts_health_name (r->health)));
+  ts_statistics_reset (&r->statistics, now_us);
+  r->monitor_us = TS_NEVER;
+}
+
+/* CHOICE: a slot is held for one set, so that VMs take turns. */
+static void
+limits_settle (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  if ((r->slot == TS_SLOT_HELD && !r->applying) ||
+      (r->slot == TS_SLOT_ASKED && r->applies.length == 0)) {
+    r->slot = TS_SLOT_NONE;
+    ts_actions_add (out, TS_ACTION_SLOT_END);
+  }
+  if (!r->known || r->state == TS_STATE_DISABLED)
+    r->monitor_us = TS_NEVER;
+  else if (r->monitor_us == TS_NEVER)
+    r->monitor_us = ts_host_settings_monitor_us (&r->settings, r->hello.time_scale, now_us);
+}
+
+void
+ts_receiver_set_settings (TsReceiver *r, const TsHostSettings *settings)
+{
+  r->settings = *settings;
+  r->monitor_us = TS_NEVER;
+}
+
 /* --- what our own actions answer -------------------------------------------------------------- */
 
 void
@@ -103,6 +150,11 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
       ts_receiver_report_disks (r, now_us, out);
     if (r->welcome_due)
       ts_receiver_welcome (r, now_us, out);
+    return;
+  case TS_ACTION_SLOT:
+    if (r->slot == TS_SLOT_ASKED)
+      r->slot = TS_SLOT_HELD;
+    ts_receiver_go_on_applying (r, now_us, out);
     return;
   case TS_ACTION_HASH:
     ts_receiver_resync_hashed (r, ev, out);
@@ -241,6 +293,8 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
       if (r->changing)
         ts_actions_add (out, TS_ACTION_DISCARD);
     }
+    if (ev->now_us >= r->monitor_us)
+      monitor_end (r, ev->now_us, out);
     if (ev->now_us >= r->apply_retry_us) {
       r->apply_retry_us = TS_NEVER;
       ts_receiver_go_on_applying (r, ev->now_us, out);
@@ -266,8 +320,10 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
     done (r, ev, out);
     break;
   case TS_EVENT_MACHINE:
+  case TS_EVENT_TRACKED:
     break;
   }
+  limits_settle (r, ev->now_us, out);
   judge_health (r, ev->now_us, out);
   for (guint i = 0; r->known && i < out->len; i++) {
     TsAction *a = &g_array_index (out, TsAction, i);
@@ -282,7 +338,7 @@ ts_receiver_wake_us (const TsReceiver *r)
   TsHealthInput input = health_input (r, 0);
   gint64 health_us =
       r->known && r->health == TS_HEALTH_NORMAL ? ts_health_wake_us (&input) : TS_NEVER;
-  return MIN (r->apply_retry_us, health_us);
+  return MIN (MIN (r->apply_retry_us, r->monitor_us), health_us);
 }
 
 TsState
@@ -368,7 +424,9 @@ ts_receiver_new (const char *host)
   r->recv_set = 1;
   r->apply_retry_us = TS_NEVER;
   r->point_us = -1;
-  r->statistics.last_sync_us = r->statistics.last_test_us = -1;
+  ts_statistics_init (&r->statistics);
+  ts_host_settings_init (&r->settings);
+  r->monitor_us = TS_NEVER;
   g_queue_init (&r->seals);
   g_queue_init (&r->applies);
   g_queue_init (&r->questions);

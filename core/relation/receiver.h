@@ -11,12 +11,16 @@
 #pragma once
 #include "core/relation/event.h"
 #include "core/relation/health.h"
+#include "core/relation/settings.h"
 
 typedef struct _TsReceiver TsReceiver;
 
 TsReceiver *ts_receiver_new (const char *host) G_GNUC_WARN_UNUSED_RESULT;
 void ts_receiver_free (TsReceiver *receiver); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsReceiver, ts_receiver_free)
+
+/* Of its host; until then as they are by default. */
+void ts_receiver_set_settings (TsReceiver *receiver, const TsHostSettings *settings);
 
 /* CONNECTED is a new connection; it replaces an older one.  The VM is named by the first HELLO. */
 void ts_receiver_step (TsReceiver *receiver, const TsEvent *event, TsActions *out);

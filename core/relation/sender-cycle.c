@@ -33,7 +33,7 @@ static gboolean
 send_log_chunk (TsSender *s, gint64 now_us, TsActions *out)
 {
   TsSenderSet *set = ts_sender_find_set (s, s->send_set);
-  if (!set)
+  if (!set || !ts_sender_slot_take (s, out))
     return FALSE;
   if (set->first_sent_us < 0)
     set->first_sent_us = now_us;
@@ -191,6 +191,7 @@ ts_sender_cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
     entries += log->entries;
   }
   g_queue_push_tail (&s->sets, set);
+  s->tracked_bytes = 0;
   if (s->cut_kind == TS_SET_PLANNED) {
     s->planned_set = set->number;
     s->planned_us = set->manifest.instant_us;
@@ -209,14 +210,8 @@ ts_sender_cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
   ts_actions_report (out, ts_record_int (r, "entries", (gint64)entries));
   ts_sender_report_pending (s, now_us, out);
 
-  /* The 50 % rule: HVR 2.4 and trap 6, per VM; CHOICE: of the virtual sizes (2.4: SILENT). */
-  guint64 virtual_bytes = 0;
-  for (guint i = 0; i < s->hello.disks; i++)
-    virtual_bytes += s->hello.disk[i].excluded ? 0 : s->hello.disk[i].size_bytes;
-  if (ts_sender_pending_bytes (s) > virtual_bytes / 2) {
-    ts_sender_require_resync (s, now_us, "tracked changes exceed 50 % of the size of the disks", out);
+  if (ts_sender_too_much (s, now_us, out))
     return;
-  }
   ts_sender_pump (s, now_us, out);
 }
 

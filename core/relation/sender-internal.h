@@ -4,6 +4,7 @@
 #pragma once
 #include "core/disk/compare.h"
 #include "core/relation/sender.h"
+#include "core/relation/slots.h"
 
 typedef struct { /* a closed log set that the replica has not acknowledged as stored */
   guint64 number;
@@ -33,6 +34,13 @@ struct _TsSender {
   TsPolicy policy;
   gint64 interval_us;
   TsHello hello;
+
+  /* sender-limits.c */
+  TsHostSettings settings;
+  gboolean take_turns;
+  TsSlot slot;
+  guint64 tracked_bytes; /* since the last cut, as far as the tracker has told */
+  gint64 monitor_us;     /* the end of the monitoring interval; TS_NEVER: there is no relation */
 
   TsState state;
   gboolean machine_on;
@@ -105,6 +113,20 @@ void ts_sender_change_state (TsSender *sender, gint64 now_us, TsState to, TsActi
 void ts_sender_expect_answer (TsSender *sender, gint64 now_us);
 /* One of the triggers of HVR 2.9: tracking stops, nothing is sent any more. */
 void ts_sender_require_resync (TsSender *sender, gint64 now_us, const char *why, TsActions *out);
+
+/* --- sender-limits.c -------------------------------------------------------------------------- */
+/* May logs be sent?  If not, asks for a slot. */
+gboolean ts_sender_slot_take (TsSender *sender, TsActions *out);
+/* It has come. */
+void ts_sender_slot_granted (TsSender *sender, gint64 now_us, TsActions *out);
+/* The end of every step: a slot that is of no use goes back; the monitoring interval is known. */
+void ts_sender_limits_settle (TsSender *sender, gint64 now_us, TsActions *out);
+/* The monitoring interval has ended (5.1). */
+void ts_sender_monitor_end (TsSender *sender, gint64 now_us, TsActions *out);
+/* Is more tracked, or waits to be sent, than half of what the disks hold?  Then that has been told and
+ * resynchronization is required (2.4, trap 6). */
+gboolean ts_sender_too_much (TsSender *sender, gint64 now_us, TsActions *out);
+void ts_sender_tracked (TsSender *sender, const TsEvent *event, TsActions *out);
 
 /* --- sender-freeze.c -------------------------------------------------------------------------- */
 /* A regular cycle is due.  TRUE: it is an application-consistent one, and begins by a freeze. */

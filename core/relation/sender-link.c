@@ -23,7 +23,8 @@ ts_sender_waiting (const TsSender *s)
   gboolean for_apply = (s->state == TS_STATE_INITIAL && s->stored > s->applied) ||
                        (s->resync_set && s->applied < s->resync_set) ||
                        (s->preparing && s->planned_set && s->applied < s->planned_set);
-  return for_copy || for_compare || for_apply || s->sets.length > 0;
+  return for_copy || for_compare || for_apply ||
+         (s->sets.length > 0 && s->slot != TS_SLOT_ASKED);
 }
 
 /* How long the replica may be silent while something is out.  CHOICE (reference section 9, 1). */

@@ -85,6 +85,7 @@ ts_sender_stop_tracking (TsSender *s, TsActions *out)
   for (GList *l = s->sets.head; l; l = l->next)
     ts_actions_add (out, TS_ACTION_DELETE_SET)->set = ((TsSenderSet *)l->data)->number;
   g_queue_clear_full (&s->sets, g_free);
+  s->tracked_bytes = 0;
   s->due_us = TS_NEVER;
   s->preparing = FALSE;
   if (s->freeze == FREEZE_ASKED) { /* no cut has been asked for yet */
@@ -150,6 +151,9 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
       ts_sender_pump (s, ev->now_us, out);
     }
     return;
+  case TS_ACTION_SLOT:
+    ts_sender_slot_granted (s, ev->now_us, out);
+    return;
   case TS_ACTION_HASH:
     ts_sender_resync_hashed (s, ev, out);
     return;
@@ -195,6 +199,8 @@ tick (TsSender *s, gint64 now_us, TsActions *out)
       ts_sender_connect_peer (s, now_us, out);
     return;
   }
+  if (now_us >= s->monitor_us)
+    ts_sender_monitor_end (s, now_us, out);
   if (now_us >= s->resync_due_us)
     ts_sender_resync_tick (s, now_us, out);
   if (now_us >= s->deadline_us) {
@@ -257,6 +263,9 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_EVENT_DONE:
     done (s, ev, out);
     break;
+  case TS_EVENT_TRACKED:
+    ts_sender_tracked (s, ev, out);
+    break;
   case TS_EVENT_MACHINE:
     s->machine_on = ev->machine.on;
     if (s->machine_on)
@@ -267,6 +276,7 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
       frozen (s, ev->now_us, FALSE, "the virtual machine was switched off", out);
     break;
   }
+  ts_sender_limits_settle (s, ev->now_us, out);
   judge_health (s, ev->now_us, out);
   for (guint i = 0; i < out->len; i++) {
     TsAction *a = &g_array_index (out, TsAction, i);
@@ -283,7 +293,7 @@ ts_sender_wake_us (const TsSender *s)
   TsHealthInput input = health_input (s, 0);
   gint64 health_us = s->health == TS_HEALTH_NORMAL ? ts_health_wake_us (&input) : TS_NEVER;
   return min_us (min_us (min_us (min_us (s->deadline_us, s->retry_us), s->freeze_by_us), s->resync_due_us),
-                 min_us (s->due_us, health_us));
+                 min_us (min_us (s->due_us, s->monitor_us), health_us));
 }
 
 TsState
@@ -324,9 +334,14 @@ ts_sender_new (const TsSenderOptions *options)
   s->hello.recovery_points = options->policy->recovery_points;
   s->hello.time_scale = options->policy->time_scale;
   s->deadline_us = s->retry_us = s->due_us = s->freeze_by_us = s->resync_due_us = TS_NEVER;
+  s->monitor_us = TS_NEVER;
+  ts_host_settings_init (&s->settings);
+  if (options->settings)
+    s->settings = *options->settings;
+  s->take_turns = options->take_turns;
   s->frozen_us = s->consistent_slot = -1;
   s->next_set = s->send_set = 1;
-  s->statistics.last_sync_us = -1;
+  ts_statistics_init (&s->statistics);
   g_queue_init (&s->sets);
   g_queue_init (&s->batches);
   return s;

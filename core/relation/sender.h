@@ -11,6 +11,7 @@
 #include "core/relation/event.h"
 #include "core/relation/health.h"
 #include "core/relation/policy.h"
+#include "core/relation/settings.h"
 
 #define TS_SENDER_CHUNK_BYTES (128 * 1024)       /* payload of one frame */
 #define TS_SENDER_WINDOW_BYTES (4 * 1024 * 1024) /* sent and not acknowledged, at most */
@@ -21,6 +22,8 @@ typedef struct {
   const char *vm, *host; /* for the journal */
   const TsPolicy *policy;
   TsHello hello; /* what the replica has to be: VM, disks (interval_us is filled in) */
+  const TsHostSettings *settings; /* of this host; NULL: as they are by default */
+  gboolean take_turns; /* logs are sent with one of the host's slots; else whenever there are any */
 } TsSenderOptions;
 
 TsSender *ts_sender_new (const TsSenderOptions *options) G_GNUC_WARN_UNUSED_RESULT;

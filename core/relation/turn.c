@@ -81,6 +81,7 @@ TsReceiver *
 ts_turn_sender (const TsSender *s, gint64 now_us, TsActions *out)
 {
   TsReceiver *r = ts_receiver_new (s->host);
+  r->settings = s->settings;
   r->known = TRUE;
   r->hello = s->hello;
   r->source = g_strdup (s->source);

@@ -127,6 +127,7 @@ ts_topology_add_host (TsTopology *topology, const char *name)
 {
   TsHostSpec *host = g_new0 (TsHostSpec, 1);
   host->name = g_strdup (name);
+  ts_host_settings_init (&host->settings);
   g_ptr_array_add (topology->hosts, host);
   return host;
 }

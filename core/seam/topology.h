@@ -6,6 +6,7 @@
 #include <glib.h>
 #include "core/base/guid.h"
 #include "core/relation/policy.h"
+#include "core/relation/settings.h"
 #include "core/seam/profile.h"
 #include "core/site/authorization.h"
 
@@ -23,6 +24,7 @@ typedef struct {
   char *name;
   guint site;
   GPtrArray *entries; /* TsEntrySpec; NULL: an entry for every other host of the topology */
+  TsHostSettings settings;
 } TsHostSpec;
 
 typedef struct {
@@ -65,9 +67,15 @@ typedef enum {       /* what a guest does that is asked to freeze (HVR reference
   TS_FREEZE_HANGS,   /* does not answer, and writes on */
 } TsFreezeMode;
 
+typedef enum {         /* how it is known what a guest has written (HVR reference 2.4) */
+  TS_TRACKING_BITMAP, /* which blocks have changed, as QEMU: the default */
+  TS_TRACKING_LOG,    /* every write, as it happens, as Hyper-V; in the simulator alone */
+} TsTracking;
+
 typedef struct {
   char *name;
   guint host; /* where it runs first */
+  TsTracking tracking;
   TsFreezeMode freeze;
   guint64 memory_bytes;
   GArray *disks;      /* TsDiskSpec, 1 to 16 (HVR reference 1.8) */

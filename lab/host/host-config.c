@@ -4,13 +4,13 @@
 #include "core/base/error.h"
 
 /* version, name, index, run, sockets, cache, certificates, realm, kernel, initrd, origin, seed,
- * accel, two ports, peers (name, address, two ports), authorization (server, storage, trust group),
- * VMs (name, home, id, memory, image, kernel, initrd, two command lines, uefi, agent, four of
+ * accel, two ports, the host's settings, peers (name, address, two ports), authorization (server,
+ * storage, trust group), VMs (name, home, id, memory, image, kernel, initrd, two command lines, uefi, agent, four of
  * its network card, disks (name, size, fill, is it replicated))
  */
 #define VM_TYPE "(ssaytsssssbbbbbba(sttb))"
-#define CONFIG_TYPE "(ususssssssxtuqqa(ssqq)a(sss)a" VM_TYPE ")"
-#define CONFIG_VERSION 6
+#define CONFIG_TYPE "(ususssssssxtuqq" TS_HOST_SETTINGS_TYPE "a(ssqq)a(sss)a" VM_TYPE ")"
+#define CONFIG_VERSION 7
 
 static void
 peer_free (gpointer data)
@@ -41,6 +41,7 @@ TsLabHostConfig *
 ts_lab_host_config_new (void)
 {
   TsLabHostConfig *config = g_new0 (TsLabHostConfig, 1);
+  ts_host_settings_init (&config->settings);
   config->peers = g_ptr_array_new_with_free_func (peer_free);
   config->authorization = ts_authorization_new ();
   config->vms = g_ptr_array_new_with_free_func (vm_free);
@@ -152,10 +153,11 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
                            vm->nic_copy_connected, vm->nic_test_isolated, &disks);
   }
   g_autoptr (GVariant) all = g_variant_ref_sink (g_variant_new (
-      CONFIG_TYPE, CONFIG_VERSION, config->name, config->index, config->run, config->sockets,
+      "(ususssssssxtuqq@" TS_HOST_SETTINGS_TYPE "a(ssqq)a(sss)a" VM_TYPE ")", CONFIG_VERSION,
+      config->name, config->index, config->run, config->sockets,
       config->cache, config->certificates, config->realm ? config->realm : "", config->kernel,
       config->initrd, config->origin_us, config->seed, (guint32)config->accel, config->port,
-      config->kerberos_port, &peers, &entries, &vms));
+      config->kerberos_port, ts_host_settings_pack (&config->settings), &peers, &entries, &vms));
   g_autoptr (GError) reason = NULL;
   if (!g_file_set_contents (path, g_variant_get_data (all), (gssize)g_variant_get_size (all),
                             &reason)) {
@@ -222,13 +224,16 @@ ts_lab_host_config_load (const char *path, GError **error)
     return NULL;
   }
   g_autoptr (TsLabHostConfig) config = ts_lab_host_config_new ();
+  g_autoptr (GVariant) settings = NULL;
   g_autoptr (GVariantIter) peers = NULL;
   g_autoptr (GVariantIter) entries = NULL;
   g_autoptr (GVariantIter) vms = NULL;
-  g_variant_get (all, CONFIG_TYPE, &version, &config->name, &config->index, &config->run,
+  g_variant_get (all, "(ususssssssxtuqq@" TS_HOST_SETTINGS_TYPE "a(ssqq)a(sss)a" VM_TYPE ")", &version, &config->name, &config->index, &config->run,
                  &config->sockets, &config->cache, &config->certificates, &config->realm,
                  &config->kernel, &config->initrd, &config->origin_us, &config->seed, &accel,
-                 &config->port, &config->kerberos_port, &peers, &entries, &vms);
+                 &config->port, &config->kerberos_port, &settings, &peers, &entries, &vms);
+  if (!ts_host_settings_unpack (settings, &config->settings, error))
+    return NULL;
   config->accel = (TsLabAccel)accel;
   const char *name, *address;
   guint16 port, kerberos_port;

@@ -3,6 +3,7 @@
  * Written by the runner, read by the host; a GVariant, since both are this program. */
 #pragma once
 #include "core/base/guid.h"
+#include "core/relation/settings.h"
 #include "core/relation/wire.h"
 #include "core/site/authorization.h"
 #include "lab/clock.h"
@@ -43,6 +44,7 @@ typedef struct {
   TsLabAccel accel;
   guint16 port; /* to listen on */
   guint16 kerberos_port;
+  TsHostSettings settings;
   GPtrArray *peers; /* TsLabPeer */
   TsAuthorization
       *authorization; /* who may replicate to this host; new makes one without entries */

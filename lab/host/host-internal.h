@@ -5,6 +5,7 @@
 #pragma once
 #include "core/relation/receiver.h"
 #include "core/relation/sender.h"
+#include "core/relation/slots.h"
 #include "core/relation/traffic.h"
 #include "lab/clock.h"
 #include "lab/host/control.h"
@@ -30,6 +31,7 @@ struct _TsLabHost {
   TsLabControl *control;
   GPtrArray *vms;       /* TsLabVm, as in the config */
   GPtrArray *relations; /* TsLabRelation */
+  TsSlots *slots;       /* who sends, who applies */
   GList *callers;       /* Caller (host.c): connected, have not said HELLO */
   GMainLoop *loop;
   int status; /* to exit with */
@@ -86,6 +88,9 @@ struct _TsLabRelation {
   TsLabWorker *apply;              /* receiver's */
   TsLabSeen seen[TS_WIRE_DISKS_MAX]; /* receiver's; only the apply worker: watch.c */
   TsExtents *resync_map[TS_WIRE_DISKS_MAX]; /* receiver's; only the storage worker */
+  TsLabTimer *measure;             /* sender's: when its tracker is asked next; NULL: not tracked */
+  guint32 measured_disks;          /* those that were cut last */
+  guint slot_source;               /* tells it that it has a slot; 0: nothing to tell */
   guint64 freeze;                  /* sender's: counts freezes */
   gboolean freezing;               /* the newest one is not answered */
 };
@@ -182,6 +187,8 @@ TsRole ts_lab_relation_role (const TsLabRelation *relation);
 
 /* What came out of the core beside a step is performed. */
 void ts_lab_relation_perform (TsLabRelation *relation, TsActions *actions);
+/* Gives its slot back, if it has or wants one. */
+void ts_lab_relation_slot_end (TsLabRelation *relation);
 /* One event in, the actions performed. */
 void ts_lab_relation_step (TsLabRelation *relation, const TsEvent *event);
 /* The connection is gone or worth nothing: closes it and steps. */
@@ -205,6 +212,7 @@ struct _TsLabJob {
   TsCutLog logs[TS_WIRE_DISKS_MAX]; /* CUT */
   TsManifest manifest;              /* SEAL */
   GBytes *hashes;                   /* HASH */
+  guint64 tracked_bytes;
 };
 
 /* Takes what action owns, runs run on worker, then (in the main loop) done, or, when that is NULL,
@@ -225,6 +233,8 @@ gboolean ts_lab_watch_look (TsLabRelation *relation, GError **error);
 
 /* --- relation-source.c, relation-replica.c: what only one side does ----------------------------
  */
+/* The tracker is asked no more how much there is. */
+void ts_lab_source_measure_end (TsLabRelation *relation);
 void ts_lab_source_perform (TsLabRelation *relation, TsAction *action);
 /* The guest's answer to a freeze; one that is not awaited any more is ignored. */
 void ts_lab_source_frozen (TsLabRelation *relation, guint64 number, gboolean ok,

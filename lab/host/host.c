@@ -416,7 +416,7 @@ open_listeners (TsLabHost *host, GError **error)
   host->credentials.certificate = g_strdup_printf ("%s/%s.pem", config->certificates, config->name);
   host->credentials.key = g_strdup_printf ("%s/%s.key", config->certificates, config->name);
   g_autofree char *crl = g_build_filename (config->certificates, "ca.crl", NULL);
-  if (g_file_test (crl, G_FILE_TEST_EXISTS)) /* made when something is revoked */
+  if (!config->settings.skip_revocation && g_file_test (crl, G_FILE_TEST_EXISTS)) /* made when something is revoked */
     host->credentials.crl = g_steal_pointer (&crl);
   host->listener = ts_lab_listener_new ("0.0.0.0", config->port, &host->credentials, HANDSHAKE_US,
                                         &events, host, error);
@@ -470,6 +470,7 @@ stop (TsLabHost *host)
   while (host->callers)
     caller_free (host->callers->data);
   g_ptr_array_unref (host->relations);
+  ts_slots_free (host->slots);
   g_ptr_array_unref (host->vms);
   ts_lab_hypervisor_free (host->hypervisor);
   ts_lab_control_free (host->control);
@@ -503,6 +504,7 @@ ts_lab_host_main (int argc, char **argv)
   TsLabHost host = {
       .vms = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_vm_free),
       .relations = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_relation_free),
+      .slots = ts_slots_new (),
       .loop = g_main_loop_new (NULL, FALSE),
   };
   g_autoptr (GError) error = NULL;

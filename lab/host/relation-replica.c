@@ -93,6 +93,48 @@ delete_set (TsLabJob *job)
   ts_lab_spool_delete_set (job->relation->spool, job->action.set, &job->error);
 }
 
+typedef struct { /* of one set: logs played onto their disks, several at once */
+  TsLabVm *vm;
+  GPtrArray *logs; /* TsHrl */
+  gint next;       /* disk; atomic */
+  GError *error[TS_WIRE_DISKS_MAX];
+} Play;
+
+static gpointer
+play_lane (gpointer data)
+{
+  Play *p = data;
+  guint i;
+  while ((i = (guint)g_atomic_int_add (&p->next, 1)) < p->logs->len) {
+    if (!p->logs->pdata[i]) /* excluded */
+      continue;
+    g_autofree char *path = ts_lab_vm_data_path (p->vm, i);
+    g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &p->error[i]);
+    if (disk)
+      ts_apply_log (disk, p->logs->pdata[i], &p->error[i]);
+  }
+  return NULL;
+}
+
+/* HVR 2.13, ApplyVHDLimit: this thread is one of so many. */
+static void
+play (TsLabVm *vm, GPtrArray *logs, GError **error)
+{
+  Play p = {.vm = vm, .logs = logs};
+  guint lanes = ts_host_settings_apply_lanes (&vm->host->config->settings, logs->len);
+  g_autoptr (GPtrArray) threads = g_ptr_array_new ();
+  for (guint n = 1; n < lanes; n++)
+    g_ptr_array_add (threads, g_thread_new ("apply-disk", play_lane, &p));
+  play_lane (&p);
+  for (guint n = 0; n < threads->len; n++)
+    g_thread_join (threads->pdata[n]);
+  for (guint i = 0; i < logs->len; i++) {
+    if (p.error[i] && !*error)
+      g_propagate_error (error, g_steal_pointer (&p.error[i]));
+    g_clear_error (&p.error[i]);
+  }
+}
+
 /* Whole or not at all: every log of the set is checked, and what it overwrites saved and durable, on
  * all disks before the first byte is written on any; a crash in the middle is made good by playing
  * the stored logs again (redo: every write is absolute). */
@@ -122,14 +164,7 @@ apply (TsLabJob *job)
                         job->action.set, &job->error);
   }
   ts_lab_watch_end (job->relation);
-  for (guint i = 0; i < disks && !job->error; i++) {
-    if (!logs->pdata[i])
-      continue;
-    g_autofree char *path = ts_lab_vm_data_path (vm, i);
-    g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &job->error);
-    if (disk)
-      ts_apply_log (disk, logs->pdata[i], &job->error);
-  }
+  play (vm, logs, &job->error);
   if (!job->error)
     ts_lab_watch_begin (job->relation);
 }

@@ -188,6 +188,56 @@ started_at_home (TsLabJob *job)
   ts_lab_job_done (job);
 }
 
+/* --- slots ------------------------------------------------------------------------------------ */
+
+static gboolean
+slot_granted (gpointer user)
+{
+  TsLabRelation *relation = user;
+  relation->slot_source = 0;
+  TsEvent event = {.now_us = ts_lab_host_now_us (relation->host),
+                   .kind = TS_EVENT_DONE,
+                   .done = {.action = TS_ACTION_SLOT, .ok = TRUE}};
+  ts_lab_relation_step (relation, &event);
+  return G_SOURCE_REMOVE;
+}
+
+/* Not within a step. */
+static void
+grant_slot (TsLabRelation *relation)
+{
+  if (!relation->slot_source)
+    relation->slot_source = g_timeout_add (0, slot_granted, relation);
+}
+
+void
+ts_lab_relation_slot_end (TsLabRelation *relation)
+{
+  if (relation->slot_source)
+    g_source_remove (relation->slot_source);
+  relation->slot_source = 0;
+  TsLabRelation *next = ts_slots_release (relation->host->slots, relation);
+  if (next)
+    grant_slot (next);
+}
+
+/* A primary's, to send; a replica's, to apply what comes from its primary. */
+static void
+ask_slot (TsLabRelation *relation)
+{
+  TsLabHost *host = relation->host;
+  const TsHostSettings *settings = &host->config->settings;
+  const char *owner = relation->vm->owner;
+  const char *group = relation->sender ? "" : owner ? owner : "-";
+  guint limit = relation->sender ? settings->transfers_max : settings->apply_vms_max;
+  if (ts_slots_ask (host->slots, group, limit, relation))
+    grant_slot (relation);
+  else
+    ts_lab_host_report (host, ts_slots_record (host->slots, relation->vm->config->name,
+                                               host->config->name, group, limit,
+                                               ts_lab_host_now_us (host)));
+}
+
 static void
 perform (TsLabRelation *relation, TsAction *action)
 {
@@ -210,6 +260,12 @@ perform (TsLabRelation *relation, TsAction *action)
       ts_lab_job_start (relation, action, relation->output, send_read, send_now);
     else if (relation->link)
       ts_lab_link_send (relation->link, &action->frame, action->compress);
+    return;
+  case TS_ACTION_SLOT:
+    ask_slot (relation);
+    return;
+  case TS_ACTION_SLOT_END:
+    ts_lab_relation_slot_end (relation);
     return;
   case TS_ACTION_TRACK:
   case TS_ACTION_UNTRACK:
@@ -366,6 +422,8 @@ ts_lab_relation_options (const TsLabRelation *relation)
   TsSenderOptions options = {.vm = vm->name,
                              .host = relation->host->config->name,
                              .policy = &relation->policy,
+                             .settings = &relation->host->config->settings,
+                             .take_turns = TRUE,
                              .hello = {.vm = vm->id, .disks = vm->disks}};
   g_strlcpy (options.hello.name, vm->name, sizeof options.hello.name);
   for (guint i = 0; i < vm->disks; i++) {
@@ -400,6 +458,7 @@ ts_lab_relation_new_receiver (TsLabVm *vm, GError **error)
     return NULL;
   relation->apply = ts_lab_worker_new ("apply");
   relation->receiver = ts_receiver_new (vm->host->config->name);
+  ts_receiver_set_settings (relation->receiver, &vm->host->config->settings);
   return relation;
 }
 
@@ -466,8 +525,10 @@ ts_lab_relation_restore (TsLabVm *vm, GError **error)
     if (relation) {
       ts_receiver_free (relation->receiver);
       relation->receiver = ts_receiver_restore (name, bytes, &reason);
-      if (relation->receiver)
+      if (relation->receiver) {
+        ts_receiver_set_settings (relation->receiver, &host->config->settings);
         arm (relation);
+      }
       else
         g_clear_pointer (&relation, ts_lab_relation_free);
     }
@@ -483,6 +544,8 @@ ts_lab_relation_free (TsLabRelation *relation)
 {
   if (!relation)
     return;
+  ts_lab_relation_slot_end (relation);
+  ts_lab_source_measure_end (relation);
   ts_lab_timer_free (relation->timer);
   ts_lab_link_free (relation->link);
   ts_lab_worker_free (relation->output);

@@ -51,6 +51,7 @@ become_replica (TsLabJob *job)
     ts_lab_job_done (job);
     return;
   }
+  ts_lab_source_measure_end (relation);
   relation->receiver = ts_turn_sender (relation->sender, ts_lab_host_now_us (relation->host), out);
   g_clear_pointer (&relation->sender, ts_sender_free);
   g_clear_pointer (&relation->output, ts_lab_worker_free);

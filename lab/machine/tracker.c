@@ -8,6 +8,7 @@
 #include "lab/machine/machine-internal.h"
 #include "lab/machine/tracker.h"
 #include <glib/gstdio.h>
+#include <libvirt/libvirt-qemu.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -412,6 +413,50 @@ ts_lab_tracker_stop (TsLabTracker *tracker, GError **error)
     return FALSE;
   }
   g_clear_pointer (&tracker->base, g_free);
+  return TRUE;
+}
+
+/* Of each device the bitmap that says most: that since base, of which later ones are a part.  Devices
+ * are told in the order of the disks. */
+static guint64
+count_bitmaps (const char *reply, guint32 disks)
+{
+  guint64 bytes = 0;
+  g_autoptr (GRegex) bitmap =
+      g_regex_new ("\\{[^{}]*\"name\":\\s*\"ts-[^{}]*\\}", 0, 0, NULL);
+  g_autoptr (GRegex) number = g_regex_new ("\"count\":\\s*([0-9]+)", 0, 0, NULL);
+  g_auto (GStrv) lists = g_strsplit (reply, "\"dirty-bitmaps\"", -1);
+  for (guint i = 1; lists[0] && lists[i]; i++) {
+    guint64 most = 0;
+    g_autoptr (GMatchInfo) each = NULL;
+    *strchrnul (lists[i], ']') = '\0'; /* of this device alone */
+    for (g_regex_match (bitmap, lists[i], 0, &each); g_match_info_matches (each);
+         g_match_info_next (each, NULL)) {
+      g_autofree char *text = g_match_info_fetch (each, 0);
+      g_autoptr (GMatchInfo) found = NULL;
+      if (!g_regex_match (number, text, 0, &found))
+        continue;
+      g_autofree char *count = g_match_info_fetch (found, 1);
+      most = MAX (most, g_ascii_strtoull (count, NULL, 10));
+    }
+    bytes += disks >> (i - 1) & 1 ? most : 0;
+  }
+  return bytes;
+}
+
+gboolean
+ts_lab_tracker_bytes (TsLabTracker *tracker, guint32 disks, guint64 *bytes, GError **error)
+{
+  TsLabMachine *machine = tracker->machine;
+  g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
+  char *reply = NULL;
+  *bytes = 0;
+  if (!tracker->base || !ts_lab_machine_running (machine))
+    return TRUE;
+  if (virDomainQemuMonitorCommand (machine->domain, "{\"execute\":\"query-block\"}", &reply, 0) < 0)
+    return ts_lab_throw_virt (error, "ask machine %s for its bitmaps", machine->name);
+  *bytes = count_bitmaps (reply, disks);
+  free (reply);
   return TRUE;
 }
 

@@ -24,6 +24,10 @@ gboolean ts_lab_tracker_start (TsLabTracker *tracker, GError **error);
 /* Deletes checkpoints and bitmaps.  Fine when nothing is tracked. */
 gboolean ts_lab_tracker_stop (TsLabTracker *tracker, GError **error);
 
+/* How much has been marked on these disks (bit 1 << i) since the last cut, as QEMU counts it; 0: nothing is tracked, or the
+ * machine is off. */
+gboolean ts_lab_tracker_bytes (TsLabTracker *tracker, guint32 disks, guint64 *bytes, GError **error);
+
 typedef struct { /* of one disk */
   guint64 data_bytes, entries;
 } TsLabCutDisk;

@@ -120,6 +120,10 @@ ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
     refusal = refuse_links (topology);
   if (!refusal)
     refusal = refuse_kerberos (topology);
+  for (guint i = 0; !refusal && i < topology->vms->len; i++)
+    if (ts_topology_vm (topology, i)->tracking == TS_TRACKING_LOG)
+      refusal = g_strdup_printf ("VM %s is tracked by logs; QEMU tracks by bitmaps alone",
+                                 ts_topology_vm (topology, i)->name);
   for (guint i = 0; !refusal && i < topology->workloads->len; i++)
     if (ts_topology_workload (topology, i)->region_bytes > 0)
       refusal = g_strdup_printf ("workload %s has a region, which the guest does not know",
@@ -194,6 +198,7 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
   config->realm = g_strdup (world->realm);
   config->origin_us = world->clock.origin_us;
   config->seed = topology->seed;
+  config->settings = ts_topology_host (topology, index)->settings;
   config->accel = accel;
   config->port = port_of (topology, index, TS_AUTH_CERTIFICATE);
   config->kerberos_port = port_of (topology, index, TS_AUTH_KERBEROS);

@@ -96,6 +96,29 @@ ts_step_text (const TsScenario *scenario, const TsStep *step)
                           predicate);
 }
 
+/* What is not as it is by default. */
+static void
+explain_settings (const TsHostSettings *s, GString *out)
+{
+  TsHostSettings usual;
+  ts_host_settings_init (&usual);
+  if (s->transfers_max != usual.transfers_max)
+    g_string_append_printf (out, "      %u of its machines may send at once\n", s->transfers_max);
+  guint lanes = ts_host_settings_apply_lanes (s, G_MAXUINT);
+  if (lanes != TS_APPLY_DISKS_DEFAULT)
+    g_string_append_printf (out, "      applies %u disks of a machine at once\n", lanes);
+  if (s->apply_vms_max)
+    g_string_append_printf (out, "      applies %u machines of one server at once\n",
+                            s->apply_vms_max);
+  if (s->skip_revocation)
+    g_string_append (out, "      does not ask whether a certificate was revoked\n");
+  if (!s->stop_suspends)
+    g_string_append (out, "      goes on replicating by itself after it was shut down\n");
+  if (s->monitoring_us != usual.monitoring_us)
+    g_string_append_printf (out, "      tells its statistics every %" G_GINT64_FORMAT " h\n",
+                            s->monitoring_us / TS_HOUR);
+}
+
 static void
 explain_entries (const TsHostSpec *host, GString *out)
 {
@@ -148,6 +171,7 @@ explain_topology (const TsScenario *scenario, GString *out)
       if (ts_topology_host (topology, h)->site != s)
         continue;
       g_string_append_printf (out, "    host %s\n", ts_topology_host (topology, h)->name);
+      explain_settings (&ts_topology_host (topology, h)->settings, out);
       explain_entries (ts_topology_host (topology, h), out);
       for (guint v = 0; v < topology->vms->len; v++) {
         const TsVmSpec *vm = ts_topology_vm (topology, v);

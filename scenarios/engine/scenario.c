@@ -70,6 +70,25 @@ build_entries (Build *build, TsHostSpec *host, const TsYaml *list)
 }
 
 static void
+build_settings (Build *build, TsHostSpec *host, const TsYaml *node)
+{
+  TsHostSettings *s = &host->settings;
+  const TsYaml *interval = ts_yaml_get (node, "monitoring_interval");
+  g_autoptr (GError) error = NULL;
+  s->transfers_max = (guint32)ts_value_integer (ts_yaml_get (node, "max_transfers"));
+  s->apply_disks_max = (guint32)ts_value_integer (ts_yaml_get (node, "apply_disks"));
+  s->apply_vms_max = (guint32)ts_value_integer (ts_yaml_get (node, "apply_vms"));
+  s->apply_queue_depth = (guint32)ts_value_integer (ts_yaml_get (node, "apply_queue_depth"));
+  s->skip_revocation = !ts_value_switch (ts_yaml_get (node, "check_revocation"));
+  s->stop_suspends = ts_value_switch (ts_yaml_get (node, "stop_suspends"));
+  s->monitoring_us = ts_value_duration (interval);
+  s->monitoring_from_us = ts_value_clock (ts_yaml_get (node, "monitoring_start"));
+  s->clock_us = ts_value_clock (ts_yaml_get (build->root, "clock"));
+  if (!ts_host_settings_check (s, &error))
+    tell (build, interval, "host %s: %s", host->name, error->message);
+}
+
+static void
 build_sites_and_hosts (Build *build)
 {
   TsTopology *topology = build->scenario->topology;
@@ -80,6 +99,7 @@ build_sites_and_hosts (Build *build)
   for (guint i = 0; i < hosts->items->len; i++) {
     TsHostSpec *host = ts_topology_add_host (topology, ((TsYaml *)hosts->keys->pdata[i])->text);
     host->site = index_of (build, "sites", text_of (hosts->items->pdata[i], "site"));
+    build_settings (build, host, hosts->items->pdata[i]);
     build_entries (build, host, ts_yaml_get (hosts->items->pdata[i], "authorize"));
   }
 }
@@ -265,6 +285,7 @@ static void
 build_vms (Build *build)
 {
   static const char *const freezes[] = {"works", "fails", "hangs", NULL};
+  static const char *const trackings[] = {"bitmap", "log", NULL};
   TsTopology *topology = build->scenario->topology;
   const TsYaml *vms = ts_yaml_get (build->root, "vms");
   for (guint i = 0; i < vms->items->len; i++) {
@@ -275,6 +296,7 @@ build_vms (Build *build)
     TsVmSpec *vm = ts_topology_add_vm (topology, key->text);
     vm->host = index_of (build, "hosts", text_of (node, "host"));
     vm->memory_bytes = ts_value_size (ts_yaml_get (node, "memory"));
+    vm->tracking = (TsTracking)choice_of (trackings, text_of (node, "tracking"));
     vm->freeze = (TsFreezeMode)choice_of (freezes, text_of (node, "freeze"));
     /* a stream of its own, so that another VM more does not rename this one */
     TsRandom random;

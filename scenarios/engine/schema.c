@@ -62,6 +62,27 @@ static const TsSchemaRow rows[] = {
      "who may replicate to it (authorization entries); without it every host of the scenario, an "
      "empty list: nobody"},
 
+    /* core/relation/settings.c: the same ranges, the same defaults */
+    {"host", "max_transfers", TS_VALUE_INTEGER, NULL, FALSE, "3", 1, 1024, 0,
+     "so many of its VMs send logs at once, the others wait in order (MaximumActiveTransfers)"},
+    {"host", "apply_disks", TS_VALUE_INTEGER, NULL, FALSE, "4", 0, 260, 0,
+     "so many disks of a replica are applied in parallel; 0: 4 (ApplyVHDLimit)"},
+    {"host", "apply_vms", TS_VALUE_INTEGER, NULL, FALSE, "0", 0, 100000, 0,
+     "so many VMs of one primary server are applied in parallel; 0: all (ApplyVMLimit)"},
+    {"host", "apply_queue_depth", TS_VALUE_INTEGER, NULL, FALSE, "0", 0, 66560, 0,
+     "so many writes of a replica's applies are out at once; 0: no limit "
+     "(ApplyChangeReplicaDiskThrottle)"},
+    {"host", "check_revocation", TS_VALUE_SWITCH, NULL, FALSE, "on", 0, 0, 0,
+     "off: a peer's revoked certificate is as good as any (DisableCertRevocationCheck)"},
+    {"host", "stop_suspends", TS_VALUE_SWITCH, NULL, FALSE, "on", 0, 0, 0,
+     "a host that is shut down in the middle of a transfer leaves replication suspended, as Windows "
+     "Server 2012 R2 does; off: it goes on by itself, as from 2016 on"},
+    {"host", "monitoring_interval", TS_VALUE_DURATION, NULL, FALSE, "12h", TS_HOUR, 168 * TS_HOUR, 0,
+     "statistics are told and begin anew so often: 1h, 2h, 3h, 4h, 6h, 8h, 12h, or 24h to 168h in "
+     "days"},
+    {"host", "monitoring_start", TS_VALUE_CLOCK, NULL, FALSE, "09:00", 0, 0, 0,
+     "a time of day at which such an interval begins"},
+
     {"entry", "server", TS_VALUE_TEXT, NULL, TRUE, NULL, 0, 0, 0,
      "a host's name; '*' may stand in the first of several labels (\"*.paris.example\")"},
     {"entry", "storage", TS_VALUE_NAME, NULL, FALSE, NULL, 0, 0, 0,
@@ -70,6 +91,9 @@ static const TsSchemaRow rows[] = {
      "servers of one group may go on with each other's replicas"},
 
     {"vm", "host", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, 0, "where it runs first"},
+    {"vm", "tracking", TS_VALUE_CHOICE, "bitmap|log", FALSE, "bitmap", 0, 0, 0,
+     "how it is known what it has written: bitmap, the blocks that have changed, as QEMU; log, each "
+     "write as it happens, as Hyper-V.  log only in the simulator"},
     {"vm", "count", TS_VALUE_INTEGER, NULL, FALSE, "1", 1, 20000, 0,
      "so many machines, all alike: NAME-1, NAME-2, ...; a workload or step of NAME is one for each"},
     {"vm", "memory", TS_VALUE_SIZE, NULL, FALSE, "128MiB", 32 * TS_MIB, 1024 * TS_GIB, 0,
