@@ -54,8 +54,8 @@ ts_metric_suggest (const char *name)
   return best ? g_strdup_printf (" (did you mean \"%s\"?)", best) : g_strdup ("");
 }
 
-static gboolean
-parse_quantity (const char *word, TsUnit unit, gint64 *value, GError **error)
+gboolean
+ts_quantity_parse (const char *word, TsUnit unit, gint64 *value, GError **error)
 {
   guint64 size;
   switch (unit) {
@@ -135,7 +135,7 @@ parse_term (const char **at, gint64 sign, TsUnit unit, GArray *terms, GError **e
   }
   if (!word)
     return ts_throw (error, TS_ERROR_ARGUMENT, "a quantity or a metric is missing");
-  gboolean fine = g_ascii_isdigit (*word) ? parse_quantity (word, unit, &term.constant, error)
+  gboolean fine = g_ascii_isdigit (*word) ? ts_quantity_parse (word, unit, &term.constant, error)
                                           : parse_metric (word, unit, &term.metric, error);
   if (fine)
     g_array_append_val (terms, term);

@@ -19,5 +19,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsFormula, ts_formula_free)
 gboolean ts_formula_value (const TsFormula *formula, const TsMetrics *metrics, const char *vm,
                            gint64 *value, char **why);
 
+/* A quantity in that unit, not TEXT: "500ms", "64KiB", "275Mbit/s", "3".  TS_ERROR_ARGUMENT. */
+gboolean ts_quantity_parse (const char *word, TsUnit unit, gint64 *value, GError **error);
+
 /* " (did you mean \"x\"?)" for the metric whose name is nearest, or "".  Caller frees. */
 char *ts_metric_suggest (const char *name);

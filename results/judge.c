@@ -201,6 +201,9 @@ ts_judge (const TsJournal *journal, const TsLedger *ledger, const TsExpectations
     judge_expectations (&court);
     judge_invariants (&court);
     judge_steps (&court);
+    for (guint i = 0; i < expectations->published->len; i++)
+      g_ptr_array_add (court.verdict->published,
+                       ts_published_compare (expectations->published->pdata[i], metrics));
     kind = failures->len > 0 ? TS_VERDICT_FAILED
            : doubts->len > 0 ? TS_VERDICT_INCONCLUSIVE
                              : TS_VERDICT_PASSED;

@@ -12,6 +12,7 @@
  * here passed        all else */
 #pragma once
 #include "results/metrics.h"
+#include "results/published.h"
 
 #define TS_END_COMPLETED                                                                           \
   "completed" /* reason of the `end` record of a run that went all the way                         \
@@ -57,6 +58,7 @@ typedef struct {
   GPtrArray *must_fail;     /* char *: ids of expectations that must not hold; owned */
   GPtrArray *allow;         /* char *: names of invariants that may break; owned */
   GPtrArray *allow_refused; /* char *: ids of steps that may be refused; owned */
+  GPtrArray *published;     /* TsPublished *: shown beside ours, not judged; owned */
 } TsExpectations;
 
 TsExpectations *ts_expectations_new (void) G_GNUC_WARN_UNUSED_RESULT; /* all empty */
@@ -124,6 +126,7 @@ typedef struct {
   GPtrArray *invariants; /* TsInvariantFinding *, by name */
   GPtrArray *reasons;    /* char *: everything that speaks against "passed", a sentence each */
   GPtrArray *figures;    /* TsVmFigures *, by VM name */
+  GPtrArray *published;  /* TsPublishedFinding *, in the scenario's order */
   gint64 end_us;
 } TsVerdict;
 

@@ -22,6 +22,7 @@ void ts_report_note (TsReport *report, const char *text);
 
 /* report-tables.c */
 void ts_report_expectations (TsReport *report);
+void ts_report_published (TsReport *report);
 void ts_report_losses (TsReport *report);
 void ts_report_faults (TsReport *report);
 void ts_report_invariants (TsReport *report);

@@ -84,6 +84,29 @@ ts_report_expectations (TsReport *report)
   ts_report_end (report);
 }
 
+/* --- somebody else's figures ------------------------------------------------------------------- */
+
+void
+ts_report_published (TsReport *report)
+{
+  const GPtrArray *published = report->verdict->published;
+  if (published->len == 0)
+    return;
+  ts_report_begin (report, "published", "Published figures against ours");
+  ts_report_note (report, "Measured by others, on other machines: shown, not judged.");
+  begin_table (report, "What|#Theirs|#Ours|Difference|Why|Source");
+  for (guint i = 0; i < published->len; i++) {
+    const TsPublishedFinding *one = published->pdata[i];
+    ts_markup_put (report->html,
+                   "<tr><td>%s<br/><small><code>%s</code></small></td><td class=\"n\">%s</td>"
+                   "<td class=\"n\">%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
+                   one->what, one->metric, one->theirs, one->ours, one->difference, one->why,
+                   one->source);
+  }
+  end_table (report);
+  ts_report_end (report);
+}
+
 /* --- loss ------------------------------------------------------------------------------------- */
 
 static void

@@ -170,6 +170,7 @@ static const struct {
   void (*put) (TsReport *report);
 } sections[] = {
     {"expectations", "Objectives", ts_report_expectations},
+    {"published", "Published", ts_report_published},
     {"rto", "Recovery time", ts_report_rto},
     {"exposure", "Exposure", ts_report_exposure},
     {"pending", "Pending", ts_report_pending},
@@ -188,7 +189,8 @@ put_contents (TsReport *report)
 {
   g_string_append (report->html, "<nav aria-label=\"Sections\">\n");
   for (guint i = 0; i < G_N_ELEMENTS (sections); i++)
-    ts_markup_put (report->html, "<a href=\"#%s\">%s</a>\n", sections[i].id, sections[i].name);
+    if (sections[i].put != ts_report_published || report->verdict->published->len > 0)
+      ts_markup_put (report->html, "<a href=\"#%s\">%s</a>\n", sections[i].id, sections[i].name);
   g_string_append (report->html, "</nav>\n");
 }
 

@@ -221,6 +221,35 @@ put_rule (GString *out)
   g_string_append_c (out, '\n');
 }
 
+/* Theirs against ours, and below each by how much and why. */
+static void
+put_published (GString *out, const TsVerdict *verdict, gboolean named)
+{
+  if (verdict->published->len == 0)
+    return;
+  g_autofree char *heading =
+      named ? g_strdup_printf ("published, %s", verdict->engine) : g_strdup ("published figures");
+  char *heads[] = {(char *)"theirs", (char *)"ours", (char *)"difference"};
+  put_row (out, heading, heads, G_N_ELEMENTS (heads));
+  for (guint i = 0; i < verdict->published->len; i++) {
+    const TsPublishedFinding *one = verdict->published->pdata[i];
+    char *cells[] = {one->theirs, one->ours, one->difference};
+    glong width = WIDTH_CHARS - 2;
+    const char *lines[] = {one->what, one->why};
+    for (guint l = 0; l < G_N_ELEMENTS (lines); l++) {
+      for (const char *rest = lines[l]; *rest;) {
+        gsize len = fit (rest, width - (l > 0 ? 2 : 0));
+        g_string_append_printf (out, "%s%.*s\n", l > 0 ? "    " : "  ", (int)len, rest);
+        for (rest += len; *rest == ' ';)
+          rest++;
+      }
+      if (l == 0)
+        put_row (out, "", cells, G_N_ELEMENTS (cells));
+    }
+  }
+  put_rule (out);
+}
+
 char *
 ts_summary_format (const TsVerdict *const *verdicts, guint count)
 {
@@ -241,6 +270,8 @@ ts_summary_format (const TsVerdict *const *verdicts, guint count)
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
     put_made_row (out, &rows[i], verdicts, count);
   put_rule (out);
+  for (guint i = 0; i < count; i++)
+    put_published (out, verdicts[i], count > 1);
   for (guint i = 0; i < count; i++)
     if (verdicts[i]->kind != TS_VERDICT_PASSED)
       g_string_append_printf (out, "%s\n", verdicts[i]->headline);

@@ -105,6 +105,20 @@ put_finding (JsonBuilder *json, const TsFinding *finding)
 }
 
 static void
+put_published (JsonBuilder *json, const TsPublishedFinding *published)
+{
+  json_builder_begin_object (json);
+  put_text (json, "what", published->what);
+  put_text (json, "metric", published->metric);
+  put_text (json, "theirs", published->theirs);
+  put_text (json, "ours", published->ours);
+  put_text (json, "difference", published->difference);
+  put_text (json, "why", published->why);
+  put_text (json, "source", published->source);
+  json_builder_end_object (json);
+}
+
+static void
 put_invariant (JsonBuilder *json, const TsInvariantFinding *invariant)
 {
   json_builder_begin_object (json);
@@ -138,6 +152,12 @@ ts_verdict_to_json (const TsVerdict *verdict)
   for (guint i = 0; i < verdict->invariants->len; i++)
     put_invariant (json, verdict->invariants->pdata[i]);
   json_builder_end_array (json);
+  if (verdict->published->len > 0) {
+    put_array (json, "published");
+    for (guint i = 0; i < verdict->published->len; i++)
+      put_published (json, verdict->published->pdata[i]);
+    json_builder_end_array (json);
+  }
   json_builder_set_member_name (json, "metrics");
   json_builder_begin_object (json);
   for (guint i = 0; i < ts_metric_count (); i++) {

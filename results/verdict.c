@@ -89,6 +89,8 @@ ts_verdict_new (const TsJudgeContext *context, gint64 end_us)
   verdict->invariants = g_ptr_array_new_with_free_func (invariant_free);
   verdict->reasons = g_ptr_array_new_with_free_func (g_free);
   verdict->figures = g_ptr_array_new_with_free_func (figures_free);
+  verdict->published =
+      g_ptr_array_new_with_free_func ((GDestroyNotify)ts_published_finding_free);
   verdict->end_us = end_us;
   return verdict;
 }
@@ -106,6 +108,7 @@ ts_verdict_free (TsVerdict *verdict)
   g_ptr_array_unref (verdict->invariants);
   g_ptr_array_unref (verdict->reasons);
   g_ptr_array_unref (verdict->figures);
+  g_ptr_array_unref (verdict->published);
   g_free (verdict);
 }
 

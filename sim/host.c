@@ -250,6 +250,7 @@ ts_sim_host_power_on (TsSimHost *host)
   if (host->up)
     return;
   host->up = TRUE;
+  host->read_free_us = 0;
   for (guint i = host->relations->len; i > 0; i--) {
     TsSimRelation *rel = g_ptr_array_index (host->relations, i - 1);
     if (!rel->persisted) /* it had only just begun: nobody knows of it */

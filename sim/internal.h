@@ -49,6 +49,7 @@ struct _TsSimHost {
   const TsHostSpec *spec;
   gboolean up;
   guint64 life;         /* counts power losses: calls of an earlier life are void */
+  gint64 read_free_us;  /* until when it reads disks for copies and comparisons */
   TsDeath death;
   guint moments[TS_ACTION_KINDS][TS_DEATH_MOMENTS]; /* that it might have died at */
   gboolean dying;       /* struck: it does nothing any more, and loses power when the event is over */
@@ -139,6 +140,8 @@ struct _TsSimRelation {
   char *owner_group; /* and of which trust group it was then */
   TsSimConn *conn;
   TsFrameReader *reader; /* when bytes travel */
+  GQueue held;          /* Held: frames that wait for a disk to be read, and those behind them */
+  guint64 conns;        /* counts connections that are gone: what was held for them is void */
   guint64 sent_frames;
   TsTraffic traffic;
   gboolean removed; /* nothing is heard any more */

@@ -481,10 +481,26 @@ conn_connected (TsSimConn *conn, gpointer user)
   ts_sim_relation_step (rel, &event);
 }
 
+typedef struct { /* a frame that waits */
+  GBytes *bytes;
+  gsize wire_bytes;
+  gint64 ready_us; /* when what it carries has been read */
+} Held;
+
+static void
+held_free (gpointer data)
+{
+  Held *held = data;
+  g_bytes_unref (held->bytes);
+  g_free (held);
+}
+
 static void
 forget_conn (TsSimRelation *rel)
 {
   rel->conn = NULL;
+  rel->conns++;
+  g_queue_clear_full (&rel->held, held_free);
   g_clear_pointer (&rel->reader, ts_frame_reader_free);
 }
 
@@ -601,6 +617,47 @@ disk_piece (TsSimRelation *rel, const TsAction *action)
   return g_bytes_new_take (data, action->len_bytes);
 }
 
+/* Sends what is ready, up to the first that is not. */
+static void
+release (gpointer user, gpointer data)
+{
+  TsSimRelation *rel = user;
+  Held *held;
+  if (GPOINTER_TO_SIZE (data) != (rel->conns & G_MAXSIZE) || !rel->conn)
+    return;
+  while ((held = g_queue_peek_head (&rel->held)) && held->ready_us <= now_us (rel)) {
+    ts_sim_conn_send (rel->conn, held->bytes, held->wire_bytes);
+    held_free (g_queue_pop_head (&rel->held));
+  }
+}
+
+/* Sends it when it is ready, and behind all that was passed on before. */
+static void
+pass_on (TsSimRelation *rel, GBytes *bytes, gsize wire_bytes, gint64 ready_us)
+{
+  if (rel->held.length == 0 && ready_us <= now_us (rel)) {
+    ts_sim_conn_send (rel->conn, bytes, wire_bytes);
+    return;
+  }
+  Held *held = g_new (Held, 1);
+  *held = (Held){g_bytes_ref (bytes), wire_bytes, ready_us};
+  g_queue_push_tail (&rel->held, held);
+  if (ready_us > now_us (rel))
+    ts_sim_clock_at (world_of (rel)->clock, ready_us, release, rel,
+                     GSIZE_TO_POINTER (rel->conns & G_MAXSIZE), NULL);
+}
+
+/* When the host will have read so much, behind what it reads already. */
+static gint64
+read_until_us (TsSimRelation *rel, guint64 bytes)
+{
+  gint64 *free_us = &rel->host->read_free_us;
+  if (profile_of (rel)->read_bytes_per_s == 0)
+    return now_us (rel);
+  *free_us = MAX (*free_us, now_us (rel)) + ts_profile_read_us (profile_of (rel), bytes);
+  return *free_us;
+}
+
 static void
 send_frame (TsSimRelation *rel, TsAction *action)
 {
@@ -619,15 +676,17 @@ send_frame (TsSimRelation *rel, TsAction *action)
   }
   gboolean is_parcel = frame->payload && ts_sim_parcel_is (frame->payload);
   g_autoptr (GBytes) encoded = is_parcel ? NULL : ts_frame_encode (frame, action->compress);
+  gint64 ready_us = action->source == TS_SOURCE_DISK ? read_until_us (rel, action->len_bytes)
+                                                     : now_us (rel);
   gsize wire_bytes = wire_of (action, encoded, modelled);
   if (rel->sender)
     ts_traffic_count (&rel->traffic, frame->set, wire_bytes);
   if (world_of (rel)->bytes) {
-    ts_sim_conn_send (rel->conn, encoded, wire_bytes);
+    pass_on (rel, encoded, wire_bytes, ready_us);
     return;
   }
   g_autoptr (GBytes) parcel = ts_sim_parcel_frame (frame, wire_bytes);
-  ts_sim_conn_send (rel->conn, parcel, wire_bytes);
+  pass_on (rel, parcel, wire_bytes, ready_us);
 }
 
 /* --- actions ---------------------------------------------------------------------------------- */
@@ -806,8 +865,11 @@ perform_now (TsSimRelation *rel, TsAction *action)
   case TS_ACTION_LOCK: /* ts_state_allows says so; there is no other way to switch a VM on */
     break;
   case TS_ACTION_HASH:
-    post_serial (rel, work_of (rel, action), storage,
-                 profile->store_us + ts_profile_disk_us (profile, action->len_bytes));
+    if (profile->read_bytes_per_s > 0)
+      post (rel, work_of (rel, action), read_until_us (rel, action->len_bytes) - now_us (rel));
+    else
+        post_serial (rel, work_of (rel, action), storage,
+                   profile->store_us + ts_profile_disk_us (profile, action->len_bytes));
     break;
   case TS_ACTION_RESYNC_OPEN:
     post_serial (rel, work_of (rel, action), storage, profile->branch_us);
@@ -1032,6 +1094,7 @@ ts_sim_relation_free (TsSimRelation *rel)
     return;
   if (rel->conn)
     ts_sim_conn_vanish (rel->conn);
+  g_queue_clear_full (&rel->held, held_free);
   g_clear_pointer (&rel->reader, ts_frame_reader_free);
   ts_sender_free (rel->sender);
   ts_receiver_free (rel->receiver);

@@ -66,6 +66,13 @@ add_test(NAME scenario-sim-speed
     --set steps.cycles.at=10m --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
 set_tests_properties(scenario-sim-many scenario-sim-speed PROPERTIES TIMEOUT 300 LABELS "scenario;sim"
   ENVIRONMENT "G_DEBUG=fatal-criticals")
+# the published resynchronization of small disks: published figures, a host's reading that takes time
+add_test(NAME scenario-sim-published-resync
+  COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/published/ms-resync-off-peak.yaml --on sim --twice --no-plots
+    --set vms.a.disks.data.size=512MiB --set vms.b.disks.data.size=512MiB
+    --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+set_tests_properties(scenario-sim-published-resync PROPERTIES TIMEOUT 300 LABELS "scenario;sim"
+  ENVIRONMENT "G_DEBUG=fatal-criticals")
 # resynchronization; on the lab by hand
 foreach(name resync-manual resync-scheduled resync-replica-edited too-much-tracked)
   add_test(NAME scenario-sim-${name}

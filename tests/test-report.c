@@ -66,6 +66,10 @@ judge (const Run *run, const char *max, const char *replay)
   TsExpectation *rto = ts_expectation_new ("quick, \"back\"", "rto");
   rto->max = g_strdup (max);
   g_ptr_array_add (all->expectations, rto);
+  TsPublished *published = ts_published_new ("theirs & ours", "25s", "a <page>");
+  published->metric = g_strdup ("rto");
+  published->why = g_strdup ("theirs had \"no\" probe");
+  g_ptr_array_add (all->published, published);
   TsJudgeContext context = {.scenario = "made-up",
                             .engine = "lab",
                             .seed = 7,
@@ -316,10 +320,31 @@ tap_has_every_case (void **state)
   assert_has (tap, "replay: again + 7 or not\n");
 }
 
+/* Shown in full, judged by nothing. */
+static void
+published_figures_are_beside_ours (void **state)
+{
+  g_autoptr (Run) run = disaster_run ("dark");
+  g_autoptr (TsVerdict) verdict = judge (run, "60s", "again");
+  g_autofree char *html = report_of (run, verdict, "Title");
+  g_autofree char *json = ts_verdict_to_json (verdict);
+  assert_int_equal (verdict->kind, TS_VERDICT_PASSED);
+  assert_non_null (strstr (html, "<a href=\"#published\">"));
+  assert_non_null (strstr (html, "<tr><td>theirs &amp; ours<br/><small><code>rto</code></small></td>"
+                                 "<td class=\"n\">25s</td><td class=\"n\">31 s</td>"
+                                 "<td>24 % more</td>"));
+  assert_non_null (strstr (html, "<td>a &lt;page&gt;</td>"));
+  assert_non_null (strstr (json, "\"difference\" : \"24 % more\""));
+  g_ptr_array_set_size (verdict->published, 0);
+  g_autofree char *without = report_of (run, verdict, "Title");
+  assert_null (strstr (without, "#published"));
+}
+
 int
 main (void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test (published_figures_are_beside_ours),
       cmocka_unit_test (page_is_whole_and_stands_alone),
       cmocka_unit_test (numbers_are_those_of_the_metrics),
       cmocka_unit_test (failure_says_so_first),

@@ -147,6 +147,29 @@ lines_fit_100_columns_and_end_without_space (void **state)
   }
 }
 
+/* Told at the end, as long as they are, and no line too long. */
+static void
+published_figures_are_told (void **state)
+{
+  g_autoptr (TsVerdict) sim = disaster ("sim", 1, "60s");
+  TsPublishedFinding *finding = g_new0 (TsPublishedFinding, 1);
+  finding->what = g_strdup ("what they measured");
+  finding->theirs = g_strdup ("1h..1.5h");
+  finding->ours = g_strdup ("11 min");
+  finding->difference = g_strdup ("1/5.5 of it");
+  finding->why = g_strdup ("a reason of many words, many words, many words, many words, many words, "
+                           "many words, many words, many words");
+  g_ptr_array_add (sim->published, finding);
+  const TsVerdict *one[] = {sim};
+  g_autofree char *text = ts_summary_format (one, 1);
+  assert_line (text, "  what they measured");
+  assert_line (text, "                        1h..1.5h                  11 min                    1/5.5 of "
+                     "it");
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  for (guint i = 0; lines[i]; i++)
+    assert_true (g_utf8_strlen (lines[i], -1) <= 100);
+}
+
 static void
 empty_run (void **state)
 {
@@ -169,6 +192,7 @@ main (void)
       cmocka_unit_test (two_columns_side_by_side),
       cmocka_unit_test (an_own_machine_is_judged_by_its_records),
       cmocka_unit_test (lines_fit_100_columns_and_end_without_space),
+      cmocka_unit_test (published_figures_are_told),
       cmocka_unit_test (empty_run),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -17,7 +17,7 @@ static const TsProfileRow rows[] = {
     TIME (track, 150 * TS_MS), TIME (cut, 150 * TS_MS),      TIME (store, 50 * TS_US),
     TIME (sync, 10 * TS_MS),   TIME (apply, 10 * TS_MS),     TIME (branch, 60 * TS_MS),
     TIME (merge, 300 * TS_MS), RATE (disk, 400 * TS_MIB),    RATE (survey, 150 * TS_MIB),
-    TIME (handshake, 0),       RATE (link, 0),
+    RATE (read, 0),            TIME (handshake, 0),          RATE (link, 0),
 };
 
 const TsProfileRow *
@@ -53,6 +53,13 @@ static gint64
 bulk_us (guint64 bytes, gint64 bytes_per_s)
 {
   return (gint64)(bytes / (guint64)MAX (bytes_per_s / TS_S, 1));
+}
+
+gint64
+ts_profile_read_us (const TsProfile *profile, guint64 bytes)
+{
+  /* exact: slow disks are not a whole number of bytes a microsecond; bytes is below 2^43 */
+  return (gint64)(bytes * (guint64)TS_S / (guint64)profile->read_bytes_per_s);
 }
 
 gint64

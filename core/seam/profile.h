@@ -9,7 +9,8 @@
 #include "core/base/units.h"
 
 /* Times are above 0, and bytes a second at least TS_MIB: below, a microsecond moves no byte.  What is
- * of a link may be 0: nothing is charged beside what its shape says. */
+ * of a link, and a host's reading, may be 0: nothing is charged beside what the link's shape, or the
+ * disk, says. */
 typedef struct {
   gint64 boot_us;            /* power on to the agent's first word */
   gint64 shutdown_us;        /* asked to off */
@@ -26,6 +27,8 @@ typedef struct {
   gint64 merge_us;           /* overlays into the disks, beside their data */
   gint64 disk_bytes_per_s;   /* reading and writing in bulk */
   gint64 survey_bytes_per_s; /* a guest reading its disks back */
+  gint64 read_bytes_per_s;   /* a host reading disks for initial copies and comparisons, all its
+                                machines together; 0: a comparison as disk_bytes_per_s, a copy none */
   gint64 handshake_us;       /* processor time of two hosts that prove who they are; may be 0 */
   gint64 link_bytes_per_s;   /* what two hosts get through the quickest link; 0: no limit */
 } TsProfile;
@@ -42,6 +45,8 @@ const TsProfileRow *ts_profile_find (const char *name);
 gint64 *ts_profile_value (TsProfile *profile, const TsProfileRow *row);
 void ts_profile_init (TsProfile *profile); /* all defaults */
 
+/* For a host to read so many bytes for a copy or a comparison; read_bytes_per_s is not 0. */
+gint64 ts_profile_read_us (const TsProfile *profile, guint64 bytes);
 /* For reading or writing so many bytes in bulk. */
 gint64 ts_profile_disk_us (const TsProfile *profile, guint64 bytes);
 gint64 ts_profile_survey_us (const TsProfile *profile, guint64 bytes);

@@ -355,5 +355,17 @@ ts_scenario_explain (const TsScenario *scenario)
   for (guint i = 0; i < scenario->expectations->allow->len; i++)
     g_string_append_printf (out, "  invariant %s may be broken\n",
                             (const char *)scenario->expectations->allow->pdata[i]);
+  const GPtrArray *published = scenario->expectations->published;
+  if (published->len > 0)
+    g_string_append (out, "\npublished figures that ours are shown beside\n");
+  for (guint i = 0; i < published->len; i++) {
+    const TsPublished *one = published->pdata[i];
+    g_string_append_printf (out, "  %s: %s", one->what, one->theirs);
+    if (one->metric != NULL)
+      g_string_append_printf (out, " (%s%s%s%s%s)", one->metric, one->per != NULL ? " / " : "",
+                              one->per != NULL ? one->per : "", one->vm != NULL ? " of " : "",
+                              one->vm != NULL ? one->vm : "");
+    g_string_append_printf (out, "\n      %s\n", one->source);
+  }
   return g_string_free (out, FALSE);
 }

@@ -746,6 +746,27 @@ build_expectation (Build *build, const TsYaml *node)
 }
 
 static void
+build_published (Build *build, const TsYaml *node)
+{
+  TsPublished *published = ts_published_new (text_of (node, "what"), text_of (node, "theirs"),
+                                             text_of (node, "source"));
+  g_ptr_array_add (build->scenario->expectations->published, published);
+  published->metric = limit_of (node, "metric");
+  published->per = limit_of (node, "per");
+  published->vm = limit_of (node, "vm");
+  published->why = limit_of (node, "why");
+  g_autoptr (GError) error = NULL;
+  if (published->vm && ts_topology_find_vm (build->scenario->topology, published->vm) < 0)
+    tell (build, ts_yaml_get (node, "vm"),
+          "published: %s names many machines; without vm it is of all of them", published->vm);
+  if (!ts_published_check (published, &error)) {
+    const TsYaml *metric = ts_yaml_get (node, "metric");
+    gboolean unknown = published->metric && ts_metric_find (published->metric) == NULL;
+    tell (build, unknown ? metric : node, "published %s: %s", published->what, error->message);
+  }
+}
+
+static void
 copy_words (const TsYaml *list, GPtrArray *words)
 {
   for (guint i = 0; i < list->items->len; i++)
@@ -839,6 +860,9 @@ build_scenario (const char *path, TsYaml *root, const TsScenarioOptions *options
     check_cycles (&build);
   for (guint i = 0; i < expect->items->len; i++)
     build_expectation (&build, expect->items->pdata[i]);
+  const TsYaml *published = ts_yaml_get (root, "published");
+  for (guint i = 0; i < published->items->len; i++)
+    build_published (&build, published->items->pdata[i]);
   copy_words (ts_yaml_get (root, "must_fail"), scenario->expectations->must_fail);
   copy_words (ts_yaml_get (root, "allow"), scenario->expectations->allow);
   if (ts_problems_any (problems))
