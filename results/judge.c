@@ -195,6 +195,7 @@ ts_judge (const TsJournal *journal, const TsLedger *ledger, const TsExpectations
       .doubts = doubts,
   };
   TsVerdictKind kind = TS_VERDICT_SKIPPED;
+  g_ptr_array_extend (court.verdict->also, expectations->also, NULL, NULL);
   ts_verdict_gather (court.verdict, metrics);
   if (!judge_end (&court, context, ledger)) {
     judge_faults (&court);

@@ -58,6 +58,7 @@ typedef struct {
   GPtrArray *must_fail;     /* char *: ids of expectations that must not hold; owned */
   GPtrArray *allow;         /* char *: names of invariants that may break; owned */
   GPtrArray *allow_refused; /* char *: ids of steps that may be refused; owned */
+  GPtrArray *also;          /* const TsMetric *: of families, that the verdict shall keep too */
   GPtrArray *published;     /* TsPublished *: shown beside ours, not judged; owned */
 } TsExpectations;
 
@@ -107,10 +108,11 @@ typedef struct {
   char *disk;
 } TsFigureLoss;
 
-/* All metrics of one VM over the whole run, index as ts_metric_get (). */
+/* All metrics of one VM over the whole run, index as ts_metric_get (); behind them those of `also`. */
 typedef struct {
   char *vm;
-  TsMeasure *measures;
+  guint count;
+  TsMeasure *measures; /* [count] */
   GArray *losses; /* TsFigureLoss */
 } TsVmFigures;
 
@@ -126,6 +128,7 @@ typedef struct {
   GPtrArray *invariants; /* TsInvariantFinding *, by name */
   GPtrArray *reasons;    /* char *: everything that speaks against "passed", a sentence each */
   GPtrArray *figures;    /* TsVmFigures *, by VM name */
+  GPtrArray *also;       /* const TsMetric *: of families, kept because somebody asked for them */
   GPtrArray *published;  /* TsPublishedFinding *, in the scenario's order */
   gint64 end_us;
 } TsVerdict;
@@ -145,5 +148,6 @@ TsVerdict *ts_judge_folder (const char *folder, const TsExpectations *expectatio
                             GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The metric over all VMs as verdict.json shows it: times and texts are the worst VM's (first for
- * texts), counts and bytes the sum.  UNKNOWN only when no VM tells it.  Clear measure. */
+ * texts), counts and bytes the sum.  UNKNOWN only when no VM tells it.  metric: of the table, or one
+ * that the verdict also keeps (asserted).  Clear measure. */
 void ts_verdict_figure (const TsVerdict *verdict, const TsMetric *metric, TsMeasure *measure);

@@ -52,8 +52,8 @@ ts_study_cell_format (const TsStudy *study, guint index, const TsStudyCell *cell
   json_builder_add_string_value (json, headline);
   json_builder_set_member_name (json, "metrics");
   json_builder_begin_object (json);
-  for (guint i = 0; i < ts_metric_count (); i++)
-    put_value (json, ts_metric_get (i), &cell->values[i]);
+  for (guint i = 0; i < ts_study_metric_count (study); i++)
+    put_value (json, ts_study_metric (study, i), &cell->values[i]);
   json_builder_end_object (json);
   json_builder_end_object (json);
   g_autoptr (JsonNode) root = json_builder_get_root (json);
@@ -135,9 +135,9 @@ read_cell (const TsStudy *study, guint index, JsonObject *object, TsStudyCell *c
     return "has no metrics";
   cell->exit_code = (int)exit_code;
   cell->headline = g_strdup (headline);
-  cell->values = g_new0 (TsStudyValue, ts_metric_count ());
-  for (guint i = 0; i < ts_metric_count (); i++)
-    if (!read_value (json_node_get_object (metrics), ts_metric_get (i), &cell->values[i]))
+  cell->values = g_new0 (TsStudyValue, ts_study_metric_count (study));
+  for (guint i = 0; i < ts_study_metric_count (study); i++)
+    if (!read_value (json_node_get_object (metrics), ts_study_metric (study, i), &cell->values[i]))
       return "lacks a metric, or has one of the wrong kind";
   cell->done = TRUE;
   return NULL;

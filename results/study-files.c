@@ -63,8 +63,8 @@ put_cell (const TsStudy *study, guint index, GString *csv)
   put_axes (study, index / study->seeds, csv);
   g_string_append_printf (csv, ",%s,%d", cell->done ? ts_verdict_name (cell->verdict) : "missing",
                           cell->done ? cell->exit_code : 2);
-  for (guint i = 0; i < ts_metric_count (); i++) {
-    if (ts_metric_get (i)->unit == TS_UNIT_TEXT)
+  for (guint i = 0; i < ts_study_metric_count (study); i++) {
+    if (ts_study_metric (study, i)->unit == TS_UNIT_TEXT)
       continue;
     g_string_append_c (csv, ',');
     if (cell->done && cell->values[i].kind != TS_MEASURE_UNKNOWN)
@@ -82,9 +82,9 @@ ts_study_cells_csv (const TsStudy *study)
   GString *csv = g_string_new ("cell,point,seed");
   put_axes_header (study, csv);
   g_string_append (csv, ",verdict,exit_code");
-  for (guint i = 0; i < ts_metric_count (); i++)
-    if (ts_metric_get (i)->unit != TS_UNIT_TEXT)
-      g_string_append_printf (csv, ",%s", ts_metric_get (i)->key);
+  for (guint i = 0; i < ts_study_metric_count (study); i++)
+    if (ts_study_metric (study, i)->unit != TS_UNIT_TEXT)
+      g_string_append_printf (csv, ",%s", ts_study_metric (study, i)->key);
   g_string_append (csv, ",headline\r\n");
   for (guint i = 0; i < study->cell_count; i++)
     put_cell (study, i, csv);

@@ -28,6 +28,7 @@ ts_study_new (const char *name, const char *title, const char *scenario, const c
   study->commit = g_strdup (TS_COMMIT);
   study->axes = g_ptr_array_new_with_free_func (axis_free);
   study->metrics = g_ptr_array_new ();
+  study->families = g_ptr_array_new ();
   study->y = -1;
   study->max = -1;
   return study;
@@ -49,6 +50,7 @@ ts_study_free (TsStudy *study)
   g_free (study->commit);
   g_ptr_array_unref (study->axes);
   g_ptr_array_unref (study->metrics);
+  g_ptr_array_unref (study->families);
   g_free (study);
 }
 
@@ -159,7 +161,7 @@ void
 ts_study_cell_clear (TsStudyCell *cell)
 {
   for (guint i = 0; cell->values != NULL && i < ts_metric_count (); i++)
-    g_free (cell->values[i].text);
+    g_free (cell->values[i].text); /* families have none */
   g_free (cell->values);
   g_free (cell->headline);
   g_free (cell->trouble);
@@ -175,23 +177,45 @@ ts_study_cell_take (TsStudyCell *cell, const TsVerdict *verdict)
   cell->verdict = verdict->kind;
   cell->exit_code = verdict->exit_code;
   cell->headline = g_strdup (verdict->headline);
-  cell->values = g_new0 (TsStudyValue, ts_metric_count ());
-  for (guint i = 0; i < ts_metric_count (); i++) {
+  guint table = ts_metric_count (), count = table + verdict->also->len;
+  cell->values = g_new0 (TsStudyValue, count);
+  for (guint i = 0; i < count; i++) {
     g_auto (TsMeasure) measure = {0};
-    ts_verdict_figure (verdict, ts_metric_get (i), &measure);
+    const TsMetric *metric = i < table ? ts_metric_get (i) : verdict->also->pdata[i - table];
+    ts_verdict_figure (verdict, metric, &measure);
     cell->values[i] = (TsStudyValue){.kind = measure.kind, .number = measure.number};
-    if (measure.kind == TS_MEASURE_VALUE && ts_metric_get (i)->unit == TS_UNIT_TEXT)
+    if (measure.kind == TS_MEASURE_VALUE && metric->unit == TS_UNIT_TEXT)
       cell->values[i].text = g_strdup (measure.text);
   }
 }
 
+guint
+ts_study_metric_count (const TsStudy *study)
+{
+  return ts_metric_count () + study->families->len;
+}
+
+const TsMetric *
+ts_study_metric (const TsStudy *study, guint index)
+{
+  guint table = ts_metric_count ();
+  return index < table ? ts_metric_get (index) : study->families->pdata[index - table];
+}
+
 static guint
-metric_index (const TsMetric *metric)
+metric_index (const TsStudy *study, const TsMetric *metric)
 {
   guint index = 0;
-  while (ts_metric_get (index) != metric)
+  while (index < ts_study_metric_count (study) && ts_study_metric (study, index) != metric)
     index++;
   return index;
+}
+
+void
+ts_study_keep (TsStudy *study, const TsMetric *metric)
+{
+  if (metric_index (study, metric) == ts_study_metric_count (study))
+    g_ptr_array_add (study->families, (gpointer)metric);
 }
 
 /* ---- samples ---- */
@@ -262,7 +286,7 @@ ts_groups_new (const TsStudy *study, const TsMetric *metric)
   groups->metric = metric;
   groups->columns = ts_study_axis (study, study->x)->values->len;
   groups->rows = study->y < 0 ? 1 : ts_study_axis (study, (guint)study->y)->values->len;
-  guint count = groups->columns * groups->rows, index = metric_index (metric);
+  guint count = groups->columns * groups->rows, index = metric_index (study, metric);
   groups->groups = g_new0 (GArray *, count);
   groups->unknown = g_new0 (guint, count);
   for (guint i = 0; i < count; i++)
@@ -319,7 +343,7 @@ void
 ts_study_point_sample (const TsStudy *study, guint point, const TsMetric *metric, TsSample *sample)
 {
   g_autoptr (GArray) numbers = g_array_new (FALSE, FALSE, sizeof (gint64));
-  guint unknown = 0, index = metric_index (metric);
+  guint unknown = 0, index = metric_index (study, metric);
   for (guint i = 0; i < study->seeds; i++) {
     const TsStudyCell *cell = &study->cells[point * study->seeds + i];
     if (cell->done)
@@ -334,8 +358,8 @@ ts_study_point_sample (const TsStudy *study, guint point, const TsMetric *metric
 void
 ts_study_keeping (const TsStudy *study, guint column, guint row, TsKeeping *keeping)
 {
-  guint missed_at = metric_index (ts_metric_find ("cycles.missed"));
-  guint success_at = metric_index (ts_metric_find ("cycles.success"));
+  guint missed_at = metric_index (study, ts_metric_find ("cycles.missed"));
+  guint success_at = metric_index (study, ts_metric_find ("cycles.success"));
   guint columns = ts_study_axis (study, study->x)->values->len;
   gint64 missed = 0, all = 0;
   *keeping = (TsKeeping){0};

@@ -1,8 +1,8 @@
 /* results/study.h -- what a sweep found: the outcome of every cell, and what they say together.
  *
  * A cell is one run: a seed of a point; a point is one value of each axis.  Cell i is seed
- * i % seeds of point i / seeds.  What a cell keeps is every metric of its verdict; it is stored as
- * a file of its own (study-cell.c), so that it is there whole or not at all. */
+ * i % seeds of point i / seeds.  What a cell keeps is every metric of its verdict, and
+ * those of families (exposure.over.15m) that the sweep asks for; it is stored as a file of its own (study-cell.c), so that it is there whole or not at all. */
 #pragma once
 #include "results/judge.h"
 
@@ -24,7 +24,7 @@ typedef struct {
   TsVerdictKind verdict;
   int exit_code; /* also with trouble: 65 bad scenario, 70 all else */
   char *headline;
-  TsStudyValue *values; /* index as ts_metric_get (); NULL unless done */
+  TsStudyValue *values; /* index as ts_study_metric (); NULL unless done */
   char *trouble;        /* not done, although tried: why; else NULL */
   char *replay;         /* one command that runs it again, where somebody has filled it in */
 } TsStudyCell;
@@ -40,6 +40,7 @@ typedef struct {
   TsStudyCell *cells; /* [cell_count] */
   guint cell_count;
   GPtrArray *metrics; /* const TsMetric *: what tables show */
+  GPtrArray *families; /* const TsMetric *: kept beside those of the table (ts_study_keep) */
   guint x;            /* axis to the right */
   gint y;             /* axis upwards; -1: none */
   const TsMetric *metric, *loss;
@@ -56,6 +57,12 @@ void ts_study_add_axis (TsStudy *study, const char *name, const char *label,
 void ts_study_set_points (TsStudy *study, const guint8 *points, guint count, guint seeds,
                           guint64 first_seed);
 
+/* Before the first cell: every cell has this metric, too; nothing to do for one of the table. */
+void ts_study_keep (TsStudy *study, const TsMetric *metric);
+/* What a cell has: the table's metrics, then those of families. */
+guint ts_study_metric_count (const TsStudy *study);
+const TsMetric *ts_study_metric (const TsStudy *study, guint index);
+
 const char *ts_study_commit (void); /* what this program was built from */
 const TsStudyAxis *ts_study_axis (const TsStudy *study, guint index);
 guint ts_study_value_index (const TsStudy *study, guint point, guint axis);
@@ -63,7 +70,7 @@ guint ts_study_value_index (const TsStudy *study, guint point, guint axis);
 const char *ts_study_value (const TsStudy *study, guint point, guint axis);
 guint64 ts_study_seed (const TsStudy *study, guint cell);
 
-/* Fills a cell from its run's verdict. */
+/* Fills a cell from its run's verdict, which has been told of the study's families (TsExpectations). */
 void ts_study_cell_take (TsStudyCell *cell, const TsVerdict *verdict);
 void ts_study_cell_clear (TsStudyCell *cell);
 

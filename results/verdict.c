@@ -18,7 +18,7 @@ static void
 figures_free (gpointer data)
 {
   TsVmFigures *figures = data;
-  for (guint i = 0; i < ts_metric_count (); i++)
+  for (guint i = 0; i < figures->count; i++)
     ts_measure_clear (&figures->measures[i]);
   for (guint i = 0; i < figures->losses->len; i++)
     g_free (g_array_index (figures->losses, TsFigureLoss, i).disk);
@@ -28,15 +28,24 @@ figures_free (gpointer data)
   g_free (figures);
 }
 
+/* Of the table, then those that are kept too. */
+static const TsMetric *
+metric_at (const TsVerdict *verdict, guint index)
+{
+  guint count = ts_metric_count ();
+  return index < count ? ts_metric_get (index) : verdict->also->pdata[index - count];
+}
+
 void
 ts_verdict_gather (TsVerdict *verdict, const TsMetrics *metrics)
 {
   for (guint i = 0; i < ts_metrics_vm_count (metrics); i++) {
     TsVmFigures *figures = g_new0 (TsVmFigures, 1);
     figures->vm = g_strdup (ts_metrics_vm (metrics, i));
-    figures->measures = g_new0 (TsMeasure, ts_metric_count ());
-    for (guint m = 0; m < ts_metric_count (); m++)
-      ts_metrics_measure (metrics, ts_metric_get (m), figures->vm, 0, TS_NEVER,
+    figures->count = ts_metric_count () + verdict->also->len;
+    figures->measures = g_new0 (TsMeasure, figures->count);
+    for (guint m = 0; m < figures->count; m++)
+      ts_metrics_measure (metrics, metric_at (verdict, m), figures->vm, 0, TS_NEVER,
                           &figures->measures[m]);
     figures->losses = g_array_new (FALSE, FALSE, sizeof (TsFigureLoss));
     const GArray *losses = ts_metrics_losses (metrics, figures->vm);
@@ -89,6 +98,7 @@ ts_verdict_new (const TsJudgeContext *context, gint64 end_us)
   verdict->invariants = g_ptr_array_new_with_free_func (invariant_free);
   verdict->reasons = g_ptr_array_new_with_free_func (g_free);
   verdict->figures = g_ptr_array_new_with_free_func (figures_free);
+  verdict->also = g_ptr_array_new ();
   verdict->published =
       g_ptr_array_new_with_free_func ((GDestroyNotify)ts_published_finding_free);
   verdict->end_us = end_us;
@@ -108,6 +118,7 @@ ts_verdict_free (TsVerdict *verdict)
   g_ptr_array_unref (verdict->invariants);
   g_ptr_array_unref (verdict->reasons);
   g_ptr_array_unref (verdict->figures);
+  g_ptr_array_unref (verdict->also);
   g_ptr_array_unref (verdict->published);
   g_free (verdict);
 }
@@ -135,8 +146,10 @@ ts_verdict_figure (const TsVerdict *verdict, const TsMetric *metric, TsMeasure *
   const TsMeasure *worst = NULL;
   gint64 sum = 0;
   guint index = 0;
-  while (ts_metric_get (index) != metric)
+  while (metric_at (verdict, index) != metric) {
     index++;
+    g_assert (index < ts_metric_count () + verdict->also->len);
+  }
   for (guint i = 0; i < verdict->figures->len; i++) {
     const TsMeasure *one = &((const TsVmFigures *)verdict->figures->pdata[i])->measures[index];
     if (one->kind == TS_MEASURE_VALUE)

@@ -99,9 +99,10 @@ static const struct bad {
      "d/f:5:16: metrics: there is no metric 'rpo' (did you mean \"rto\"?)\n"},
     {"a metric that is a text", HEAD AXES "show: {metric: states}\n",
      "d/f:5:16: show: metric: states is a text; a number is needed here\n"},
-    {"a metric that is made when it is asked for", HEAD AXES "show: {metric: exposure.over.15m}\n",
-     "d/f:5:16: show: metric: a sweep keeps the metrics of the table only (twinsite explain "
-     "--schema), and exposure.over.15m is made when it is asked for\n"},
+    {"a family without what it asks", HEAD AXES "show: {metric: exposure.over.TIME}\n",
+     "d/f:5:16: show: metric: there is no metric 'exposure.over.TIME'\n"},
+    {"an objective in another unit", HEAD AXES "show: {metric: exposure.over.15m, max: 3MiB}\n",
+     NULL},
     {"x that is no axis", HEAD AXES "show: {x: link}\n",
      "d/f:5:11: show: x: there is no axis 'link'; there are: rate, often\n"},
     {"y that is x", HEAD AXES "show: {x: often, y: often}\n",

@@ -94,6 +94,7 @@ ts_farm_run_cell (const TsFarmOptions *options, guint cell, GError **error)
                      g_strchomp (text));
   }
   ts_scenario_set_time_scale (scenario, 1); /* virtual time need not hurry */
+  g_ptr_array_extend (scenario->expectations->also, options->study->families, NULL, NULL);
   g_autofree char *replay = ts_grid_replay (options->grid, cell);
   TsRunOptions run = {.ops = options->ops, .replay = replay, .interrupted = options->interrupted};
   g_autoptr (TsVerdict) verdict = ts_run (scenario, &run, error);

@@ -233,5 +233,9 @@ ts_grid_study (const TsGrid *grid)
   study->max = sweep->max;
   for (guint i = 0; i < sweep->metrics->len; i++)
     g_ptr_array_add (study->metrics, sweep->metrics->pdata[i]);
+  ts_study_keep (study, study->metric);
+  ts_study_keep (study, study->loss);
+  for (guint i = 0; i < sweep->metrics->len; i++)
+    ts_study_keep (study, sweep->metrics->pdata[i]);
   return study;
 }

@@ -206,16 +206,6 @@ build_space (Build *build)
 
 /* ---- what is shown ---- */
 
-/* Is it one of those that every verdict has? */
-static gboolean
-is_kept (const TsMetric *metric)
-{
-  for (guint i = 0; i < ts_metric_count (); i++)
-    if (ts_metric_get (i) == metric)
-      return TRUE;
-  return FALSE;
-}
-
 /* A metric that is a number; NULL: told. */
 static const TsMetric *
 number_metric (Build *build, const TsYaml *node, const char *what)
@@ -226,12 +216,6 @@ number_metric (Build *build, const TsYaml *node, const char *what)
     tell (build, node, "%s: there is no metric '%s'%s", what, node->text, hint);
   } else if (metric->unit == TS_UNIT_TEXT) {
     tell (build, node, "%s: %s is a text; a number is needed here", what, node->text);
-    metric = NULL;
-  } else if (!is_kept (metric)) {
-    tell (build, node,
-          "%s: a sweep keeps the metrics of the table only (twinsite explain "
-          "--schema), and %s is made when it is asked for",
-          what, node->text);
     metric = NULL;
   }
   return metric;
@@ -251,14 +235,7 @@ quantity_of (Build *build, const TsYaml *node, TsUnit unit)
 {
   g_autoptr (GError) error = NULL;
   gint64 number = 0;
-  guint64 bytes = 0;
-  gboolean good = unit == TS_UNIT_US ? ts_parse_duration (node->text, &number, &error)
-                  : unit == TS_UNIT_BYTES
-                      ? ts_parse_size (node->text, &bytes, &error)
-                      : g_ascii_string_to_signed (node->text, 10, 0, G_MAXINT64, &number, &error);
-  if (unit == TS_UNIT_BYTES)
-    number = (gint64)MIN (bytes, (guint64)G_MAXINT64);
-  if (!good)
+  if (!ts_quantity_parse (node->text, unit, &number, &error))
     tell (build, node, "show: max: %s", error->message);
   return number;
 }
