@@ -107,8 +107,10 @@ ts_vault_job_effect (TsVault *vault, TsVaultJob *job, TsDoc *task)
 {
   if (!task) { /* the job has ended: whose making was its matter */
     TsDoc *pair = ts_vault_doc (vault, TS_TABLE_MAPPING, ts_doc_text (job->doc, "target"));
-    if (pair && !g_str_equal (ts_doc_text (job->doc, "state"), "Succeeded"))
-      ts_vault_set_text (vault, pair, "state", "PairingFailed");
+    if (pair) /* one that was removed is no more */
+      ts_vault_set_text (vault, pair, "state",
+                         g_str_equal (ts_doc_text (job->doc, "state"), "Succeeded") ? "Paired"
+                                                                                    : "PairingFailed");
     TsDoc *item = ts_vault_doc (vault, TS_TABLE_ITEM, ts_doc_text (job->doc, "target"));
     const char *phase = ts_doc_text (item, "phase");
     if (item && !g_str_equal (ts_doc_text (job->doc, "state"), "Succeeded") &&
@@ -119,11 +121,7 @@ ts_vault_job_effect (TsVault *vault, TsVaultJob *job, TsDoc *task)
   }
   const char *effect = ts_doc_text (task, "effect");
   TsDoc *item = item_of (vault, task);
-  if (g_str_equal (effect, "paired")) {
-    TsDoc *pair = ts_vault_doc (vault, TS_TABLE_MAPPING, ts_doc_text (job->doc, "target"));
-    if (pair)
-      ts_vault_set_text (vault, pair, "state", "Paired");
-  } else if (g_str_equal (effect, "unpaired")) {
+  if (g_str_equal (effect, "unpaired")) {
     TsDoc *pair = ts_vault_doc (vault, TS_TABLE_MAPPING, ts_doc_text (job->doc, "target"));
     if (pair)
       ts_vault_doc_drop (vault, pair);
