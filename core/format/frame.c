@@ -22,7 +22,7 @@ static const char *const kind_names[TS_FRAME_KINDS] = {
     [TS_FRAME_LOG] = "log",     [TS_FRAME_SET_END] = "set-end",
     [TS_FRAME_ACK] = "ack",     [TS_FRAME_REFUSE] = "refuse",
     [TS_FRAME_ALIVE] = "alive", [TS_FRAME_COMPARE] = "compare",
-    [TS_FRAME_COMPARED] = "compared",
+    [TS_FRAME_COMPARED] = "compared", [TS_FRAME_MESSAGE] = "message",
 };
 
 struct _TsFrameReader {

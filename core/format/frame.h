@@ -42,6 +42,8 @@ typedef enum {
   /* of a resynchronization (core/disk/compare.h); value: how many bytes at offset_bytes of disk */
   TS_FRAME_COMPARE = 10,  /* P>R payload: the digest of the primary's batch */
   TS_FRAME_COMPARED = 11, /* R>P payload: none, it is the same; else the hashes of its blocks */
+  /* not of a relation: what vault, VMM server and agents say (core/site/message.h) */
+  TS_FRAME_MESSAGE = 12, /* payload: a piece of one; value: how many bytes of it are still to come */
   TS_FRAME_KINDS
 } TsFrameKind;
 

@@ -217,6 +217,7 @@ ts_receiver_frame_in (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_FRAME_ACK:
   case TS_FRAME_REFUSE:
   case TS_FRAME_ALIVE:
+  case TS_FRAME_MESSAGE:
   case TS_FRAME_KINDS:
     ts_receiver_protocol_error (r, ev->now_us, "a frame that a primary does not send here", out);
     return;

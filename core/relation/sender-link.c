@@ -361,6 +361,7 @@ ts_sender_frame_in (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_FRAME_LOG:
   case TS_FRAME_SET_END:
   case TS_FRAME_COMPARE:
+  case TS_FRAME_MESSAGE:
   case TS_FRAME_KINDS:
     break;
   }

@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include <glib-unix.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { BACKLOG = 128 };
@@ -123,6 +124,8 @@ open_socket (TsLabListener *listener, const char *address, guint16 port, GError 
   int on = 1;
   if (!ts_lab_address_parse (address, port, &at, error))
     return FALSE;
+  if (at.storage.ss_family == AF_UNIX) /* of an earlier life */
+    (void)unlink (address + strlen (TS_LAB_UNIX));
   listener->fd = socket (at.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (listener->fd < 0)
     return ts_throw_errno (error, "socket");
@@ -131,6 +134,8 @@ open_socket (TsLabListener *listener, const char *address, guint16 port, GError 
     return ts_throw_errno (error, "bind");
   if (listen (listener->fd, BACKLOG) < 0)
     return ts_throw_errno (error, "listen");
+  if (at.storage.ss_family == AF_UNIX)
+    return TRUE;
   at.len_bytes = sizeof at.storage;
   if (getsockname (listener->fd, (struct sockaddr *)&at.storage, &at.len_bytes) < 0)
     return ts_throw_errno (error, "getsockname");
