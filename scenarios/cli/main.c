@@ -5,6 +5,8 @@
 #ifdef TS_HAVE_LAB
 #include "lab/site/helper.h"
 #include "lab/host/host.h"
+#include "lab/vault/service.h"
+#include "lab/vault/vmm.h"
 #endif
 
 static const TsCommand commands[] = {
@@ -26,6 +28,8 @@ static const TsCommand commands[] = {
      "measure the data path beside what people use today", ts_command_bench},
     {"lab", "doctor|down|ps|calibrate",
      "what real machines need; what is left of runs; how long they take", ts_command_lab},
+    {"vault", "serve|status|items|jobs|failover ITEM|...",
+     "serve a Recovery Services vault, or ask one", ts_command_vault},
     {"manual", "twinsite.1|twinsite-scenario.5|bash|zsh",
      "print the manual's pages, and what completes commands in a shell", ts_command_manual},
 };
@@ -57,6 +61,10 @@ main (int argc, char **argv)
     return status;
   if (argc > 1 && g_str_equal (argv[1], "host")) /* likewise: a host of a site */
     return ts_lab_host_main (argc, argv);
+  if (argc > 1 && g_str_equal (argv[1], "vmm")) /* a site's VMM server */
+    return ts_lab_vmm_main (argc - 1, argv + 1);
+  if (argc > 1 && g_str_equal (argv[1], "vault-process")) /* a vault of the lab's */
+    return ts_lab_service_main (argc - 1, argv + 1);
 #endif
   setlocale (LC_ALL, "");
   setlocale (LC_NUMERIC, "C"); /* numbers look the same everywhere */

@@ -22,6 +22,8 @@ roff_words (GString *out, const char *text)
       g_string_append (out, "\\e");
     else if (*at == '-')
       g_string_append (out, "\\-");
+    else if (*at == '|')
+      g_string_append (out, "|\\:"); /* a long choice may be broken here */
     else
       g_string_append_c (out, *at);
   }
@@ -86,10 +88,10 @@ roff_head (GString *out, const char *name, int section, const char *title, const
 static void
 append_synopsis (GString *out, const TsCommand *command, const char *arguments)
 {
-  g_string_append_printf (out, ".B twinsite %s\n", command->name);
+  g_string_append_printf (out, ".na\n.B twinsite %s\n", command->name); /* words are few and long */
   g_string_append (out, "[\\fIOPTION\\fR...] \\fI");
   roff_words (out, arguments);
-  g_string_append (out, "\\fR\n");
+  g_string_append (out, "\\fR\n.br\n.ad\n");
 }
 
 static void

@@ -148,7 +148,7 @@ async function watch() {
 
 // ---- doing ----
 
-const path = (id) => base + id.split("/").map(encodeURIComponent).join("/");
+const path = (id) => (id.startsWith("/") ? id : base + id).split("/").map(encodeURIComponent).join("/");
 
 /** Asks whether it is meant, then does it.  offer: {title, what: [sentences], options, yes, danger, run(values)} */
 async function decide(offer) {
@@ -166,7 +166,7 @@ async function decide(offer) {
 export async function act(item, operation) {
   let points = [];
   if (operation.points) {
-    try { points = await list(`${item.id}/recoveryPoints`.split("/").map(encodeURIComponent).join("/")); } catch { /* the latest it is */ }
+    try { points = (await ask("GET", `${path(item.id)}/recoveryPoints`)).value || []; } catch { /* the latest it is */ }
   }
   await decide(view.itemOffer(item, operation, points, (body) => ask("POST", `${path(item.id)}/${operation.verb}`, body)));
 }

@@ -104,8 +104,8 @@ export function fabrics(all) {
   if (all.length === 0) return put("sites", h("p", { class: "card empty" }, "No VMM server is registered. A registration key is made by: twinsite vault key"));
   put("sites", h("div", { class: "grid" }, all.map((fabric) => {
     const provider = fabric.providers[0] ? props(fabric.providers[0]) : {};
-    const connection = provider.connectionStatus || props(fabric).health;
-    const hosts = props(fabric).hosts || fabric.clouds.flatMap((cloud) => props(cloud).hosts || []);
+    const connection = provider.connectionStatus || props(fabric).connectionStatus;
+    const hosts = (props(fabric).customDetails || {}).hosts || [];
     return h("article", { class: "card site" },
       h("div", { class: "top" }, h("h3", {}, title(fabric)), status(connection)),
       h("p", { class: "quiet" }, provider.lastHeartBeat ? ago(provider.lastHeartBeat, "Last heartbeat ") : "No heartbeat yet"),
@@ -144,9 +144,9 @@ const operations = {
       `The old disks at ${n.other} become the replica: what is only there is overwritten. A failover that is not committed is committed first.`] },
   RepairReplication: { verb: "repairReplication", label: "Resynchronize",
     what: () => ["Both sides are compared, and what differs is sent.", "Afterwards there is one recovery point, the newest; all others are gone. Until then a planned failover is refused."] },
-  PauseReplication: { verb: "pauseReplication", label: "Pause",
+  Pause: { verb: "pauseReplication", label: "Pause",
     what: () => ["Changes are still tracked, and sent when it is resumed. Until then the copy grows old."] },
-  ResumeReplication: { verb: "resumeReplication", label: "Resume", what: () => ["What was tracked meanwhile is sent."] },
+  Resume: { verb: "resumeReplication", label: "Resume", what: () => ["What was tracked meanwhile is sent."] },
   DisableProtection: { verb: "remove", label: "Disable", danger: true,
     what: (n) => [`Replication of ${n.name} ends on both sides; its recovery points are gone. The machine goes on running.`,
       "The replica is deleted if the policy says so, and stays as it is otherwise."] },
@@ -181,14 +181,21 @@ function itemTrouble(item) {
     error.recommendedAction && h("p", { class: "quiet" }, error.recommendedAction)));
 }
 
+function place(p, details, way) {
+  const one = (site, host) => (host ? `${host} (${site})` : site);
+  const over = details.replicaOn; // the copy has taken over, and replication is not reversed yet
+  return `Runs on ${one(way.from, over ? details.replicaHost : details.sourceHost)}; copy on ${one(way.to, over ? details.sourceHost : details.replicaHost)}`;
+}
+
 export function items(all) {
   if (all.length === 0) return put("items", h("p", { class: "card empty" }, "Nothing is protected yet."));
   put("items", h("div", { class: "card" }, all.map((item) => {
     const p = props(item), details = p.providerSpecificDetails || {}, way = sides(item);
-    const scenario = p.currentScenario && p.currentScenario.scenarioName && p.currentScenario.scenarioName !== "None" ? words(p.currentScenario.scenarioName) : "";
+    const current = p.currentScenario || {};
+    const scenario = current.scenarioName && current.jobId ? words(current.scenarioName) : "";
     const progress = details.initialReplicationDetails && details.initialReplicationDetails.initialReplicationProgressPercentage;
     return h("article", { class: "item", "aria-label": title(item) },
-      h("div", { class: "name" }, h("h3", {}, title(item)), h("p", { class: "quiet" }, `Runs at ${way.from}, copy at ${way.to}`)),
+      h("div", { class: "name" }, h("h3", {}, title(item)), h("p", { class: "quiet" }, place(p, details, way))),
       h("dl", {}, h("dt", {}, "State"), h("dd", {}, p.protectionStateDescription || words(p.protectionState)),
         scenario && h("dd", {}, status("InProgress", scenario)),
         p.testFailoverState && p.testFailoverState !== "None" && h("dd", { class: "quiet" }, `Test: ${words(p.testFailoverState).toLowerCase()}`),
@@ -201,7 +208,7 @@ export function items(all) {
 
 // ---- jobs ----
 
-const tasksOf = (one) => one.tasks || (one.customDetails && one.customDetails.childTasks) || (one.groupTaskCustomDetails && one.groupTaskCustomDetails.childTasks) || one.childTasks || [];
+const tasksOf = (one) => one.tasks || (one.groupTaskCustomDetails || {}).childTasks || [];
 
 function took(one) {
   if (!one.startTime) return h("span", { class: "when quiet" }, "");
@@ -221,8 +228,16 @@ function errorsOf(one) {
 function tasks(list) {
   return h("ul", { class: "tasks" }, list.map((task) => h("li", {},
     h("div", { class: "task" }, h("span", {}, task.friendlyName || words(task.name || task.taskId)), took(task), status(task.state)),
-    task.state === "Suspended" && task.customDetails && task.customDetails.description && h("p", { class: "note warn" }, task.customDetails.description),
+    task.state === "Suspended" && h("p", { class: "note warn" }, task.description || "Waits until somebody confirms it."),
+    task.output && h("p", { class: "quiet" }, `It said: ${task.output.trim().slice(0, 300)}`),
     errorsOf(task), tasksOf(task).length > 0 && tasks(tasksOf(task)))));
+}
+
+function jobState(p) {
+  if (p.state === "InProgress") return `${p.progressPercentage} %`;
+  if (p.state === "Suspended") return "Waits for somebody";
+  const more = p.stateDescription || "";
+  return words(p.state) + (more && more !== "Completed" && more !== p.state ? `, ${words(more).toLowerCase()}` : "");
 }
 
 const jobVerbs = { Cancel: "cancel", Resume: "resume", Restart: "restart" };
@@ -235,8 +250,8 @@ export function jobs(all, opened) {
     const known = opened.has(id), busy = p.state === "InProgress" || p.state === "Suspended";
     const details = h("details", { class: "row", open: known || busy, ontoggle: (event) => open(id, event.target.open) },
       h("summary", { "data-key": id }, h("span", { class: "what" }, `${p.friendlyName || words(p.scenarioName)}${p.targetObjectName ? `: ${p.targetObjectName}` : ""}`),
-        h("span", { class: "when quiet" }, p.startTime ? ago(p.startTime) : ""), status(p.state, words(p.state) + (p.stateDescription && p.stateDescription !== "Completed" && p.state !== "InProgress" ? `, ${words(p.stateDescription).toLowerCase()}` : ""))),
-      tasks(tasksOf(p)), errorsOf(p),
+        h("span", { class: "when quiet" }, p.startTime ? ago(p.startTime) : ""), status(p.state, jobState(p))),
+      tasks(tasksOf(p)), tasksOf(p).length === 0 && errorsOf(p),
       h("div", { class: "buttons" }, (p.allowedActions || []).map((action) => jobVerbs[action] || action.toLowerCase()).filter((verb) => jobLabels[verb])
         .map((verb) => h("button", { class: verb === "resume" ? "primary" : verb === "cancel" ? "danger" : "", "data-key": `${id}:${verb}`,
           "aria-label": `${jobLabels[verb]}: ${p.friendlyName || p.scenarioName}`, onclick: () => actOnJob(job, verb) }, jobLabels[verb]))));
@@ -251,19 +266,26 @@ const planVerbs = {
   UnplannedFailover: "unplannedFailover", Commit: "failoverCommit", CancelFailover: "failoverCancel", ReverseReplicate: "reProtect",
 };
 
+/** What at least one of its machines allows. */
+function planOperations(p, items) {
+  const ids = new Set((p.groups || []).flatMap((group) => (group.replicationProtectedItems || []).map((one) => one.id)));
+  const allowed = new Set(items.filter((item) => ids.has(item.id)).flatMap((item) => props(item).allowedOperations || []));
+  return first.filter((name) => planVerbs[name] && allowed.has(name));
+}
+
 export function plans(all, items) {
   if (all.length === 0) return put("plans", h("p", { class: "card empty" }, "No recovery plan has been made."));
   const names = new Map(items.map((item) => [item.id, title(item)]));
   put("plans", h("div", { class: "grid" }, all.map((plan) => {
-    const p = props(plan), scenario = p.currentScenario && p.currentScenario.scenarioName;
+    const p = props(plan);
     const groups = (p.groups || []).filter((group) => group.groupType === "Boot");
     const step = (action) => h("li", { class: "quiet" }, `${(action.customDetails || {}).instanceType === "ManualActionDetails" ? "By hand" : "Script"}: ${action.actionName}`);
     return h("article", { class: "card site", "aria-label": title(plan) },
-      h("div", { class: "top" }, h("h3", {}, title(plan)), scenario && scenario !== "None" && status("InProgress", words(scenario))),
+      h("div", { class: "top" }, h("h3", {}, title(plan))),
       h("p", { class: "quiet" }, `${p.primaryFabricFriendlyName || last(p.primaryFabricId)} to ${p.recoveryFabricFriendlyName || last(p.recoveryFabricId)}`),
       groups.map((group, index) => h("div", {}, h("p", {}, `Group ${index + 1}: ${(group.replicationProtectedItems || []).map((one) => names.get(one.id) || last(one.id)).join(", ") || "nothing"}`),
         h("ul", { class: "plain" }, [...(group.startGroupActions || []), ...(group.endGroupActions || [])].map(step)))),
-      h("div", { class: "buttons" }, (p.allowedOperations || []).filter((name) => planVerbs[name]).map((name) =>
+      h("div", { class: "buttons" }, planOperations(p, items).map((name) =>
         h("button", { class: dangerous(operations[name]) ? "danger" : "", "data-key": `${plan.id}:${name}`, "aria-label": `${operations[name].label}: plan ${title(plan)}`,
           onclick: () => actOnPlan(plan, { ...operations[name], verb: planVerbs[name] }) }, operations[name].label))));
   })));
