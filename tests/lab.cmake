@@ -33,7 +33,10 @@ ts_test(test-lab-tidy LIBS ts_lab TIMEOUT 60 LABELS lab)
 ts_test(test-lab-host LIBS ts_lab TIMEOUT 120 LABELS lab)
 # the lab end to end, on real machines
 ts_test(test-lab-world LIBS ts_lab SOURCES world-support.c TIMEOUT 600 LABELS lab)
-set_tests_properties(test-lab-world PROPERTIES RUN_SERIAL ON)
+# hosts that another libvirtd drives
+ts_test(test-remote LIBS ts_lab SOURCES machine-support.c world-support.c TIMEOUT 300 LABELS lab)
+target_compile_definitions(test-remote PRIVATE TS_TESTS_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
+set_tests_properties(test-lab-world test-remote PROPERTIES RUN_SERIAL ON)
 # the bench: its parts; then all of it, small and without peers (it verifies the copies it measures)
 ts_test(test-bench LIBS ts_lab)
 add_test(NAME bench-small COMMAND twinsite bench --size 64MiB --rounds 1 --cases 5:64,5:4 --no-peers

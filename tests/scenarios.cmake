@@ -50,12 +50,24 @@ if(TS_LAB)
     FIXTURES_SETUP own-image)
   foreach(name tcp-failover)
     add_test(NAME scenario-lab-own-${name}
-      COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/own/${name}.yaml --on lab --no-plots
-        --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+      COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/lab-scenario $<TARGET_FILE:twinsite>
+        ${PROJECT_SOURCE_DIR}/scenarios/own/${name}.yaml --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
     set_tests_properties(scenario-lab-own-${name} PROPERTIES TIMEOUT 600 LABELS "scenario;lab"
-      RUN_SERIAL TRUE SKIP_RETURN_CODE 69 FIXTURES_REQUIRED own-image)
+      RUN_SERIAL TRUE SKIP_RETURN_CODE 77 FIXTURES_REQUIRED own-image)
   endforeach()
 endif()
+
+# a host that another libvirtd drives, which is started for it
+if(TS_LAB)
+  add_test(NAME scenario-lab-own-remote COMMAND test-remote $<TARGET_FILE:twinsite>
+    ${PROJECT_SOURCE_DIR}/scenarios/own/remote.yaml ${CMAKE_CURRENT_BINARY_DIR}/runs)
+  set_tests_properties(scenario-lab-own-remote PROPERTIES TIMEOUT 600 LABELS "scenario;lab"
+    RUN_SERIAL TRUE SKIP_RETURN_CODE 77)
+endif()
+add_test(NAME scenario-sim-own-remote
+  COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/own/remote.yaml --on sim --twice --no-plots
+    --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+set_tests_properties(scenario-sim-own-remote PROPERTIES TIMEOUT 300 LABELS "scenario;sim")
 
 # many machines and a long run, short here: that counts are written out and nobody keeps a ledger
 add_test(NAME scenario-sim-many

@@ -332,6 +332,29 @@ static const Row rows[] = {
                   "whole: 3 broken",
     },
     {
+        .name = "of a copy that takes over anew nothing has been read back yet",
+        .yaml = HEAD NO_SETTLE "steps:\n" PROTECT
+                               "  - {id: w, wait: {survey: done, vm: app}, within: 9s}\n"
+                               "  - {id: again, wait: {power: on, vm: app, host: hb}, within: 9s}\n"
+                               "  - {id: x, wait: {survey: done, vm: app}, within: 9s}\n",
+        .script = {DONE ("protect", 0),
+                   {"", TS_S, "survey", "vm=app host=hb phase=done"},
+                   {"", 2 * TS_S, "failover", "vm=app host=hb phase=promoted"},
+                   {"", 3 * TS_S, "power", "vm=app host=hb on=1"},
+                   {"", 4 * TS_S, "survey", "vm=app host=hb phase=begun"},
+                   {"", 5 * TS_S, "survey", "vm=app host=hb phase=done"},
+                   {.on = NULL}},
+        .end = TS_TIMELINE_DONE,
+        .transcript = "  0.000 order protect (protect)\n"
+                      "  0.000 protect begun\n"
+                      "  0.000 w begun\n"
+                      "  1.000 w done\n"
+                      "  1.000 again begun\n"
+                      "  3.000 again done\n"
+                      "  3.000 x begun\n"
+                      "  5.000 x done\n",
+    },
+    {
         .name = "after places a step beside the others, at to the run's clock",
         .yaml = HEAD NO_SETTLE
         "steps:\n" PROTECT "  - {id: dark, do: link, link: wan, mode: blackhole, after: {step: "

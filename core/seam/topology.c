@@ -24,6 +24,8 @@ host_free (gpointer data)
 {
   TsHostSpec *host = data;
   g_clear_pointer (&host->entries, g_ptr_array_unref);
+  g_free (host->libvirt);
+  g_free (host->store);
   g_free (host->name);
   g_free (host);
 }

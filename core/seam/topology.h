@@ -23,6 +23,8 @@ typedef struct { /* an authorization entry (site/authorization.h) */
 typedef struct {
   char *name;
   guint site;
+  char *libvirt, *store; /* of a host that an other libvirtd drives: its URI, and the absolute path of
+                            a folder that it and we see alike; NULL: the lab's own.  Only in the lab */
   GPtrArray *entries; /* TsEntrySpec; NULL: an entry for every other host of the topology */
   TsHostSettings settings;
 } TsHostSpec;

@@ -5,12 +5,15 @@
 
 /* version, name, index, run, sockets, cache, certificates, realm, kernel, initrd, origin, seed,
  * accel, two ports, the host's settings, peers (name, address, two ports), authorization (server,
- * storage, trust group), VMs (name, home, id, memory, image, kernel, initrd, two command lines, uefi, agent, four of
- * its network card, disks (name, size, fill, is it replicated))
+ * storage, trust group), control, libvirt, prefix, VMs (name, home, id, memory, image, kernel,
+ * initrd, two command lines, uefi, agent, four of its network card, disks (name, size, fill, is it
+ * replicated))
  */
 #define VM_TYPE "(ssaytsssssbbbbbba(sttb))"
-#define CONFIG_TYPE "(ususssssssxtuqq" TS_HOST_SETTINGS_TYPE "a(ssqq)a(sss)a" VM_TYPE ")"
-#define CONFIG_VERSION 7
+#define BEHIND_SETTINGS "a(ssqq)a(sss)sssa" VM_TYPE ")"
+#define CONFIG_TYPE "(ususssssssxtuqq" TS_HOST_SETTINGS_TYPE BEHIND_SETTINGS
+#define CONFIG_PARTS "(ususssssssxtuqq@" TS_HOST_SETTINGS_TYPE BEHIND_SETTINGS
+#define CONFIG_VERSION 8
 
 static void
 peer_free (gpointer data)
@@ -56,6 +59,9 @@ ts_lab_host_config_free (TsLabHostConfig *config)
   g_free (config->name);
   g_free (config->run);
   g_free (config->sockets);
+  g_free (config->control);
+  g_free (config->libvirt);
+  g_free (config->prefix);
   g_free (config->cache);
   g_free (config->certificates);
   g_free (config->realm);
@@ -153,11 +159,12 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
                            vm->nic_copy_connected, vm->nic_test_isolated, &disks);
   }
   g_autoptr (GVariant) all = g_variant_ref_sink (g_variant_new (
-      "(ususssssssxtuqq@" TS_HOST_SETTINGS_TYPE "a(ssqq)a(sss)a" VM_TYPE ")", CONFIG_VERSION,
+      CONFIG_PARTS, CONFIG_VERSION,
       config->name, config->index, config->run, config->sockets,
       config->cache, config->certificates, config->realm ? config->realm : "", config->kernel,
       config->initrd, config->origin_us, config->seed, (guint32)config->accel, config->port,
-      config->kerberos_port, ts_host_settings_pack (&config->settings), &peers, &entries, &vms));
+      config->kerberos_port, ts_host_settings_pack (&config->settings), &peers, &entries,
+      or_empty (config->control), or_empty (config->libvirt), or_empty (config->prefix), &vms));
   g_autoptr (GError) reason = NULL;
   if (!g_file_set_contents (path, g_variant_get_data (all), (gssize)g_variant_get_size (all),
                             &reason)) {
@@ -228,10 +235,11 @@ ts_lab_host_config_load (const char *path, GError **error)
   g_autoptr (GVariantIter) peers = NULL;
   g_autoptr (GVariantIter) entries = NULL;
   g_autoptr (GVariantIter) vms = NULL;
-  g_variant_get (all, "(ususssssssxtuqq@" TS_HOST_SETTINGS_TYPE "a(ssqq)a(sss)a" VM_TYPE ")", &version, &config->name, &config->index, &config->run,
+  g_variant_get (all, CONFIG_PARTS, &version, &config->name, &config->index, &config->run,
                  &config->sockets, &config->cache, &config->certificates, &config->realm,
                  &config->kernel, &config->initrd, &config->origin_us, &config->seed, &accel,
-                 &config->port, &config->kerberos_port, &settings, &peers, &entries, &vms);
+                 &config->port, &config->kerberos_port, &settings, &peers, &entries,
+                 &config->control, &config->libvirt, &config->prefix, &vms);
   if (!ts_host_settings_unpack (settings, &config->settings, error))
     return NULL;
   config->accel = (TsLabAccel)accel;

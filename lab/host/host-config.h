@@ -35,6 +35,9 @@ typedef struct {
   char *name;
   guint index;
   char *run, *sockets; /* of the layout */
+  char *control;       /* socket to the runner (layout); not below sockets when libvirt is there */
+  char *libvirt;       /* URI of another libvirtd, "": our own driver; prefix: of its machines */
+  char *prefix;
   char *cache;         /* for what QEMU can do */
   char *certificates;  /* folder: ca.pem, NAME.pem, NAME.key */
   char *realm;         /* folder (realm.h); "": there is no Kerberos in this run */

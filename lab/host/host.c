@@ -3,6 +3,7 @@
 #include "core/base/units.h"
 #include "lab/host/host-internal.h"
 #include "lab/link/realm.h"
+#include "lab/site/site.h"
 #include <glib/gstdio.h>
 #include <malloc.h>
 #include <signal.h>
@@ -443,17 +444,19 @@ start (TsLabHost *host, const char *folder, GError **error)
   host->layout = ts_lab_host_config_layout (config);
   host->clock.origin_us = config->origin_us;
 
-  g_autofree char *control = ts_lab_path_control (&host->layout, config->index);
-  int fd = ts_lab_control_connect (control, error);
+  g_autofree char *usual = ts_lab_path_control (&host->layout, config->index);
+  int fd = ts_lab_control_connect (*config->control ? config->control : usual, error);
   if (fd < 0)
     return FALSE;
   host->control = ts_lab_control_new (fd, &control_events, host);
   const char *const ours[] = {config->sockets, config->run, config->cache, NULL};
-  if (!ts_lab_host_own_run (ours, error))
-    return FALSE;
-
   g_autofree char *root = ts_lab_path_hypervisor (&host->layout, config->index);
-  host->hypervisor = ts_lab_hypervisor_open (root, config->cache, config->accel, error);
+  if (*config->libvirt) { /* whose socket may lie below /run */
+    host->hypervisor = ts_lab_hypervisor_open_remote (config->libvirt, config->prefix,
+                                                      ts_lab_outer_network (), folder,
+                                                      config->accel, error);
+  } else if (ts_lab_host_own_run (ours, error))
+    host->hypervisor = ts_lab_hypervisor_open (root, config->cache, config->accel, error);
   if (!host->hypervisor)
     return FALSE;
   for (guint i = 0; i < config->vms->len; i++)

@@ -196,7 +196,9 @@ ts_lab_certificate_issue_kind (const char *folder, const char *name, TsLabCertif
   unsigned critical;
   int code = gnutls_x509_crt_set_basic_constraints (host, 0, -1);
   if (code >= 0)
-    code = gnutls_x509_crt_set_key_usage (host, GNUTLS_KEY_DIGITAL_SIGNATURE);
+    code = gnutls_x509_crt_set_key_usage (
+        host, GNUTLS_KEY_DIGITAL_SIGNATURE |
+                  (kind == TS_LAB_CERTIFICATE_LIBVIRT ? GNUTLS_KEY_KEY_ENCIPHERMENT : 0U));
   if (code >= 0)
     code = set_purposes (host, kind);
   if (code >= 0 && kind != TS_LAB_CERTIFICATE_NAMELESS)

@@ -19,7 +19,7 @@ gboolean ts_lab_certificate_issue (const char *folder, const char *name, GError 
  * before does not see that. */
 gboolean ts_lab_certificate_revoke (const char *folder, const char *name, GError **error);
 
-/* The same with something wrong, for tests and faults. */
+/* The same with something wrong, or otherwise, for tests and faults. */
 typedef enum {
   TS_LAB_CERTIFICATE_GOOD,
   TS_LAB_CERTIFICATE_EXPIRED,     /* a minute ago */
@@ -28,6 +28,7 @@ typedef enum {
   TS_LAB_CERTIFICATE_SERVER_ONLY, /* without client */
   TS_LAB_CERTIFICATE_ANY_USE,     /* no extended key usage at all */
   TS_LAB_CERTIFICATE_NAMELESS,    /* no DNS name, only a subject */
+  TS_LAB_CERTIFICATE_LIBVIRT,     /* good for key encipherment too: libvirt takes no other */
 } TsLabCertificateKind;
 gboolean ts_lab_certificate_issue_kind (const char *folder, const char *name,
                                         TsLabCertificateKind kind, GError **error);

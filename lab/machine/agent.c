@@ -9,7 +9,8 @@
 static virDomainPtr
 find (TsLabHypervisor *hypervisor, const char *name, GError **error)
 {
-  virDomainPtr domain = virDomainLookupByName (hypervisor->connection, name);
+  g_autofree char *full = g_strconcat (hypervisor->prefix, name, NULL);
+  virDomainPtr domain = virDomainLookupByName (hypervisor->connection, full);
   if (!domain)
     ts_throw (error, TS_ERROR_AGAIN, "there is no machine %s now", name);
   return domain;

@@ -1,9 +1,11 @@
-/* lab/machine/hypervisor.c -- libvirt's embedded QEMU driver: one per process, no daemon.  See machine.h.
- */
+/* lab/machine/hypervisor.c -- libvirt's QEMU driver: embedded (one per process, no daemon), or that of a
+ * libvirtd elsewhere.  See machine.h. */
 #include "lab/machine/machine-internal.h"
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +13,8 @@
 /* Sockets are root/lib/qemu/domain-N-NAME/monitor.sock, NAME cut at 20 bytes by libvirt, and a unix
  * socket's path ends at 107. */
 #define ROOT_MAX 50
+#define KEEP_ALIVE_S 5 /* CHOICE: gone after three that were not answered */
+#define KEEP_ALIVE_COUNT 3
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -49,6 +53,15 @@ be_quiet (void *user, virErrorPtr why)
   /* libvirt would print every failure on standard error; each is told by ts_lab_throw_virt. */
   (void)user;
   (void)why;
+}
+
+gboolean
+ts_lab_virt_quiet (void)
+{
+  if (virInitialize () < 0)
+    return FALSE;
+  virSetErrorFunc (NULL, be_quiet);
+  return TRUE;
 }
 
 static gpointer
@@ -126,27 +139,6 @@ prepare_root (const char *root, const char *cache, GError **error)
   return TRUE;
 }
 
-/* What a killed process left defined: nobody owns it any more. */
-static gboolean
-forget_machines (TsLabHypervisor *hypervisor, GError **error)
-{
-  virDomainPtr *domain = NULL;
-  int count = virConnectListAllDomains (hypervisor->connection, &domain, 0);
-  gboolean fine = count >= 0 || ts_lab_throw_virt (error, "list machines");
-  for (int i = 0; i < count; i++) {
-    if (virDomainIsActive (domain[i]) == 1 && virDomainDestroy (domain[i]) < 0 &&
-        virDomainIsActive (domain[i]) == 1 && fine)
-      fine = ts_lab_throw_virt (error, "stop left-over machine %s", virDomainGetName (domain[i]));
-    if (fine && virDomainIsPersistent (domain[i]) == 1 &&
-        virDomainUndefineFlags (domain[i], VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA |
-                                               VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) < 0)
-      fine = ts_lab_throw_virt (error, "forget machine %s", virDomainGetName (domain[i]));
-    virDomainFree (domain[i]);
-  }
-  free (domain); /* libvirt's, from malloc */
-  return fine;
-}
-
 TsLabHypervisor *
 ts_lab_hypervisor_open (const char *root, const char *cache, TsLabAccel accel, GError **error)
 {
@@ -178,7 +170,52 @@ ts_lab_hypervisor_open (const char *root, const char *cache, TsLabAccel accel, G
                        uri);
     return NULL;
   }
-  if (!forget_machines (hypervisor, error))
+  hypervisor->prefix = g_strdup ("");
+  /* What a killed process left defined: nobody owns it any more. */
+  if (!ts_lab_virt_sweep (hypervisor->connection, "", TRUE, NULL, error))
+    return NULL;
+  return g_steal_pointer (&hypervisor);
+}
+
+/* Only this thread goes there; what it starts to reach libvirtd (ssh) stays there. */
+static virConnectPtr
+open_from (const char *uri, int network, GError **error)
+{
+  virConnectPtr connection = NULL;
+  int here = network >= 0 ? open ("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC) : -1;
+  gboolean there = network < 0 || (here >= 0 && setns (network, CLONE_NEWNET) == 0);
+  /* An unprivileged user's site has no way out; a socket in the file system needs none. */
+  if (there || errno == EPERM)
+    connection = virConnectOpen (uri);
+  if (!connection && !there)
+    ts_throw (error, TS_ERROR_UNAVAILABLE,
+              "open %s: only root reaches other machines from a site's network", uri);
+  else if (!connection)
+    ts_lab_throw_virt (error, "open libvirt at %s", uri);
+  if (network >= 0 && there && setns (here, CLONE_NEWNET) < 0)
+    g_error ("come back to the site's network: %s", g_strerror (errno));
+  if (here >= 0)
+    close (here);
+  return connection;
+}
+
+TsLabHypervisor *
+ts_lab_hypervisor_open_remote (const char *uri, const char *prefix, int network, const char *folder,
+                               TsLabAccel accel, GError **error)
+{
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+  g_return_val_if_fail (*prefix, NULL);
+  g_autoptr (TsLabHypervisor) hypervisor = g_new0 (TsLabHypervisor, 1);
+  hypervisor->accel = accel;
+  hypervisor->prefix = g_strdup (prefix);
+  if (!start_library (folder, error))
+    return NULL;
+  hypervisor->connection = open_from (uri, network, error);
+  if (!hypervisor->connection)
+    return NULL;
+  /* A libvirtd that is gone without a word is noticed. */
+  (void)virConnectSetKeepAlive (hypervisor->connection, KEEP_ALIVE_S, KEEP_ALIVE_COUNT);
+  if (!ts_lab_virt_sweep (hypervisor->connection, prefix, TRUE, NULL, error))
     return NULL;
   return g_steal_pointer (&hypervisor);
 }
@@ -191,5 +228,6 @@ ts_lab_hypervisor_free (TsLabHypervisor *hypervisor)
   if (hypervisor->connection)
     virConnectClose (hypervisor->connection);
   g_free (hypervisor->emulator);
+  g_free (hypervisor->prefix);
   g_free (hypervisor);
 }

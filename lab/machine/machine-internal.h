@@ -9,7 +9,8 @@
 struct _TsLabHypervisor {
   virConnectPtr connection;
   TsLabAccel accel;
-  char *emulator; /* path of qemu-system-x86_64 */
+  char *emulator; /* path of qemu-system-x86_64; NULL: libvirt's choice */
+  char *prefix;   /* begins the names of its machines; "" when all are its own */
 };
 
 typedef struct {
@@ -34,6 +35,12 @@ struct _TsLabMachine {
 
 /* Sets error to what libvirt says of its last failure on this thread; returns FALSE. */
 gboolean ts_lab_throw_virt (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+/* Its failures are not printed.  FALSE: libvirt cannot be started at all. */
+gboolean ts_lab_virt_quiet (void);
+/* As ts_lab_remote_sweep; prefix "": all of them. */
+gboolean ts_lab_virt_sweep (virConnectPtr connection, const char *prefix, gboolean forget,
+                            guint *stopped, GError **error);
 
 /* The domain's XML with its disks as they are now.  Caller frees. */
 char *ts_lab_machine_xml (const TsLabMachine *machine);

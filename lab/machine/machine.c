@@ -65,37 +65,61 @@ boot_xml (const TsLabMachine *machine)
   return g_strconcat (kernel, initrd, NULL);
 }
 
+/* A libvirtd that is not ours may have both sites' machines of one VM. */
+static TsGuid
+id_there (const TsLabMachine *machine)
+{
+  TsGuid id = machine->id;
+  guint8 digest[20];
+  gsize len = sizeof digest;
+  if (!*machine->hypervisor->prefix)
+    return id;
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA1);
+  g_checksum_update (sum, (const guchar *)machine->hypervisor->prefix, -1);
+  g_checksum_get_digest (sum, digest, &len);
+  for (guint i = 0; i < sizeof id.bytes; i++)
+    id.bytes[i] ^= digest[i];
+  return id;
+}
+
 char *
 ts_lab_machine_xml (const TsLabMachine *machine)
 {
   gboolean kvm = machine->hypervisor->accel == TS_ACCEL_KVM;
   char id[TS_GUID_TEXT_SIZE];
-  ts_guid_format (&machine->id, id);
+  TsGuid unique = id_there (machine);
+  ts_guid_format (&unique, id);
   /* Nothing that the guest does not need: each device and ACPI cost boot time under TCG (kernel up
    * in 1.5 s without ACPI, 2.2 s with).  The old "pc" needs no PCIe root ports for its disks.
    * Without ACPI a guest cannot power off; it resets, and a reset ends it. */
   g_autofree char *boot = boot_xml (machine);
+  g_autofree char *name = g_strconcat (machine->hypervisor->prefix, machine->name, NULL);
   g_autofree char *head =
       g_markup_printf_escaped ("<domain type='%s'><name>%s</name><uuid>%s</uuid>"
                                "<memory unit='b'>%" G_GUINT64_FORMAT "</memory><vcpu>1</vcpu>"
                                "<os><type arch='x86_64' machine='pc'>hvm</type>",
-                               kvm ? "kvm" : "qemu", machine->name, id, machine->memory_bytes);
+                               kvm ? "kvm" : "qemu", name, id, machine->memory_bytes);
+  g_autofree char *emulator =
+      machine->hypervisor->emulator
+          ? g_markup_printf_escaped ("<emulator>%s</emulator>", machine->hypervisor->emulator)
+          : g_strdup ("");
   g_autofree char *devices = g_markup_printf_escaped (
       "%s<clock offset='utc'><timer name='hpet' present='no'/></clock>"
       "<on_poweroff>destroy</on_poweroff><on_reboot>destroy</on_reboot>"
       "<on_crash>destroy</on_crash>"
-      "<devices><emulator>%s</emulator><controller type='usb' model='none'/>"
+      "<devices><controller type='usb' model='none'/>"
       "<memballoon model='none'/>"
       "<serial type='file'><source path='%s' append='on'/><target port='0'/></serial>"
       "<channel type='unix'><source mode='bind' path='%s'/>"
       "<target type='virtio' name='org.twinsite.agent'/></channel>",
       kvm ? "<cpu mode='host-passthrough'/>"
           : "<cpu mode='custom' match='exact' check='none'><model>qemu64</model></cpu>",
-      machine->hypervisor->emulator, machine->console_path, machine->channel_path);
+      machine->console_path, machine->channel_path);
   GString *xml = g_string_new (head);
   g_string_append_printf (xml, "%s</os>%s", boot,
                           machine->own ? "<features><acpi/></features>" : "");
   g_string_append (xml, devices);
+  g_string_append (xml, emulator);
   for (guint d = 0; d < machine->disks; d++)
     add_disk (xml, &machine->disk[d]);
   if (machine->nic_device)

@@ -18,6 +18,12 @@ typedef enum { TS_ACCEL_TCG, TS_ACCEL_KVM } TsLabAccel;
  * undefined. */
 TsLabHypervisor *ts_lab_hypervisor_open (const char *root, const char *cache, TsLabAccel accel,
                                          GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Likewise any other libvirtd's QEMU driver, by its URI.  Only machines whose names it makes begin with
+ * prefix (not "") are touched; left-over ones are forgotten.  network: a network namespace from which
+ * it is reached; -1: ours.  folder: for its log. */
+TsLabHypervisor *ts_lab_hypervisor_open_remote (const char *uri, const char *prefix, int network,
+                                                const char *folder, TsLabAccel accel,
+                                                GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Free the machines first.  NULL is fine. */
 void ts_lab_hypervisor_free (TsLabHypervisor *hypervisor);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsLabHypervisor, ts_lab_hypervisor_free)

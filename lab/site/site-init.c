@@ -22,9 +22,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "lab/site/helper.h"
+#include "lab/site/site.h"
 
 #define REQUEST_MAX (64 * 1024)
 #define ARGV_MAX 256
+#define OUTER_NETWORK "TWINSITE_OUTER_NETWORK"
 
 static gboolean
 write_text (const char *path, const char *text, GError **error)
@@ -109,6 +111,29 @@ let_orphaned_sockets_go (void)
     g_printerr ("site: %s\n", reason->message);
 }
 
+/* The runner's network, for who has to reach another machine from in here; -1: not known. */
+static int outer_network = -1;
+
+int
+ts_lab_outer_network (void)
+{
+  const char *told = g_getenv (OUTER_NETWORK);
+  int fd = told != NULL ? (int)g_ascii_strtoll (told, NULL, 10) : -1;
+  if (fd < 3 || fcntl (fd, F_SETFD, FD_CLOEXEC) < 0)
+    return -1;
+  return fd;
+}
+
+/* In the forked child: the command, and not what others have started, is given it. */
+static void
+hand_over_network (void)
+{
+  if (outer_network < 0 || fcntl (outer_network, F_SETFD, 0) < 0)
+    return;
+  g_autofree char *number = g_strdup_printf ("%d", outer_network);
+  g_setenv (OUTER_NETWORK, number, TRUE);
+}
+
 /* In the forked child; pid 1 has one thread, so that everything is allowed here. */
 static void G_GNUC_NORETURN
 become_command (const char *log_path, char **argv, int report)
@@ -118,6 +143,7 @@ become_command (const char *log_path, char **argv, int report)
   int out = open (log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 
   setsid ();
+  hand_over_network ();
   sigemptyset (&none);
   sigprocmask (SIG_SETMASK, &none, NULL);
   if (in >= 0 && out >= 0 && dup2 (in, 0) == 0 && dup2 (out, 1) == 1 && dup2 (out, 2) == 2)
@@ -244,6 +270,7 @@ ts_lab_site_main (int argc, char **argv)
   int go[2];
 
   prctl (PR_SET_NAME, "ts-site");
+  outer_network = open ("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
   if (!make_namespaces (&reason)) {
     ts_lab_helper_refuse (reason);
     return 1;

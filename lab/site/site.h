@@ -35,5 +35,8 @@ gboolean ts_lab_site_run (TsLabSite *site, const char *const *argv, const char *
  * loss does not: unplug the site's links first (ts_lab_wan_unplug). */
 guint ts_lab_site_power_off (TsLabSite *site);
 
+/* Inside: a descriptor of the runner's network namespace, closed on exec; -1 when that is not known. */
+int ts_lab_outer_network (void);
+
 void ts_lab_site_free (TsLabSite *site); /* powers off first; NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsLabSite, ts_lab_site_free)

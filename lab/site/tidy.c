@@ -2,7 +2,8 @@
  *
  * REGISTRY/PID-START-N.run is a key file:
  *   [run]        folder=...
- *   [processes]  what=PID START  (runner first) */
+ *   [processes]  what=PID START  (runner first)
+ *   [remote]     host=URI;PREFIX;FOLDER  (of hosts that another libvirtd drives) */
 #include "lab/site/tidy.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
+#include "lab/machine/remote.h"
 #include "lab/site/helper.h"
 #include "lab/site/layout.h"
 
@@ -141,6 +143,15 @@ ts_lab_register_process (TsLabRegistration *registration, const char *what, pid_
   return save (registration, error);
 }
 
+gboolean
+ts_lab_register_remote (TsLabRegistration *registration, const char *host, const char *uri,
+                        const char *prefix, const char *folder, GError **error)
+{
+  const char *const entry[] = {uri, prefix, folder};
+  g_key_file_set_string_list (registration->file, "remote", host, entry, G_N_ELEMENTS (entry));
+  return save (registration, error);
+}
+
 static gboolean
 enter (TsLabRegistration *registration, const char *id, GError **error)
 {
@@ -253,6 +264,37 @@ entries (const char *place)
   return names;
 }
 
+/* What no process of the run held: machines elsewhere, and their files.  Only what bears the run's id is
+ * touched, whatever the entry says. */
+static gboolean
+down_remote (const Entry *entry, FILE *report)
+{
+  g_auto (GStrv) hosts = g_key_file_get_keys (entry->file, "remote", NULL, NULL);
+  g_autofree char *id = g_path_get_basename (entry->sockets);
+  g_autofree char *folder_name = g_strconcat ("twinsite-", id, NULL);
+  gboolean ok = TRUE;
+  for (guint i = 0; hosts && hosts[i]; i++) {
+    gsize count = 0;
+    g_auto (GStrv) part =
+        g_key_file_get_string_list (entry->file, "remote", hosts[i], &count, NULL);
+    g_autofree char *prefix = ts_lab_remote_prefix (id, hosts[i]);
+    g_autofree char *name = count == 3 ? g_path_get_basename (part[2]) : NULL;
+    g_autoptr (GError) error = NULL;
+    guint stopped = 0;
+    if (count != 3 || !g_str_equal (part[1], prefix) || !g_str_equal (name, folder_name))
+      continue;
+    /* Their files stay as long as they may be in use. */
+    gboolean fine = ts_lab_remote_sweep (part[0], prefix, TRUE, &stopped, &error) &&
+                    ts_lab_remove_tree (part[2], &error);
+    if (!fine && report)
+      fprintf (report, "host %s: %s\n", hosts[i], error->message);
+    else if (report && stopped > 0)
+      fprintf (report, "host %s: stopped %u machines at %s\n", hosts[i], stopped, part[0]);
+    ok &= fine;
+  }
+  return ok;
+}
+
 static gboolean
 down_one (const Entry *entry, gboolean all, FILE *report)
 {
@@ -276,6 +318,8 @@ down_one (const Entry *entry, gboolean all, FILE *report)
       fprintf (report, "%s (process %s) does not end, though killed\n", entry->processes[i],
                process);
   }
+  if (!down_remote (entry, report))
+    return FALSE; /* it stays entered, so that it can be tried again */
   g_autoptr (GError) error = NULL;
   if (!ts_lab_remove_tree (entry->sockets, &error)) {
     if (report)

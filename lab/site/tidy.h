@@ -21,6 +21,10 @@ const char *ts_lab_registration_sockets (const TsLabRegistration *registration);
 /* A process of the run, seen from outside its site. */
 gboolean ts_lab_register_process (TsLabRegistration *registration, const char *what, pid_t pid,
                                   GError **error);
+/* Machines of the run whose names begin with prefix live under the libvirtd at uri, their files in
+ * folder, which ends in "/twinsite-" and the run's id. */
+gboolean ts_lab_register_remote (TsLabRegistration *registration, const char *host, const char *uri,
+                                 const char *prefix, const char *folder, GError **error);
 /* The run has ended: removes its entry and the folder for sockets.  NULL is fine. */
 void ts_lab_registration_free (TsLabRegistration *registration);
 

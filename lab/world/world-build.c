@@ -11,6 +11,7 @@
 #include "lab/machine/image.h"
 #include "lab/link/link.h"
 #include "lab/link/realm.h"
+#include "lab/world/store.h"
 
 /* CHOICE: what a small machine without hardware acceleration can carry at all. */
 #define VMS_MAX 8
@@ -130,6 +131,8 @@ ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
                                  ts_topology_workload (topology, i)->name);
   if (!refusal)
     refusal = refuse_images (topology);
+  if (!refusal)
+    refusal = ts_lab_stores_refusal (topology);
   for (guint i = 0; !refusal && orders && i < orders->len; i++) {
     const TsOrder *order = orders->pdata[i];
     if (order->verb != TS_DO_PROTECT)
@@ -193,6 +196,7 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
   config->index = index;
   config->run = g_strdup (world->run);
   config->sockets = g_strdup (world->layout.sockets);
+  config->control = ts_lab_path_control (&world->layout, index);
   config->cache = g_build_filename (cache, "qemu", NULL);
   config->certificates = g_strdup (world->certificates);
   config->realm = g_strdup (world->realm);
@@ -242,6 +246,8 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
       vm->disk[d].replicated = disk->replicated;
     }
   }
+  if (!ts_lab_store_configure (world, index, config, error))
+    return FALSE;
   g_autofree char *folder = ts_lab_path_host (&world->layout, name, NULL);
   g_autofree char *path = ts_lab_path_host (&world->layout, name, "config");
   if (g_mkdir_with_parents (folder, 0755) < 0)
@@ -265,6 +271,8 @@ make_folders (TsWorld *world, GError **error)
     return FALSE;
   if (g_mkdir_with_parents (world->certificates, 0700) < 0)
     return ts_throw_errno (error, "make %s", world->certificates);
+  if (!ts_lab_stores_make (world, error))
+    return FALSE;
   if (!ts_lab_certificate_authority (world->certificates, error))
     return FALSE;
   for (guint i = 0; i < world->topology->hosts->len; i++)
@@ -542,8 +550,11 @@ ts_lab_world_demolish (TsWorld *world)
   g_clear_pointer (&world->worker, ts_lab_worker_free);
   g_clear_pointer (&world->operations, g_ptr_array_unref);
   g_clear_pointer (&world->faults, g_ptr_array_unref);
-  if (world->registration)
+  if (world->registration) {
+    ts_lab_stores_power_off (world, -1, TRUE);
     remove_bulk (world);
+    ts_lab_stores_remove (world);
+  }
   g_clear_pointer (&world->registration, ts_lab_registration_free);
   g_clear_pointer (&world->run, g_free);
   g_clear_pointer (&world->certificates, g_free);

@@ -1,5 +1,5 @@
 /* lab/world/world-fault.c -- what fate does, for real, and the evidence that it bit. */
-#include "lab/world/world-internal.h"
+#include "lab/world/store.h"
 #include "core/base/error.h"
 #include "core/base/units.h"
 
@@ -134,6 +134,7 @@ ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error)
       seat->dead = TRUE;
   }
   guint killed = ts_lab_site_power_off (world->sites->pdata[site]);
+  ts_lab_stores_power_off (world, (gint)site, FALSE);
   ts_lab_nics_let_go (world, site);
   /* Every process is gone now; what the guests were promised was promised before this. */
   gint64 dead_us = ts_lab_world_now_us (world);

@@ -170,8 +170,12 @@ explain_topology (const TsScenario *scenario, GString *out)
     for (guint h = 0; h < topology->hosts->len; h++) {
       if (ts_topology_host (topology, h)->site != s)
         continue;
-      g_string_append_printf (out, "    host %s\n", ts_topology_host (topology, h)->name);
-      explain_settings (&ts_topology_host (topology, h)->settings, out);
+      const TsHostSpec *host = ts_topology_host (topology, h);
+      g_string_append_printf (out, "    host %s\n", host->name);
+      if (host->libvirt != NULL)
+        g_string_append_printf (out, "      in the lab its machines run at %s, store %s\n",
+                                host->libvirt, host->store);
+      explain_settings (&host->settings, out);
       explain_entries (ts_topology_host (topology, h), out);
       for (guint v = 0; v < topology->vms->len; v++) {
         const TsVmSpec *vm = ts_topology_vm (topology, v);

@@ -145,11 +145,12 @@ hear_power (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
     copy->probe = 0;
 }
 
-/* Another recovery point: what has been read back is of disks that are gone. */
+/* Another copy, or another recovery point: what has been read back is of other disks. */
 static void
 hear_failover (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
 {
-  if (g_strcmp0 (ts_record_get_text (record, "phase"), "changed") == 0)
+  const char *phase = ts_record_get_text (record, "phase");
+  if (g_strcmp0 (phase, "promoted") == 0 || g_strcmp0 (phase, "changed") == 0)
     vm->surveys = 0;
 }
 

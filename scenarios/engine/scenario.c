@@ -69,6 +69,34 @@ build_entries (Build *build, TsHostSpec *host, const TsYaml *list)
   }
 }
 
+static char *file_of (Build *build, TsYaml *map, const char *key);
+
+/* A host that another libvirtd drives. */
+static void
+build_remote (Build *build, TsHostSpec *host, TsYaml *node)
+{
+  const TsYaml *uri = ts_yaml_get (node, "libvirt"), *store = ts_yaml_get (node, "store");
+  if (uri == NULL && store != NULL)
+    tell (build, store, "host %s: store: only with 'libvirt'", host->name);
+  if (uri == NULL)
+    return;
+  if (!g_str_has_prefix (uri->text, "qemu:///") && !g_str_has_prefix (uri->text, "qemu+"))
+    tell (build, uri,
+          "host %s: libvirt: '%s' is no URI of a libvirtd that runs QEMU (expected: such as "
+          "qemu+ssh://root@there/system)",
+          host->name, uri->text);
+  else if (g_str_has_prefix (uri->text, "qemu:///embed"))
+    tell (build, uri, "host %s: libvirt: '%s' is what a host without 'libvirt' has", host->name,
+          uri->text);
+  if (store == NULL) {
+    tell (build, uri, "host %s: libvirt: needs 'store', a folder that this libvirtd sees, too",
+          host->name);
+    return;
+  }
+  host->libvirt = g_strdup (uri->text);
+  host->store = file_of (build, node, "store");
+}
+
 static void
 build_settings (Build *build, TsHostSpec *host, const TsYaml *node)
 {
@@ -101,6 +129,7 @@ build_sites_and_hosts (Build *build)
     host->site = index_of (build, "sites", text_of (hosts->items->pdata[i], "site"));
     build_settings (build, host, hosts->items->pdata[i]);
     build_entries (build, host, ts_yaml_get (hosts->items->pdata[i], "authorize"));
+    build_remote (build, host, hosts->items->pdata[i]);
   }
 }
 

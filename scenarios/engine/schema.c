@@ -59,6 +59,12 @@ static const TsSchemaRow rows[] = {
      "healthy and byte-identical within this time; none: do not ask.  Not divided by time_scale"},
 
     {"host", "site", TS_VALUE_REFERENCE, "sites", TRUE, NULL, 0, 0, 0, "where it stands"},
+    {"host", "libvirt", TS_VALUE_TEXT, NULL, FALSE, NULL, 0, 0, 0,
+     "its machines run under the libvirtd at this URI, such as qemu+ssh://root@there/system?no_tty=1, "
+     "not under one of the lab's own; needs store.  Only in the lab"},
+    {"host", "store", TS_VALUE_TEXT, NULL, FALSE, NULL, 0, 0, 0,
+     "with libvirt: a folder that this libvirtd and the lab both see, under the same path, for all "
+     "files and sockets of its machines"},
 
     {"host", "authorize", TS_VALUE_LIST, "entry", FALSE, NULL, 0, 64, 0,
      "who may replicate to it (authorization entries); without it every host of the scenario, an "
