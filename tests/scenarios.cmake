@@ -93,3 +93,8 @@ foreach(name resync-manual resync-scheduled resync-replica-edited too-much-track
   set_tests_properties(scenario-sim-${name} PROPERTIES TIMEOUT 300 LABELS "scenario;sim"
     ENVIRONMENT "G_DEBUG=fatal-criticals")
 endforeach()
+
+# the bench's simulator part: how fast, how much room.  Figures are not judged; a breach is
+add_test(NAME bench-simulator COMMAND twinsite bench --only simulator --machines 1,50
+  --out ${CMAKE_CURRENT_BINARY_DIR}/bench-simulator)
+set_tests_properties(bench-simulator PROPERTIES TIMEOUT 300 LABELS "sim")

@@ -12,8 +12,3 @@ ts_test(test-sim-log LIBS ts_sim)
 ts_test(test-sim-modes LIBS ts_sim SOURCES sim-fixture.c)
 ts_test(test-sim-link LIBS ts_sim)
 ts_test(test-sim-swarm LIBS ts_sim SOURCES sim-fixture.c TIMEOUT 300)
-# how fast, how much room; prints figures, asserts nothing but that it runs
-add_executable(sim-scale ${PROJECT_SOURCE_DIR}/tests/sim-scale.c)
-target_link_libraries(sim-scale PRIVATE ts_sim ts_flags)
-add_test(NAME sim-scale COMMAND sim-scale 1 50)
-set_tests_properties(sim-scale PROPERTIES TIMEOUT 120 FAIL_REGULAR_EXPRESSION "BREACH")

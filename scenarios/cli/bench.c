@@ -1,15 +1,48 @@
-/* scenarios/cli/bench.c -- twinsite bench: our data path beside what people use today. */
+/* scenarios/cli/bench.c -- twinsite bench: our data path beside what people use today, and the
+ * simulator (bench-simulator.c), which needs no lab. */
 #include "scenarios/cli/command.h"
+#include <glib/gstdio.h>
+#include <string.h>
+#include "core/base/error.h"
+#include "scenarios/cli/bench-simulator.h"
+
+/* Takes the word out of a list "a,b,c"; FALSE: it is not in it. */
+static gboolean
+take_word (char **list, const char *word)
+{
+  g_auto (GStrv) words = g_strsplit (*list, ",", -1);
+  GString *rest = g_string_new (NULL);
+  gboolean found = FALSE;
+  for (guint i = 0; words[i]; i++)
+    if (g_str_equal (words[i], word))
+      found = TRUE;
+    else
+      g_string_append_printf (rest, "%s%s", rest->len > 0 ? "," : "", words[i]);
+  g_free (*list);
+  *list = g_string_free (rest, FALSE);
+  return found;
+}
+
+/* Begins the folder's bench.txt anew: what is measured behind this adds to it. */
+static gboolean
+bench_simulator (const char *folder, const char *machines, GError **error)
+{
+  g_autofree char *path = g_build_filename (folder, "bench.txt", NULL);
+  if (g_mkdir_with_parents (folder, 0755) < 0)
+    return ts_throw_errno (error, "make %s", folder);
+  FILE *text = g_fopen (path, "w");
+  if (!text)
+    return ts_throw_errno (error, "make %s", path);
+  gboolean fine = ts_bench_simulator (folder, machines, text, error);
+  return (fclose (text) == 0 && fine) || (fine && ts_throw_errno (error, "write %s", path));
+}
 
 #ifdef TS_HAVE_LAB
-#include <glib/gstdio.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
-#include "core/base/error.h"
 #include "core/base/units.h"
 #include "lab/bench/bench.h"
 
@@ -204,14 +237,14 @@ print_machine (const TsBenchOptions *options, FILE *out)
 }
 
 static gboolean
-publish (const char *folder, const TsBenchOptions *options, const GPtrArray *samples,
-         GError **error)
+publish (const char *folder, const char *mode, const TsBenchOptions *options,
+         const GPtrArray *samples, GError **error)
 {
   g_autoptr (GArray) rows = rows_of (samples);
   g_autofree char *path = g_build_filename (folder, "bench.txt", NULL);
   if (g_mkdir_with_parents (folder, 0755) < 0)
     return ts_throw_errno (error, "make %s", folder);
-  FILE *out = g_fopen (path, "w");
+  FILE *out = g_fopen (path, mode);
   if (!out)
     return ts_throw_errno (error, "make %s", path);
   print_machine (options, out);
@@ -289,13 +322,16 @@ int
 ts_command_bench (int argc, char **argv)
 {
   g_autofree char *size = NULL, *folder = NULL, *out = NULL, *only = NULL, *cases = NULL,
-                  *image = NULL;
+                  *image = NULL, *machines = NULL;
   int rounds = 3;
   gboolean no_peers = FALSE, compress = FALSE;
   const GOptionEntry entries[] = {
       {"size", 0, 0, G_OPTION_ARG_STRING, &size, "of the image (2GiB)", "BYTES"},
       {"rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "turns of each contender (3)", "N"},
-      {"only", 0, 0, G_OPTION_ARG_STRING, &only, "initial, delta, resync, guest, storage", "PART,..."},
+      {"only", 0, 0, G_OPTION_ARG_STRING, &only,
+       "simulator, initial, delta, resync, guest, storage", "PART,..."},
+      {"machines", 0, 0, G_OPTION_ARG_STRING, &machines,
+       "simulator: how many (" TS_BENCH_MACHINES "); 10000 takes minutes", "N,..."},
       {"cases", 0, 0, G_OPTION_ARG_STRING, &cases,
        "deltas, in percent and KiB (1:64,5:64,20:64,1:4,5:4,20:4)", "P:K,..."},
       {"no-peers", 0, 0, G_OPTION_ARG_NONE, &no_peers, "only ours", NULL},
@@ -309,7 +345,7 @@ ts_command_bench (int argc, char **argv)
   };
   int status;
   if (!ts_command_options (entries, "",
-                           "Measures the data path beside what people use today (as root).", &argc,
+                           "Measures the data path beside what people use today (as root), and the simulator.", &argc,
                            &argv, &status))
     return status;
   if (argc > 1)
@@ -322,9 +358,11 @@ ts_command_bench (int argc, char **argv)
                             .compress = compress,
                             .no_peers = no_peers};
   g_autoptr (GError) error = NULL;
-  if (!parse_parts (only ? only : "initial,delta,resync,guest,storage", &options.parts))
-    return ts_command_usage ("bench", "--only takes initial, delta, resync, guest and storage, not '%s'",
-                             only);
+  g_autofree char *parts = g_strdup (only ? only : "simulator,initial,delta,resync,guest,storage");
+  gboolean simulator = take_word (&parts, "simulator");
+  if (*parts != '\0' && !parse_parts (parts, &options.parts))
+    return ts_command_usage (
+        "bench", "--only takes simulator, initial, delta, resync, guest and storage, not '%s'", only);
   if (size && !ts_parse_size (size, &options.size_bytes, &error))
     return ts_command_usage ("bench", "--size: %s", error->message);
   if (options.size_bytes < 64 * TS_MIB || options.size_bytes % TS_MIB)
@@ -332,6 +370,12 @@ ts_command_bench (int argc, char **argv)
   if (rounds < 1)
     return ts_command_usage ("bench", "--rounds: 1 or more");
   g_autofree char *results = g_canonicalize_filename (out ? out : "results/runs/bench", NULL);
+  if (simulator && !bench_simulator (results, machines ? machines : TS_BENCH_MACHINES, &error))
+    return ts_command_error (error);
+  if (options.parts == 0) {
+    printf ("\ntable, figures and picture: %s\n", results);
+    return TS_EXIT_PASSED;
+  }
   print_machine (&options, stdout);
   fflush (stdout);
   if (!ts_bench_enter (&options, &error))
@@ -339,7 +383,8 @@ ts_command_bench (int argc, char **argv)
   g_autoptr (GPtrArray) samples =
       g_ptr_array_new_with_free_func ((GDestroyNotify)ts_bench_sample_free);
   gboolean fine = ts_bench_run_all (&options, samples, heard, NULL, &error);
-  if (samples->len > 0 && !publish (results, &options, samples, fine ? &error : NULL))
+  if (samples->len > 0 && !publish (results, simulator ? "a" : "w", &options, samples,
+                                      fine ? &error : NULL))
     fine = FALSE;
   return fine ? judge (samples) : ts_command_error (error);
 }
@@ -349,6 +394,26 @@ ts_command_bench (int argc, char **argv)
 int
 ts_command_bench (int argc, char **argv)
 {
-  return ts_command_usage (argv[0], "this twinsite was built without the lab");
+  g_autofree char *out = NULL, *only = NULL, *machines = NULL;
+  const GOptionEntry entries[] = {
+      {"only", 0, 0, G_OPTION_ARG_STRING, &only, "simulator: this twinsite was built without the lab",
+       "simulator"},
+      {"machines", 0, 0, G_OPTION_ARG_STRING, &machines,
+       "how many (" TS_BENCH_MACHINES "); 10000 takes minutes", "N,..."},
+      {"out", 0, 0, G_OPTION_ARG_FILENAME, &out, "for table, CSV and plots (results/runs/bench)",
+       "DIR"},
+      G_OPTION_ENTRY_NULL,
+  };
+  int status;
+  g_autoptr (GError) error = NULL;
+  if (!ts_command_options (entries, "", "Measures the simulator.", &argc, &argv, &status))
+    return status;
+  if (argc > 1 || !only || !take_word (&only, "simulator") || *only != '\0')
+    return ts_command_usage ("bench", "this twinsite was built without the lab: only --only simulator");
+  g_autofree char *results = g_canonicalize_filename (out ? out : "results/runs/bench", NULL);
+  if (!bench_simulator (results, machines ? machines : TS_BENCH_MACHINES, &error))
+    return ts_command_error (error);
+  printf ("\ntable, figures and picture: %s\n", results);
+  return TS_EXIT_PASSED;
 }
 #endif
