@@ -2,6 +2,7 @@
  *
  * Twin of lab/host/host.c. */
 #include "sim/internal.h"
+#include "sim/management.h"
 #include "core/relation/turn.h"
 #include "core/relation/wire.h"
 #include "sim/parcel.h"
@@ -241,6 +242,8 @@ ts_sim_host_power_loss (TsSimHost *host)
     if (vm->operation)
       ts_operation_host_lost (vm->operation, host->spec->name);
   }
+  if (host->world->management)
+    ts_sim_management_host_power (host->world->management, host, FALSE);
   return died;
 }
 
@@ -260,6 +263,8 @@ ts_sim_host_power_on (TsSimHost *host)
     ts_sim_relation_restore (g_ptr_array_index (host->relations, i));
   for (guint i = 0; i < host->relations->len; i++)
     ts_sim_touch (((TsSimRelation *)g_ptr_array_index (host->relations, i))->vm);
+  if (host->world->management)
+    ts_sim_management_host_power (host->world->management, host, TRUE);
 }
 
 /* --- a death by count ------------------------------------------------------------------------- */

@@ -24,6 +24,7 @@ typedef struct _TsSimMachine TsSimMachine;
 typedef struct _TsSimRelation TsSimRelation;
 typedef struct _TsSimCheck TsSimCheck;
 typedef struct _TsSimProbes TsSimProbes;
+typedef struct _TsSimManagement TsSimManagement; /* management.h */
 
 struct _TsWorld { /* the simulator's */
   const TsTopology *topology;
@@ -39,6 +40,7 @@ struct _TsWorld { /* the simulator's */
   GHashTable *by_id;   /* likewise */
   GPtrArray *faults; /* world.c's: begun, evidence not told yet */
   TsSimProbes *probes;
+  TsSimManagement *management; /* NULL: hosts are spoken to directly */
   gboolean finished;
   gboolean bytes; /* disks and logs hold bytes, and frames are encoded: see parcel.h */
 };

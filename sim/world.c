@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/disk/compare.h"
 #include "sim/internal.h"
+#include "sim/management.h"
 #include "sim/profile.h"
 
 static const TsSimCheck *const checks[] = {
@@ -77,6 +78,9 @@ ts_sim_report (TsWorld *world, TsRecord *record)
     ts_operation_hear (vm->operation, record);
     ts_sim_touch (vm);
   }
+  if (vm && world->management &&
+      (g_str_equal (record->kind, "refused") || g_str_equal (record->kind, "failure")))
+    ts_sim_management_hear (world->management, record);
   ts_record_free (record);
 }
 
@@ -435,6 +439,8 @@ site_down (TsWorld *world, const TsOrder *order)
     if (host->spec->site == (guint)order->site)
       died += ts_sim_host_power_loss (host);
   }
+  if (world->management)
+    ts_sim_management_site_power (world->management, (guint)order->site, FALSE);
   tell_evidence (world, order->step, "site_down", name, "hosts and machines gone", died);
   report_step (world, order->step, "site_down", "done", "");
 }
@@ -449,7 +455,30 @@ site_up (TsWorld *world, const TsOrder *order)
     if (host->spec->site == (guint)order->site)
       ts_sim_host_power_on (host);
   }
+  if (world->management)
+    ts_sim_management_site_power (world->management, (guint)order->site, TRUE);
   report_step (world, order->step, "site_up", "done", "");
+}
+
+/* A process of the management dies, or comes back. */
+static void
+set_process (TsWorld *world, const TsOrder *order)
+{
+  TsSimManagement *m = world->management;
+  const char *verb = ts_verb_name (order->verb);
+  TsSimVmm *vmm = order->vmm > 0 ? m->vmms->pdata[order->vmm - 1] : NULL;
+  const char *name = vmm ? ((TsVmmSpec *)m->spec->vmms->pdata[order->vmm - 1])->name : "vault";
+  gboolean down = order->verb == TS_DO_VAULT_DOWN || order->verb == TS_DO_VMM_DOWN;
+  const char *fault = vmm ? "vmm_down" : "vault_down";
+  tell_fault (world, order->step, fault, name, down ? "killed" : "up");
+  if (down)
+    tell_evidence (world, order->step, fault, name, "processes gone",
+                   vmm ? ts_sim_vmm_kill (vmm, FALSE) : ts_sim_vault_kill (m->vault, FALSE));
+  else if (vmm)
+    ts_sim_vmm_start (vmm);
+  else
+    ts_sim_vault_start (m->vault);
+  report_step (world, order->step, verb, "done", "");
 }
 
 /* --- the table of calls ----------------------------------------------------------------------- */
@@ -464,7 +493,7 @@ sim_refusal (const TsTopology *topology, const GPtrArray *orders)
                               ts_topology_vm (topology, i)->name);
   for (guint i = 0; i < orders->len; i++) {
     const TsOrder *order = g_ptr_array_index (orders, i);
-    if (order->verb != TS_DO_PROTECT)
+    if (order->verb != TS_DO_PROTECT || order->host < 0)
       continue;
     guint from =
         ts_topology_host (topology, ts_topology_vm (topology, (guint)order->vm)->host)->site;
@@ -512,6 +541,7 @@ sim_free (TsWorld *world)
   if (!world)
     return;
   ts_sim_clock_free (world->clock); /* first: nothing of it may be called any more */
+  ts_sim_management_free (world->management);
   g_ptr_array_unref (world->hosts);
   g_ptr_array_unref (world->vms);
   g_ptr_array_unref (world->links);
@@ -556,6 +586,8 @@ settle (TsWorld *world)
   }
   for (guint i = 0; i < world->touched->len; i++) /* grows meanwhile */
     go_on (g_ptr_array_index (world->touched, i));
+  for (guint i = 0; world->management && i < world->touched->len; i++)
+    ts_sim_management_look (world->management, g_ptr_array_index (world->touched, i));
   for (guint number = 0; number < G_N_ELEMENTS (checks); number++)
     for (guint i = 0; i < world->touched->len; i++)
       look_with (g_ptr_array_index (world->touched, i), number);
@@ -648,6 +680,17 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
   guint ready = 0;
   while (!all_ready (world, &ready) && sim_step (world, TS_MIN)) {
   }
+  if (topology->management) {
+    gint64 limit_us = ts_sim_now_us (world) + 10 * TS_MIN;
+    ts_sim_management_new (world);
+    while (!world->management->ready && sim_step (world, limit_us)) {
+    }
+    if (!world->management->ready) {
+      sim_free (world);
+      ts_throw (error, TS_ERROR_UNAVAILABLE, "the vault is not ready after 10 minutes");
+      return NULL;
+    }
+  }
   for (guint i = 0; i < world->vms->len; i++)
     ts_sim_workload_start (ts_sim_vm (world, i)->source);
   return world;
@@ -663,6 +706,10 @@ static gboolean
 sim_order (TsWorld *world, const TsOrder *order, GError **error)
 {
   TsSimVm *vm = order->vm >= 0 ? ts_sim_vm (world, (guint)order->vm) : NULL;
+  if (world->management && ts_errand_is (order->verb)) {
+    ts_sim_operator_begin (world->management, order);
+    return TRUE;
+  }
   if (ts_operation_is (order->verb)) {
     begin_operation (vm, order);
     ts_sim_touch (vm);
@@ -693,6 +740,12 @@ sim_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_SITE_UP:
     site_up (world, order);
     break;
+  case TS_DO_VAULT_DOWN:
+  case TS_DO_VAULT_UP:
+  case TS_DO_VMM_DOWN:
+  case TS_DO_VMM_UP:
+    set_process (world, order);
+    break;
   default:
     return ts_throw (error, TS_ERROR_INTERNAL, "the simulator does not know order %d", order->verb);
   }
@@ -701,6 +754,17 @@ sim_order (TsWorld *world, const TsOrder *order, GError **error)
   else
     touch_all (world);
   settle (world);
+  return TRUE;
+}
+
+static gboolean
+sim_request (TsWorld *world, const TsVaultRequest *request, GError **error)
+{
+  if (!world->management)
+    return ts_throw (error, TS_ERROR_STATE, "this world has no vault");
+  if (!ts_sim_vault_up (world->management->vault))
+    return ts_throw (error, TS_ERROR_LOST, "the vault does not answer");
+  ts_sim_vault_request (world->management->vault, request);
   return TRUE;
 }
 
@@ -793,6 +857,7 @@ static const TsWorldOps sim_ops = {
     .start = sim_start,
     .now_us = sim_now_us,
     .order = sim_order,
+    .request = sim_request,
     .run_until = sim_run_until,
     .finish = sim_finish,
     .free = sim_free,

@@ -31,6 +31,13 @@ typedef enum {
   TS_DO_EDIT_DISK, /* vm, host, amount: so many bytes of its disks there change, by nobody's order */
   TS_DO_SITE_DOWN, /* site: every host and VM in it loses power at once */
   TS_DO_SITE_UP,   /* site: power is back; hosts find what they had made durable */
+  /* of a vault (management.h) */
+  TS_DO_CONFIRM,    /* plan: the manual action that its job waits for, or will */
+  TS_DO_MOVE,       /* vm, host: to another host of its cloud, also while it replicates */
+  TS_DO_VAULT_DOWN, /* its process is killed */
+  TS_DO_VAULT_UP,   /* and begun again, with what it had made durable */
+  TS_DO_VMM_DOWN,   /* vmm: likewise a VMM server's */
+  TS_DO_VMM_UP,     /* vmm */
   TS_DO_COUNT
 } TsVerb;
 
@@ -51,6 +58,8 @@ typedef struct {
   const char *step; /* the scenario step's id; owned by the scenario */
   TsVerb verb;
   gint vm, host, site, link, policy;
+  guint plan, vmm; /* of the management: 1 is the first; 0: none */
+  gboolean live;   /* MOVE: it runs on meanwhile */
   gboolean planned;
   gboolean shut_down_first; /* FAILOVER that is not planned: try to, and to send what is left */
   TsSides sides;

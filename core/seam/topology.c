@@ -1,6 +1,9 @@
 #include "core/seam/topology.h"
 #include "core/base/units.h"
 
+#define TS_TOPOLOGY_MEMORY (256 * TS_GIB)
+#define TS_TOPOLOGY_STORAGE (100 * 1024 * TS_GIB)
+
 static void
 site_free (gpointer data)
 {
@@ -112,6 +115,7 @@ ts_topology_free (TsTopology *topology)
   g_ptr_array_unref (topology->workloads);
   g_ptr_array_unref (topology->links);
   g_ptr_array_unref (topology->policies);
+  ts_management_free (topology->management);
   g_free (topology);
 }
 
@@ -130,6 +134,8 @@ ts_topology_add_host (TsTopology *topology, const char *name)
   TsHostSpec *host = g_new0 (TsHostSpec, 1);
   host->name = g_strdup (name);
   ts_host_settings_init (&host->settings);
+  host->memory_bytes = TS_TOPOLOGY_MEMORY;
+  host->storage_bytes = TS_TOPOLOGY_STORAGE;
   g_ptr_array_add (topology->hosts, host);
   return host;
 }
@@ -179,6 +185,7 @@ ts_topology_add_vm (TsTopology *topology, const char *name)
   vm->memory_bytes = 256 * TS_MIB;
   vm->disks = g_array_new (FALSE, TRUE, sizeof (TsDiskSpec));
   g_array_set_clear_func (vm->disks, disk_clear);
+  vm->network = vm->storage = -1;
   g_ptr_array_add (topology->vms, vm);
   return vm;
 }

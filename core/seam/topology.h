@@ -7,6 +7,7 @@
 #include "core/base/guid.h"
 #include "core/relation/policy.h"
 #include "core/relation/settings.h"
+#include "core/seam/management.h"
 #include "core/seam/profile.h"
 #include "core/site/authorization.h"
 
@@ -27,6 +28,7 @@ typedef struct {
                             a folder that it and we see alike; NULL: the lab's own.  Only in the lab */
   GPtrArray *entries; /* TsEntrySpec; NULL: an entry for every other host of the topology */
   TsHostSettings settings;
+  guint64 memory_bytes, storage_bytes; /* what it has for machines; matters where they are placed */
 } TsHostSpec;
 
 typedef struct {
@@ -78,6 +80,7 @@ typedef struct {
   char *name;
   guint host; /* where it runs first */
   TsTracking tracking;
+  gint network, storage; /* of its management; -1: none */
   TsFreezeMode freeze;
   guint64 memory_bytes;
   GArray *disks;      /* TsDiskSpec, 1 to 16 (HVR reference 1.8) */
@@ -130,6 +133,7 @@ typedef struct {
   GPtrArray *workloads; /* TsWorkloadSpec; one VM has at most one */
   GPtrArray *links;     /* TsLinkSpec */
   GPtrArray *policies;  /* TsPolicySpec */
+  TsManagement *management; /* NULL: hosts are spoken to directly */
   TsProfile profile;    /* of the machines that the simulator makes believe */
 } TsTopology;
 

@@ -15,7 +15,8 @@
  *   place           item s, vm s, memory x, disk x,     a host of the cloud was chosen that has room
  *                   cloud s, network s, classification s, host s ("": any)   and reaches network and classification: host, network, classification
  *   release         item s                              the place is given up
- *   configure       cloud s, policy a{sv}               every host of the cloud that answers has it
+ *   configure       cloud s, receive b, policy a{sv}    every host of the cloud that answers has it.  policy:
+ *                                                       name s, port x, packed (core/relation/policy.h; its day begins when the engine says)
  *   relate          vm, peer s (host), policy a{sv}     the host knows with whom and how
  *   ask             vm, role s, ask s, planned b, point_how x, point_number x; level by that (below)
  *   shut-down       vm                                  the machine is off

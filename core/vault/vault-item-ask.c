@@ -251,6 +251,8 @@ show_point (const TsVault *vault, const TsItemView *view, const TsPoint *point)
       g_strdup_printf ("%s/recoveryPoints/point-%" G_GUINT64_FORMAT, view->item->key, point->set);
   TsFields *p = ts_fields_new ();
   ts_vault_set_time (p, "recoveryPointTime", point->instant_us - (line ? line->skew_us : 0));
+  gint64 at_us = point->instant_us - (line ? line->skew_us : 0);
+  ts_fields_set_int (p, "ageInMicroseconds", MAX (vault->now_us - at_us, 0)); /* not published */
   ts_fields_set_text (p, "recoveryPointType",
                       point->type == TS_POINT_CONSISTENT ? "ApplicationConsistent" : "CrashConsistent");
   return ts_vault_resource (vault, path, "recoveryPoint", p);

@@ -17,7 +17,10 @@ show (const TsVault *vault, const TsDoc *plan)
   ts_vault_set_id (vault, p, "recoveryFabricId", recovery);
   ts_fields_set_text (p, "recoveryFabricFriendlyName", ts_doc_text (plan, "recovery_fabric"));
   ts_fields_set (p, "groups", ts_doc_get (plan, "groups"));
+  const TsDoc *job = ts_vault_doc (vault, TS_TABLE_JOB, ts_doc_text (plan, "last_job"));
   ts_fields_set_text (p, "lastJob", ts_doc_text (plan, "last_job"));
+  ts_fields_set_text (p, "currentJobState",
+                      job && !ts_task_state_final (ts_doc_text (job, "state")) ? "running" : "");
   ts_vault_set_time (p, "lastPlannedFailoverTime", ts_doc_int (plan, "last_planned_us", 0));
   ts_vault_set_time (p, "lastUnplannedFailoverTime", ts_doc_int (plan, "last_unplanned_us", 0));
   ts_vault_set_time (p, "lastTestFailoverTime", ts_doc_int (plan, "last_test_us", 0));

@@ -86,23 +86,34 @@ ts_vault_policy_order (const TsVault *vault, const char *path)
 {
   GVariant *input = ts_doc_get (ts_vault_doc (vault, TS_TABLE_POLICY, path), "input");
   g_autofree char *name = ts_path_segment (path, 0);
-  TsFields *f = ts_fields_new ();
   const char *resync = ts_variant_text (input, "autoResynchronize", "Manual");
-  gint64 from = ts_variant_int (input, "autoResynchronizeStart", 66600);
-  gint64 until = ts_variant_int (input, "autoResynchronizeEnd", 21600);
+  const char *start = ts_variant_text (input, "onlineReplicationStartTime", NULL);
+  gint64 start_us = -1;
+  TsPolicy policy;
+  ts_policy_init (&policy);
+  policy.frequency_us = TS_S * ts_variant_int (input, "replicationFrequencyInSeconds", 300);
+  policy.time_scale = vault->time_scale;
+  policy.authentication = ts_variant_int (input, "allowedAuthenticationType", 2) == 1
+                              ? TS_AUTH_KERBEROS
+                              : TS_AUTH_CERTIFICATE;
+  policy.compression = g_str_equal (ts_variant_text (input, "compression", ""), "Enable");
+  policy.recovery_points = (guint32)ts_variant_int (input, "recoveryPoints", 0);
+  policy.app_consistent_us =
+      TS_HOUR * ts_variant_int (input, "applicationConsistentSnapshotFrequencyInHours", 0);
+  policy.resync.automatic = !g_str_equal (resync, "Manual");
+  policy.resync.from_us = TS_S * ts_variant_int (input, "autoResynchronizeStart", 66600);
+  policy.resync.until_us = g_str_equal (resync, "Immediate")
+                               ? policy.resync.from_us
+                               : TS_S * ts_variant_int (input, "autoResynchronizeEnd", 21600);
+  policy.initial = g_str_equal (ts_variant_text (input, "initialReplicationMethod", ""), "Offline")
+                       ? TS_INITIAL_EXPORT
+                       : TS_INITIAL_NETWORK;
+  if (policy.initial == TS_INITIAL_NETWORK && start && ts_vault_time_parse (start, &start_us))
+    policy.initial_at_us = start_us % (24 * TS_HOUR) / TS_S * TS_S;
+  TsFields *f = ts_fields_new ();
   ts_fields_set_text (f, "name", name);
-  ts_fields_set_int (f, "frequency_us", TS_S * ts_variant_int (input, "replicationFrequencyInSeconds", 300));
-  ts_fields_set_int (f, "time_scale", vault->time_scale);
-  ts_fields_set_int (f, "authentication", ts_variant_int (input, "allowedAuthenticationType", 2));
   ts_fields_set_int (f, "port", ts_variant_int (input, "replicationPort", 8084));
-  ts_fields_set_bool (f, "compression",
-                      g_str_equal (ts_variant_text (input, "compression", ""), "Enable"));
-  ts_fields_set_int (f, "recovery_points", ts_variant_int (input, "recoveryPoints", 0));
-  ts_fields_set_int (f, "app_consistent_us",
-                     TS_HOUR * ts_variant_int (input, "applicationConsistentSnapshotFrequencyInHours", 0));
-  ts_fields_set_bool (f, "resync_automatic", !g_str_equal (resync, "Manual"));
-  ts_fields_set_int (f, "resync_from_us", TS_S * from);
-  ts_fields_set_int (f, "resync_until_us", TS_S * (g_str_equal (resync, "Immediate") ? from : until));
+  ts_fields_set (f, "packed", ts_policy_pack (&policy));
   return ts_fields_end (f);
 }
 

@@ -116,7 +116,8 @@ ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
   if (topology->hosts->len > HOSTS_MAX)
     return g_strdup_printf ("%u hosts are more than the %u that the lab runs", topology->hosts->len,
                             HOSTS_MAX);
-  char *refusal = refuse_names (topology);
+  char *refusal = topology->management ? g_strdup ("the lab does not run a vault in a scenario yet")
+                                       : refuse_names (topology);
   if (!refusal)
     refusal = refuse_links (topology);
   if (!refusal)

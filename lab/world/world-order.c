@@ -421,6 +421,12 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_RESYNC:
   case TS_DO_CANCEL_RESYNC:
   case TS_DO_RESET_STATISTICS:
+  case TS_DO_CONFIRM:
+  case TS_DO_MOVE:
+  case TS_DO_VAULT_DOWN:
+  case TS_DO_VAULT_UP:
+  case TS_DO_VMM_DOWN:
+  case TS_DO_VMM_UP:
   case TS_DO_COUNT:
     return ts_throw (error, TS_ERROR_INTERNAL, "verb %d", (int)order->verb);
   }

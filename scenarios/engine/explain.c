@@ -10,6 +10,16 @@ vm_name (const TsScenario *scenario, gint vm)
   return ts_topology_vm (scenario->topology, (guint)vm)->name;
 }
 
+/* Of a machine, or of a recovery plan. */
+static char *
+whom (const TsScenario *scenario, const TsOrder *order)
+{
+  const TsPlanSpec *plan =
+      order->plan > 0 ? scenario->topology->management->plans->pdata[order->plan - 1] : NULL;
+  return plan != NULL ? g_strdup_printf ("plan %s", plan->name)
+                      : g_strdup (order->vm >= 0 ? vm_name (scenario, order->vm) : "");
+}
+
 static char *
 order_text (const TsScenario *scenario, const TsOrder *order)
 {
@@ -18,27 +28,48 @@ order_text (const TsScenario *scenario, const TsOrder *order)
   g_autofree char *point = order->point.how == TS_CHOOSE_LATEST
                                ? g_strdup ("")
                                : g_strdup_printf (" to point %s", choice);
+  g_autofree char *who = whom (scenario, order);
+  const TsManagement *management = topology->management;
+  const char *vmm =
+      order->vmm > 0 ? ((TsVmmSpec *)management->vmms->pdata[order->vmm - 1])->name : "";
   switch (order->verb) {
+  case TS_DO_CONFIRM:
+    return g_strdup_printf ("confirm the manual action of %s", who);
+  case TS_DO_MOVE:
+    return g_strdup_printf ("move %s to %s%s", who,
+                            ts_topology_host (topology, (guint)order->host)->name,
+                            order->live ? ", running" : "");
+  case TS_DO_VAULT_DOWN:
+    return g_strdup ("the vault is killed");
+  case TS_DO_VAULT_UP:
+    return g_strdup ("the vault comes back");
+  case TS_DO_VMM_DOWN:
+    return g_strdup_printf ("VMM server %s is killed", vmm);
+  case TS_DO_VMM_UP:
+    return g_strdup_printf ("VMM server %s comes back", vmm);
   case TS_DO_PROTECT:
+    if (order->host < 0)
+      return g_strdup_printf ("protect %s by policy %s", who,
+                              ts_topology_policy (topology, (guint)order->policy)->name);
     return g_strdup_printf ("protect %s by policy %s, replica on %s", vm_name (scenario, order->vm),
                             ts_topology_policy (topology, (guint)order->policy)->name,
                             ts_topology_host (topology, (guint)order->host)->name);
   case TS_DO_FAILOVER:
     return g_strdup_printf ("%s failover of %s%s", order->planned ? "planned" : "unplanned",
-                            vm_name (scenario, order->vm), point);
+                            who, point);
   case TS_DO_COMMIT:
-    return g_strdup_printf ("commit the failover of %s", vm_name (scenario, order->vm));
+    return g_strdup_printf ("commit the failover of %s", who);
   case TS_DO_TEST_FAILOVER:
-    return g_strdup_printf ("test failover of %s%s", vm_name (scenario, order->vm), point);
+    return g_strdup_printf ("test failover of %s%s", who, point);
   case TS_DO_CHANGE_POINT:
     return g_strdup_printf ("change the recovery point of %s%s", vm_name (scenario, order->vm),
                             point);
   case TS_DO_STOP_TEST_FAILOVER:
-    return g_strdup_printf ("stop the test failover of %s", vm_name (scenario, order->vm));
+    return g_strdup_printf ("stop the test failover of %s", who);
   case TS_DO_CANCEL_FAILOVER:
-    return g_strdup_printf ("cancel the failover of %s", vm_name (scenario, order->vm));
+    return g_strdup_printf ("cancel the failover of %s", who);
   case TS_DO_REVERSE:
-    return g_strdup_printf ("reverse the replication of %s", vm_name (scenario, order->vm));
+    return g_strdup_printf ("reverse the replication of %s", who);
   case TS_DO_REMOVE:
     return g_strdup_printf ("remove the replication of %s%s", vm_name (scenario, order->vm),
                             order->sides == TS_SIDES_PRIMARY   ? " on its primary"
@@ -248,6 +279,56 @@ explain_topology (const TsScenario *scenario, GString *out)
 }
 
 static void
+explain_plan (const TsScenario *scenario, const TsPlanSpec *plan, GString *out)
+{
+  g_string_append_printf (out, "  plan %s\n", plan->name);
+  for (guint g = 0; g < plan->groups->len; g++) {
+    const TsGroupSpec *group = plan->groups->pdata[g];
+    g_string_append_printf (out, "    group %u:", g + 1);
+    for (guint v = 0; v < group->vms->len; v++)
+      g_string_append_printf (out, " %s", vm_name (scenario, (gint)g_array_index (group->vms, guint, v)));
+    g_string_append_c (out, '\n');
+    const GPtrArray *actions[] = {group->before, group->after};
+    for (guint a = 0; a < 2; a++)
+      for (guint i = 0; i < actions[a]->len; i++) {
+        const TsActionSpec *action = actions[a]->pdata[i];
+        g_string_append_printf (out, "      %s it: %s%s\n", a == 0 ? "before" : "after", action->name,
+                                action->script < 0 ? ", by people" : "");
+      }
+  }
+}
+
+static void
+explain_management (const TsScenario *scenario, GString *out)
+{
+  const TsTopology *topology = scenario->topology;
+  const TsManagement *management = topology->management;
+  if (management == NULL)
+    return;
+  g_string_append_printf (out, "  vault at %s\n", ts_topology_site (topology, management->site)->name);
+  for (guint v = 0; v < management->vmms->len; v++) {
+    const TsVmmSpec *vmm = management->vmms->pdata[v];
+    g_string_append_printf (out, "  VMM server %s at %s\n", vmm->name,
+                            ts_topology_site (topology, vmm->site)->name);
+    for (guint c = 0; c < management->clouds->len; c++) {
+      const TsCloudSpec *cloud = management->clouds->pdata[c];
+      if (cloud->vmm != v)
+        continue;
+      g_string_append_printf (out, "    cloud %s:", cloud->name);
+      for (guint h = 0; h < cloud->hosts->len; h++)
+        g_string_append_printf (out, " %s", ts_topology_host (topology, g_array_index (cloud->hosts, guint, h))->name);
+      if (cloud->to >= 0)
+        g_string_append_printf (out, "; paired with %s by policy %s",
+                                ((TsCloudSpec *)management->clouds->pdata[cloud->to])->name,
+                                ts_topology_policy (topology, (guint)cloud->policy)->name);
+      g_string_append_c (out, '\n');
+    }
+  }
+  for (guint p = 0; p < management->plans->len; p++)
+    explain_plan (scenario, management->plans->pdata[p], out);
+}
+
+static void
 explain_steps (const TsScenario *scenario, GString *out)
 {
   for (guint i = 0; i < scenario->steps->len; i++) {
@@ -344,6 +425,7 @@ ts_scenario_explain (const TsScenario *scenario)
     g_string_append_printf (out, "; the lab runs %u times as fast", scenario->time_scale);
   g_string_append (out, "\n\nwhat there is\n");
   explain_topology (scenario, out);
+  explain_management (scenario, out);
   g_string_append (out, "\nwhat happens\n");
   explain_steps (scenario, out);
   if (scenario->settle_limit_us >= 0) {

@@ -5,6 +5,7 @@
 #include "core/site/console.h"
 #include "scenarios/engine/check.h"
 #include "scenarios/engine/count.h"
+#include "scenarios/engine/scenario-management.h"
 #include "scenarios/engine/schema.h"
 
 typedef struct {
@@ -513,6 +514,9 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
       .site = optional_index (build, "sites", node, "site"),
       .link = optional_index (build, "links", node, "link"),
       .policy = optional_index (build, "policies", node, "policy"),
+      .plan = (guint)(optional_index (build, "plans", node, "plan") + 1),
+      .vmm = (guint)(optional_index (build, "vmms", node, "vmm") + 1),
+      .live = ts_yaml_get (node, "live") != NULL && ts_value_switch (ts_yaml_get (node, "live")),
       .planned = g_strcmp0 (kind, "planned") == 0,
       .shut_down_first = first != NULL && ts_value_switch (first),
       .sides = sides_of (text_of (node, "side")),
@@ -528,7 +532,8 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
   if (step->order.verb == TS_DO_FAILOVER && build->scenario->no_ledger)
     tell (build, node, "step %s: a failover is judged by the ledger, and this file has 'ledger: off'",
           step->id);
-  if (step->order.verb == TS_DO_PROTECT) {
+  ts_scenario_check_managed_order (build->scenario, step, node, build->problems);
+  if (step->order.verb == TS_DO_PROTECT && step->order.host >= 0) {
     const TsVmSpec *vm = ts_topology_vm (topology, (guint)step->order.vm);
     guint from = ts_topology_host (topology, vm->host)->site;
     guint to = ts_topology_host (topology, (guint)step->order.host)->site;
@@ -881,6 +886,7 @@ build_scenario (const char *path, TsYaml *root, const TsScenarioOptions *options
   build_workloads (&build);
   build_links (&build);
   build_policies (&build);
+  ts_scenario_build_management (scenario, root, problems);
   build_profile (&build);
   const TsYaml *steps = ts_yaml_get (root, "steps"), *expect = ts_yaml_get (root, "expect");
   for (guint i = 0; i < steps->items->len; i++)
