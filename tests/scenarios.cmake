@@ -31,6 +31,15 @@ foreach(name first-disaster planned-failover cancel-failover test-failover plann
     ENVIRONMENT "G_DEBUG=fatal-criticals")
 endforeach()
 
+# through a vault
+foreach(name plan-three-tiers)
+  add_test(NAME scenario-sim-vault-${name}
+    COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/vault/${name}.yaml --on sim --twice --no-plots
+      --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+  set_tests_properties(scenario-sim-vault-${name} PROPERTIES TIMEOUT 300 LABELS "scenario;sim"
+    ENVIRONMENT "G_DEBUG=fatal-criticals")
+endforeach()
+
 if(TS_LAB)
   foreach(name first-disaster planned-failover cancel-failover test-failover planned-round-trip app-consistent kerberos not-authorized)
     add_test(NAME scenario-lab-${name}
