@@ -1,5 +1,6 @@
 #include "results/published.h"
 #include "core/base/error.h"
+#include "core/base/units.h"
 #include "results/formula.h"
 #include <string.h>
 
@@ -156,6 +157,24 @@ difference (gint64 ours, const Range *theirs)
   return g_strdup_printf ("%.*f %% %s", percent < 1 ? 1 : 0, percent, ratio > 1 ? "more" : "less");
 }
 
+/* In powers of 1000 where theirs is, and bits where theirs are: so that the two can be read side by
+ * side. */
+static char *
+format_as (const TsMeasure *ours, TsUnit unit, const char *theirs)
+{
+  static const struct {
+    const char *suffix;
+    double bytes;
+  } decimal[] = {{"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}};
+  for (guint i = 0; unit == TS_UNIT_BYTES && i < G_N_ELEMENTS (decimal); i++)
+    if (g_str_has_suffix (theirs, decimal[i].suffix))
+      return g_strdup_printf ("%.4g %s", (double)ours->number / decimal[i].bytes,
+                              decimal[i].suffix);
+  if (unit == TS_UNIT_RATE)
+    return ts_format_rate ((guint64)ours->number * 8);
+  return ts_measure_format (ours, unit);
+}
+
 static void
 compare (const TsPublished *p, const TsMetrics *metrics, TsPublishedFinding *finding)
 {
@@ -179,7 +198,7 @@ compare (const TsPublished *p, const TsMetrics *metrics, TsPublishedFinding *fin
   }
   g_free (finding->ours);
   finding->ours = p->per ? g_strdup_printf ("%.2f", (double)ours.number / THOUSAND)
-                         : ts_measure_format (&ours, metric->unit);
+                         : format_as (&ours, metric->unit, p->theirs);
   g_free (finding->difference);
   finding->difference = difference (ours.number, &theirs);
 }
