@@ -19,6 +19,7 @@ struct _TsSimDisk {
   Old *unflushed;
   guint unflushed_len, unflushed_room;
   guint unique_until; /* so many of its first entries name each page once */
+  gboolean rising;    /* each of its entries names a page behind the one before: all differ */
   TsSimDisk *base;
 };
 
@@ -55,6 +56,8 @@ disk_read (TsDisk *ops, guint64 offset, void *data, gsize len, GError **error)
 static void
 make_unique (TsSimDisk *disk)
 {
+  if (disk->rising)
+    disk->unique_until = disk->unflushed_len;
   if (disk->unique_until == disk->unflushed_len)
     return;
   g_autoptr (GHashTable) seen = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, NULL);
@@ -86,6 +89,8 @@ ts_sim_disk_put_word (TsSimDisk *disk, guint64 page, TsSimWord word)
     disk->unflushed_room = MAX (16, 2 * disk->unflushed_room);
     disk->unflushed = g_renew (Old, disk->unflushed, disk->unflushed_room);
   }
+  disk->rising = disk->unflushed_len == 0 ||
+                 (disk->rising && disk->unflushed[disk->unflushed_len - 1].page < page);
   disk->unflushed[disk->unflushed_len++] = (Old){page, ts_sim_pages_put (&disk->pages, page, word)};
   if (disk->unflushed_len >= UNIQUE_FROM && disk->unflushed_len / 2 >= disk->unique_until)
     make_unique (disk);

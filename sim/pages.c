@@ -90,6 +90,26 @@ ts_sim_word_look (TsSimWord word, guint64 page, guint64 seed, guint8 buffer[TS_S
 
 /* --- nodes ------------------------------------------------------------------------------------ */
 
+/* Nodes come and go with every cut: some that are gone are kept for the next ones. */
+#define SPARE_MAX 256u
+static Node *spare[SPARE_MAX];
+static guint spares;
+
+static Node *
+node_new (void)
+{
+  return spares > 0 ? spare[--spares] : g_new (Node, 1);
+}
+
+static void
+node_free (Node *node)
+{
+  if (spares < SPARE_MAX)
+    spare[spares++] = node;
+  else
+    g_free (node);
+}
+
 static gboolean
 is_node (TsSimWord word)
 {
@@ -120,7 +140,7 @@ unref (TsSimWord word, guint level)
   if (level > 1 || node->pointers > 0)
     for (guint i = 0; i < FAN; i++)
       unref (node->word[i], level - 1);
-  g_free (node);
+  node_free (node);
 }
 
 /* A node of the tree's own in that place, to write below. */
@@ -130,7 +150,7 @@ own_node (TsSimWord *place, guint level)
   Node *old = is_node (*place) ? pointer_of (*place) : NULL;
   if (old && old->refs == 1)
     return old;
-  Node *node = g_new (Node, 1);
+  Node *node = node_new ();
   node->refs = 1;
   node->pointers = old ? old->pointers : 0;
   if (old) {
@@ -249,7 +269,7 @@ ts_sim_pages_fold (TsSimPages *tree, guint64 page)
     for (guint i = 1; i < FAN; i++)
       if (node->word[i] != first)
         return;
-    g_free (node);
+    node_free (node);
     *path[depth - 1] = first;
   }
 }

@@ -36,7 +36,13 @@ ts_shaper_queued_bytes (const TsShaper *shaper, gint64 now_us)
 {
   if (line_is_free (shaper, now_us))
     return 0;
-  /* What is owed to the line, as bytes; a byte of which a part still has to go out counts. */
+  /* What is owed to the line, as bytes; a byte of which a part still has to go out counts.  Nearly
+   * always that fits 64 bits, whose division is ten times as quick. */
+  guint64 bits;
+  if (!__builtin_mul_overflow ((guint64)(shaper->line_free_us - now_us),
+                               shaper->shape.rate_bits_per_s, &bits) &&
+      bits <= G_MAXUINT64 / 2 && shaper->residue < G_MAXUINT64 / 4)
+    return (bits + shaper->residue + BIT_US_PER_BYTE - 1) / BIT_US_PER_BYTE;
   Wide owed = (Wide)(guint64)(shaper->line_free_us - now_us) * shaper->shape.rate_bits_per_s +
               shaper->residue;
   return (guint64)((owed + BIT_US_PER_BYTE - 1) / BIT_US_PER_BYTE);
@@ -53,7 +59,14 @@ send_out (TsShaper *shaper, gint64 now_us, guint32 packet_bytes)
     shaper->line_free_us = now_us;
     shaper->residue = 0;
   }
-  Wide owed = (Wide)packet_bytes * BIT_US_PER_BYTE + shaper->residue;
+  guint64 packet = packet_bytes * BIT_US_PER_BYTE; /* below 2^55 */
+  if (shaper->residue <= G_MAXUINT64 - packet) {
+    guint64 owed = packet + shaper->residue;
+    shaper->line_free_us += (gint64)(owed / rate);
+    shaper->residue = owed % rate;
+    return shaper->line_free_us;
+  }
+  Wide owed = (Wide)packet + shaper->residue;
   shaper->line_free_us += (gint64)(owed / rate);
   shaper->residue = (guint64)(owed % rate);
   return shaper->line_free_us;
