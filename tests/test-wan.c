@@ -450,7 +450,7 @@ a_link_that_cannot_be_made_says_why (void **state)
   assert_true (g_error_matches (error, TS_ERROR, TS_ERROR_ARGUMENT));
   assert_non_null (strstr (error->message, "10.77.0.256"));
   g_clear_error (&error);
-  /* There is a wan0 already. */
+  /* The sites have these already. */
   assert_null (ts_lab_wan_start ("second", &shape_open, 1, pid, address, &error));
   assert_non_null (error);
   assert_non_null (strstr (error->message, "link second: side 0: "));

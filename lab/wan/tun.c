@@ -2,6 +2,7 @@
 #include "lab/wan/tun.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <net/route.h>
@@ -24,11 +25,31 @@ to_address (const char *text, struct sockaddr *address, GError **error)
   return TRUE;
 }
 
+/* The kernel would take it twice, and send either's packets the one way. */
 static gboolean
-configure (int fd, const char *address, const char *peer, guint mtu, GError **error)
+address_is_free (const char *address, GError **error)
 {
-  struct ifreq request = {.ifr_name = TS_TUN_NAME};
-  char device[] = TS_TUN_NAME;
+  struct ifaddrs *all = NULL;
+  struct sockaddr wanted;
+  gboolean is_free = TRUE;
+  if (!to_address (address, &wanted, error))
+    return FALSE;
+  if (getifaddrs (&all) < 0)
+    return ts_throw_errno (error, "list addresses");
+  for (struct ifaddrs *at = all; at; at = at->ifa_next)
+    if (at->ifa_addr && at->ifa_addr->sa_family == AF_INET &&
+        ((struct sockaddr_in *)at->ifa_addr)->sin_addr.s_addr ==
+            ((struct sockaddr_in *)&wanted)->sin_addr.s_addr)
+      is_free = FALSE;
+  freeifaddrs (all);
+  return is_free || ts_throw (error, TS_ERROR_ARGUMENT, "the site has the address %s already", address);
+}
+
+static gboolean
+configure (int fd, char *device, const char *address, const char *peer, guint mtu, GError **error)
+{
+  struct ifreq request = {0};
+  g_strlcpy (request.ifr_name, device, sizeof request.ifr_name);
   struct rtentry route = {.rt_flags = RTF_UP | RTF_HOST, .rt_dev = device};
 
   request.ifr_mtu = (int)mtu;
@@ -61,6 +82,8 @@ static int
 make_here (gpointer user, GError **error)
 {
   const Wanted *wanted = user;
+  if (!address_is_free (wanted->address, error))
+    return -1;
   struct ifreq request = {.ifr_name = TS_TUN_NAME, .ifr_flags = IFF_TUN | IFF_NO_PI};
 
   int tun = open ("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -74,7 +97,7 @@ make_here (gpointer user, GError **error)
     ts_throw_errno (error, "socket");
     return -1;
   }
-  return configure (fd, wanted->address, wanted->peer, wanted->mtu, error) ? tun : -1;
+  return configure (fd, request.ifr_name, wanted->address, wanted->peer, wanted->mtu, error) ? tun : -1;
 }
 
 int

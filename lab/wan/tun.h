@@ -3,7 +3,7 @@
 #include <glib.h>
 #include <sys/types.h>
 
-#define TS_TUN_NAME "wan0"
+#define TS_TUN_NAME "wan%d" /* the first that is free, for a site may have several */
 /* At most: packets that wait for us to be scheduled; the shaper's queue is the one that is meant to
  * be full.
  */

@@ -13,7 +13,7 @@ typedef struct _TsLabWan TsLabWan;
 /* Why there can be no TUN device here (/dev/net/tun missing, no permission), or NULL. */
 char *ts_lab_wan_refusal (void);
 
-/* Makes device "wan0" in both sites with address[i] (IPv4 text), a host route to the other's, MTU
+/* Makes a device "wanN" in both sites with address[i] (IPv4 text), a host route to the other's, MTU
  * 1500, and starts shaping.  Link up.  site_pid[i]: of ts_lab_site_pid.  The random streams are
  * "link/NAME/0>1" and "link/NAME/1>0".  To be called from a thread that lives as long as the link
  * (helper.h).  TS_ERROR_UNAVAILABLE: no TUN device to be had. */

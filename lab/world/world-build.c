@@ -44,22 +44,6 @@ refuse_names (const TsTopology *topology)
   return NULL;
 }
 
-static char *
-refuse_links (const TsTopology *topology)
-{
-  for (guint site = 0; site < topology->sites->len; site++) {
-    guint links = 0;
-    for (guint i = 0; i < topology->links->len; i++) {
-      const TsLinkSpec *link = ts_topology_link (topology, i);
-      links += link->site[0] == site || link->site[1] == site;
-    }
-    if (links > 1)
-      return g_strdup_printf ("site %s has %u links; in the lab a site has one",
-                              ts_topology_site (topology, site)->name, links);
-  }
-  return NULL;
-}
-
 static const TsPolicySpec *
 kerberos_policy (const TsTopology *topology)
 {
@@ -118,8 +102,6 @@ ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
                             HOSTS_MAX);
   char *refusal = topology->management ? g_strdup ("the lab does not run a vault in a scenario yet")
                                        : refuse_names (topology);
-  if (!refusal)
-    refusal = refuse_links (topology);
   if (!refusal)
     refusal = refuse_kerberos (topology);
   for (guint i = 0; !refusal && i < topology->vms->len; i++)
