@@ -7,6 +7,7 @@
  *           it is asked
  *   ask (suubux vm, role, TsAsk, planned, point)
  *   shut-down (s vm): the guest has been told; watch it
+ *                                                 quit (s vm): tell its guest to power off
  *   frozen (stbs vm, number, is it?, why not)     freeze (st vm, number): ask its guest
  *   ping (sbt vm, of a test?, number): ask its    pong (sbtbs vm, of a test?, number, does it
  *        guest agent                                    answer?, why not)

@@ -10,6 +10,7 @@
 #include "lab/clock.h"
 #include "lab/host/control.h"
 #include "lab/host/host-config.h"
+#include "lab/host/managed.h"
 #include "lab/link/link.h"
 #include "lab/machine/machine.h"
 #include "lab/host/spool.h"
@@ -29,6 +30,7 @@ struct _TsLabHost {
   TsLabCredentials credentials, kerberos; /* kerberos.principal NULL: there is no realm */
   TsLabListener *listener, *kerberos_listener;
   TsLabControl *control;
+  TsLabManaged *managed; /* NULL: by nobody */
   GPtrArray *vms;       /* TsLabVm, as in the config */
   GPtrArray *relations; /* TsLabRelation */
   TsSlots *slots;       /* who sends, who applies */
@@ -103,6 +105,8 @@ void ts_lab_host_report (TsLabHost *host, TsRecord *record);
 TsRecord *ts_lab_host_record (const TsLabHost *host, const TsLabVm *vm, const char *kind);
 /* This process cannot go on: says why, and ends. */
 void ts_lab_host_give_up (TsLabHost *host, const GError *reason);
+/* An order as the runner gives it (control.h). */
+void ts_lab_host_obey (TsLabHost *host, const char *kind, GVariant *body);
 /* The relation of that VM on this host, or NULL. */
 TsLabRelation *ts_lab_host_relation (const TsLabHost *host, const TsLabVm *vm);
 

@@ -30,6 +30,7 @@ void
 ts_lab_host_report (TsLabHost *host, TsRecord *record)
 {
   g_autoptr (GError) error = NULL;
+  ts_lab_managed_hear (host->managed, record);
   GVariant *body = g_variant_new ("v", ts_record_to_variant (record));
   if (host->control && !ts_lab_control_send (host->control, "record", body, &error)) {
     /* Nobody hears us any more: what we do is of no use. */
@@ -353,8 +354,8 @@ order_shut_down (TsLabHost *host, GVariant *body)
   ts_lab_host_report (host, ts_record_text (record, "why", "shutdown"));
 }
 
-static void
-ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
+void
+ts_lab_host_obey (TsLabHost *host, const char *kind, GVariant *body)
 {
   static const struct {
     const char *kind, *type;
@@ -370,11 +371,17 @@ ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
   for (guint i = 0; i < G_N_ELEMENTS (orders); i++)
     if (g_str_equal (orders[i].kind, kind) &&
         g_variant_is_of_type (body, G_VARIANT_TYPE (orders[i].type))) {
-      orders[i].obey (user, body);
+      orders[i].obey (host, body);
       return;
     }
   g_printerr ("twinsite host: an order that is none: %s %s\n", kind,
               g_variant_get_type_string (body));
+}
+
+static void
+ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
+{
+  ts_lab_host_obey (user, kind, body);
 }
 
 static void
@@ -437,6 +444,7 @@ start (TsLabHost *host, const char *folder, GError **error)
 {
   static const TsLabControlEvents control_events = {ordered, runner_gone};
   g_autofree char *path = g_build_filename (folder, "config", NULL);
+  g_autoptr (GError) reason = NULL;
   host->config = ts_lab_host_config_load (path, error);
   if (!host->config)
     return FALSE;
@@ -461,13 +469,22 @@ start (TsLabHost *host, const char *folder, GError **error)
     return FALSE;
   for (guint i = 0; i < config->vms->len; i++)
     g_ptr_array_add (host->vms, ts_lab_vm_new (host, i));
-  return restore_relations (host, error) && open_listeners (host, error) &&
-         ts_lab_control_send (host->control, "ready", g_variant_new ("(s)", config->name), error);
+  if (!restore_relations (host, error) || !open_listeners (host, error))
+    return FALSE;
+  g_autofree char *managed = g_build_filename (folder, "managed", NULL);
+  TsLabManagedConfig *manager = ts_lab_managed_config_load (managed, &reason);
+  if (reason) {
+    g_propagate_error (error, g_steal_pointer (&reason));
+    return FALSE;
+  }
+  host->managed = ts_lab_managed_new (host, manager);
+  return ts_lab_control_send (host->control, "ready", g_variant_new ("(s)", config->name), error);
 }
 
 static void
 stop (TsLabHost *host)
 {
+  ts_lab_managed_free (g_steal_pointer (&host->managed));
   ts_lab_listener_free (host->listener);
   ts_lab_listener_free (host->kerberos_listener);
   while (host->callers)
