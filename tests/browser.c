@@ -81,7 +81,7 @@ start_driver (Browser *b)
     fail_msg ("%s", error->message);
   g_autoptr (GString) said = g_string_new (NULL);
   char c;
-  while (!g_str_has_suffix (said->str, "on port ") && read (out, &c, 1) == 1)
+  while (!g_str_has_suffix (said->str, "successfully on port ") && read (out, &c, 1) == 1)
     g_string_append_c (said, c);
   g_string_truncate (said, 0);
   while (read (out, &c, 1) == 1 && g_ascii_isdigit (c))

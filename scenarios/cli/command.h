@@ -69,5 +69,6 @@ int ts_command_sweep (int argc, char **argv);
 int ts_command_hrl (int argc, char **argv);
 int ts_command_bench (int argc, char **argv);
 int ts_command_lab (int argc, char **argv);
+int ts_command_demo (int argc, char **argv);
 int ts_command_vault (int argc, char **argv);
 int ts_command_manual (int argc, char **argv);

@@ -28,6 +28,7 @@ static const TsCommand commands[] = {
      "measure the data path beside what people use today", ts_command_bench},
     {"lab", "doctor|down|ps|calibrate",
      "what real machines need; what is left of runs; how long they take", ts_command_lab},
+    {"demo", "[--speed N] [--port PORT]", "play a disaster in a browser, in the simulator", ts_command_demo},
     {"vault", "serve|status|items|jobs|failover ITEM|...",
      "serve a Recovery Services vault, or ask one", ts_command_vault},
     {"manual", "twinsite.1|twinsite-scenario.5|bash|zsh",

@@ -207,7 +207,7 @@ function draw(what) {
 }
 
 setInterval(() => view.tick(vaultNow(), clock !== null), 1000);
-setInterval(() => want("about"), 10000); // a simulated clock, held up by a busy machine
+setInterval(() => want("about", "fabrics", "items"), 10000); // heartbeats; a simulated clock that is held up
 
 try {
   state.about = await loads.about();

@@ -25,6 +25,8 @@ function put(section, ...children) {
 
 const props = (resource) => resource.properties || {};
 const title = (resource) => props(resource).friendlyName || resource.name;
+/** The same resource, whether it is named by its id or by its path below the vault. */
+const plain = (id) => (id || "").replace(/^\/vaults\/[^/]*\//, "");
 const last = (id) => (id || "").split("/").pop();
 
 const tone = (word) => ({
@@ -142,12 +144,12 @@ const operations = {
   ReverseReplicate: { verb: "reProtect", label: "Reverse replicate", direction: true,
     what: (n) => [`From now on ${n.from} is the source, and its changes go to ${n.other}.`,
       `The old disks at ${n.other} become the replica: what is only there is overwritten. A failover that is not committed is committed first.`] },
-  RepairReplication: { verb: "repairReplication", label: "Resynchronize",
+  RepairReplication: { verb: "repairReplication", seldom: true, label: "Resynchronize",
     what: () => ["Both sides are compared, and what differs is sent.", "Afterwards there is one recovery point, the newest; all others are gone. Until then a planned failover is refused."] },
-  Pause: { verb: "pauseReplication", label: "Pause",
+  Pause: { verb: "pauseReplication", seldom: true, label: "Pause",
     what: () => ["Changes are still tracked, and sent when it is resumed. Until then the copy grows old."] },
   Resume: { verb: "resumeReplication", label: "Resume", what: () => ["What was tracked meanwhile is sent."] },
-  DisableProtection: { verb: "remove", label: "Disable", danger: true,
+  DisableProtection: { verb: "remove", seldom: true, label: "Disable", danger: true,
     what: (n) => [`Replication of ${n.name} ends on both sides; its recovery points are gone. The machine goes on running.`,
       "The replica is deleted if the policy says so, and stays as it is otherwise."] },
 };
@@ -164,14 +166,21 @@ function sides(item) {
     age: newest ? duration(vaultNow() - ms(newest)) : "" };
 }
 
+const unfolded = new Set(); // "More" that are open
+
 const dangerous = (operation) => operation.danger;
 
 function itemButtons(item) {
   const allowed = props(item).allowedOperations || [];
   const shown = allowed.filter((name) => operations[name]);
   shown.sort((a, b) => (first.indexOf(a) + 99) % 99 - (first.indexOf(b) + 99) % 99);
-  return shown.map((name) => h("button", { class: dangerous(operations[name]) ? "danger" : "", "data-key": `${item.id}:${name}`,
-    "aria-label": `${operations[name].label}: ${title(item)}`, onclick: () => act(item, operations[name]) }, operations[name].label));
+  const button = (name) => h("button", { class: dangerous(operations[name]) ? "danger" : "", "data-key": `${item.id}:${name}`,
+    "aria-label": `${operations[name].label}: ${title(item)}`, onclick: () => act(item, operations[name]) }, operations[name].label);
+  const seldom = shown.filter((name) => operations[name].seldom), often = shown.filter((name) => !operations[name].seldom);
+  const key = `${item.id}:more`;
+  return [...often.map(button), seldom.length > 0 && h("details", { class: "more", open: unfolded.has(key),
+    ontoggle: (event) => (event.target.open ? unfolded.add(key) : unfolded.delete(key)) },
+    h("summary", { "data-key": key, "aria-label": `More for ${title(item)}` }, "More"), h("div", { class: "buttons" }, seldom.map(button)))];
 }
 
 function itemTrouble(item) {
@@ -184,7 +193,8 @@ function itemTrouble(item) {
 function place(p, details, way) {
   const one = (site, host) => (host ? `${host} (${site})` : site);
   const over = details.replicaOn; // the copy has taken over, and replication is not reversed yet
-  return `Runs on ${one(way.from, over ? details.replicaHost : details.sourceHost)}; copy on ${one(way.to, over ? details.sourceHost : details.replicaHost)}`;
+  return [`Runs on ${one(way.from, over ? details.replicaHost : details.sourceHost)}`,
+    `${over ? "Was on" : "Copy on"} ${one(way.to, over ? details.sourceHost : details.replicaHost)}`];
 }
 
 export function items(all) {
@@ -195,10 +205,10 @@ export function items(all) {
     const scenario = current.scenarioName && current.jobId ? words(current.scenarioName) : "";
     const progress = details.initialReplicationDetails && details.initialReplicationDetails.initialReplicationProgressPercentage;
     return h("article", { class: "item", "aria-label": title(item) },
-      h("div", { class: "name" }, h("h3", {}, title(item)), h("p", { class: "quiet" }, place(p, details, way))),
+      h("div", { class: "name" }, h("h3", {}, title(item)), place(p, details, way).map((line) => h("p", { class: "quiet" }, line))),
       h("dl", {}, h("dt", {}, "State"), h("dd", {}, p.protectionStateDescription || words(p.protectionState)),
         scenario && h("dd", {}, status("InProgress", scenario)),
-        p.testFailoverState && p.testFailoverState !== "None" && h("dd", { class: "quiet" }, `Test: ${words(p.testFailoverState).toLowerCase()}`),
+        p.testFailoverState && p.testFailoverState !== "None" && h("dd", { class: "quiet" }, "Test machine runs"),
         progress !== undefined && progress !== "" && Number(progress) < 100 && h("dd", { class: "quiet number" }, `Initial copy ${progress} %`)),
       h("dl", {}, h("dt", {}, "Health"), h("dd", {}, status(p.replicationHealth))),
       h("dl", {}, h("dt", {}, "Newest point"), h("dd", {}, ago(details.lastReplicatedTime, "", " old"))),
@@ -268,14 +278,14 @@ const planVerbs = {
 
 /** What at least one of its machines allows. */
 function planOperations(p, items) {
-  const ids = new Set((p.groups || []).flatMap((group) => (group.replicationProtectedItems || []).map((one) => one.id)));
-  const allowed = new Set(items.filter((item) => ids.has(item.id)).flatMap((item) => props(item).allowedOperations || []));
+  const ids = new Set((p.groups || []).flatMap((group) => (group.replicationProtectedItems || []).map((one) => plain(one.id))));
+  const allowed = new Set(items.filter((item) => ids.has(plain(item.id))).flatMap((item) => props(item).allowedOperations || []));
   return first.filter((name) => planVerbs[name] && allowed.has(name));
 }
 
 export function plans(all, items) {
   if (all.length === 0) return put("plans", h("p", { class: "card empty" }, "No recovery plan has been made."));
-  const names = new Map(items.map((item) => [item.id, title(item)]));
+  const names = new Map(items.map((item) => [plain(item.id), title(item)]));
   put("plans", h("div", { class: "grid" }, all.map((plan) => {
     const p = props(plan);
     const groups = (p.groups || []).filter((group) => group.groupType === "Boot");
@@ -283,7 +293,7 @@ export function plans(all, items) {
     return h("article", { class: "card site", "aria-label": title(plan) },
       h("div", { class: "top" }, h("h3", {}, title(plan))),
       h("p", { class: "quiet" }, `${p.primaryFabricFriendlyName || last(p.primaryFabricId)} to ${p.recoveryFabricFriendlyName || last(p.recoveryFabricId)}`),
-      groups.map((group, index) => h("div", {}, h("p", {}, `Group ${index + 1}: ${(group.replicationProtectedItems || []).map((one) => names.get(one.id) || last(one.id)).join(", ") || "nothing"}`),
+      groups.map((group, index) => h("div", {}, h("p", {}, `Group ${index + 1}: ${(group.replicationProtectedItems || []).map((one) => names.get(plain(one.id)) || last(one.id)).join(", ") || "nothing"}`),
         h("ul", { class: "plain" }, [...(group.startGroupActions || []), ...(group.endGroupActions || [])].map(step)))),
       h("div", { class: "buttons" }, planOperations(p, items).map((name) =>
         h("button", { class: dangerous(operations[name]) ? "danger" : "", "data-key": `${plan.id}:${name}`, "aria-label": `${operations[name].label}: plan ${title(plan)}`,
