@@ -18,6 +18,7 @@
 #include "core/base/record.h"
 #include "core/base/units.h"
 #include "core/relation/policy.h"
+#include "core/relation/state.h"
 #include "lab/link/certificate.h"
 #include "lab/host/control.h"
 #include "lab/host/host-config.h"
@@ -125,6 +126,10 @@ write_config (const char *path)
       {"hv-lyon", "replica.sales", "sales"},
       {"hv-nice", "replica", "sales"},
       {"hv-turin", "replica", "DEFAULT"},
+      {"*.contoso.example", "replica.contoso", "contoso"},
+      {"expired", "replica", "DEFAULT"}, /* or authorization would refuse what the certificate must */
+      {"server-only", "replica", "DEFAULT"},
+      {"revoked", "replica", "DEFAULT"},
   };
   for (guint i = 0; i < G_N_ELEMENTS (entries); i++)
     assert_true (ts_authorization_add (config->authorization, entries[i][0], entries[i][1],
@@ -136,7 +141,14 @@ static int
 start_host (void **state)
 {
   static const TsLabControlEvents events = {on_message, on_closed};
-  static const char *const names[] = {"hv-paris", "hv-lyon", "hv-mallory", "hv-nice", "hv-turin"};
+  static const char *const names[] = {"hv-paris",
+                                      "hv-lyon",
+                                      "hv-mallory",
+                                      "hv-nice",
+                                      "hv-turin",
+                                      "hv-1.contoso.example",
+                                      "a.b.contoso.example",
+                                      "revoked"};
   TsLabLayout layout = {folder, folder};
   g_autofree char *socket_path = ts_lab_path_control (&layout, 0);
   g_autofree char *config = g_build_filename (folder, "config", NULL);
@@ -145,6 +157,14 @@ start_host (void **state)
   assert_true (ts_lab_certificate_authority (folder, NULL));
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     assert_true (ts_lab_certificate_issue (folder, names[i], NULL));
+  assert_true (ts_lab_certificate_issue_kind (folder, "expired", TS_LAB_CERTIFICATE_EXPIRED, NULL));
+  assert_true (
+      ts_lab_certificate_issue_kind (folder, "server-only", TS_LAB_CERTIFICATE_SERVER_ONLY, NULL));
+  assert_true (ts_lab_certificate_revoke (folder, "revoked", NULL));
+  g_autofree char *other = g_build_filename (folder, "other", NULL);
+  assert_int_equal (g_mkdir (other, 0700), 0);
+  assert_true (ts_lab_certificate_authority (other, NULL));
+  assert_true (ts_lab_certificate_issue (other, "hv-lyon", NULL));
   write_config (config);
   int listening = ts_lab_control_listen (socket_path, NULL);
   assert_true (listening >= 0);
@@ -179,7 +199,11 @@ stop_host (void **state)
     waitpid (host, &status, 0);
   }
   g_ptr_array_unref (records);
-  return ended == host && WIFEXITED (status) && WEXITSTATUS (status) == 0 ? 0 : -1;
+  /* 70: it had something to say when nobody heard it any more */
+  return ended == host && WIFEXITED (status) &&
+                 (WEXITSTATUS (status) == 0 || WEXITSTATUS (status) == 70)
+             ? 0
+             : -1;
 }
 
 static int
@@ -315,6 +339,101 @@ a_replica_is_of_one_trust_group (void **state)
                        "trust group DEFAULT");
 }
 
+/* HVR reference 1.3: "not expired; EKU client and server authentication; chains to a root known by both;
+ * revocation is checked".  Each has an entry, and gets nothing; the host's journal says why. */
+static const struct certificate {
+  const char *name, *certificate; /* "other/" before: of the other authority */
+  const char *says;
+} certificates[] = {
+    {"an expired certificate", "expired", "expired"},
+    {"a certificate that is for servers only", "server-only", "not for client use"},
+    {"a certificate of an unknown authority", "other/hv-lyon", "unknown authority"},
+    {"a revoked certificate", "revoked", "revoked"},
+};
+
+static void
+a_bad_certificate_is_refused (void **state)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (certificates); i++) {
+    const struct certificate *row = &certificates[i];
+    forget_records (NULL);
+    Caller caller = call_as (row->certificate);
+    assert_int_equal (caller.frames, 0);
+    const TsRecord *record = next_record ();
+    assert_string_equal (record->kind, "refused");
+    const char *reason = ts_record_get_text (record, "reason");
+    if (!reason || !strstr (reason, row->says))
+      fail_msg ("%s: '%s' does not say '%s'", row->name, reason ? reason : "", row->says);
+  }
+}
+
+/* "wildcard only in the first label": one label of the same domain, no more. */
+static void
+a_wildcard_is_one_label (void **state)
+{
+  Caller caller = call_as ("hv-1.contoso.example");
+  assert_int_equal (caller.frames, 1); /* let in; what it asks for is not here */
+  forget_records (NULL);
+  caller = call_as ("a.b.contoso.example");
+  assert_int_equal (caller.frames, 0);
+  assert_string_equal (ts_record_get_text (next_record (), "reason"),
+                       "no authorization entry allows a.b.contoso.example to replicate here");
+}
+
+/* --- whom it connects to -----------------------------------------------------------------------
+ */
+
+static void
+nobody_comes (TsLabListener *listener, TsLabLink *link, const char *peer, gpointer user)
+{
+  ts_lab_link_free (link);
+}
+
+static void
+turned_away (TsLabListener *listener, const GError *reason, gpointer user)
+{
+}
+
+/* What this host, the primary, tells of it. */
+static void
+wait_for_reason (const char *says)
+{
+  gint64 until_us = g_get_monotonic_time () + PATIENCE_S * G_USEC_PER_SEC;
+  for (;;) {
+    const char *reason = ts_record_get_text (next_record (), "reason");
+    if (reason && strstr (reason, says))
+      return;
+    g_ptr_array_remove_index (records, 0);
+    assert_true (g_get_monotonic_time () < until_us);
+  }
+}
+
+static void
+a_replica_server_of_another_name_is_refused (void **state)
+{
+  static const TsLabListenerEvents events = {nobody_comes, turned_away};
+  g_autofree char *ca = g_build_filename (folder, "ca.pem", NULL);
+  g_autofree char *certificate = g_build_filename (folder, "hv-nice.pem", NULL);
+  g_autofree char *key = g_build_filename (folder, "hv-nice.key", NULL);
+  TsLabCredentials credentials = {.ca = ca, .certificate = certificate, .key = key};
+  TsLabListener *listener = ts_lab_listener_new ("127.0.0.1", PORT + 1, &credentials, 10 * TS_S,
+                                                 &events, NULL, NULL);
+  assert_non_null (listener);
+  TsPolicy policy;
+  ts_policy_init (&policy);
+  policy.frequency_us = 30 * TS_S;
+  assert_true (ts_lab_control_send (
+      control, "relate",
+      g_variant_new ("(ss@" TS_POLICY_TYPE ")", "db", "hv-lyon", ts_policy_pack (&policy)), NULL));
+  assert_true (ts_lab_control_send (
+      control, "ask",
+      g_variant_new ("(suubux)", "db", (guint32)TS_ROLE_PRIMARY, (guint32)TS_ASK_ENABLE, FALSE, 0U,
+                     (gint64)0),
+      NULL));
+  wait_for_reason ("name is hv-nice, expected hv-lyon");
+  ts_lab_listener_free (listener);
+}
+
 static void
 kerberos_never_becomes_tls (void **state)
 {
@@ -338,7 +457,10 @@ main (int argc, char **argv)
       cmocka_unit_test_setup (an_authentic_peer_without_an_entry_gets_nothing, forget_records),
       cmocka_unit_test_setup (a_peer_with_an_entry_is_heard, forget_records),
       cmocka_unit_test_setup (a_replica_is_of_one_trust_group, forget_records),
+      cmocka_unit_test_setup (a_bad_certificate_is_refused, forget_records),
+      cmocka_unit_test_setup (a_wildcard_is_one_label, forget_records),
       cmocka_unit_test_setup (kerberos_never_becomes_tls, forget_records),
+      cmocka_unit_test_setup (a_replica_server_of_another_name_is_refused, forget_records),
   };
   if (argc > 1 && g_str_equal (argv[1], "host"))
     return ts_lab_host_main (argc, argv);
