@@ -431,8 +431,10 @@ boot (TsWorld *world, GError **error)
   gboolean own = FALSE;
   for (guint i = 0; i < topology->vms->len; i++)
     own |= ts_topology_vm (topology, i)->image != NULL;
-  if (!ts_lab_world_wait (world, all_guests_ready, own ? BOOT_OWN_US : BOOT_US, "booting the VMs",
-                          error)) {
+  gint64 patience_us = own ? BOOT_OWN_US : BOOT_US;
+  if (world->options.limit_us > 0) /* of the whole run */
+    patience_us = MIN (patience_us, world->options.limit_us);
+  if (!ts_lab_world_wait (world, all_guests_ready, patience_us, "booting the VMs", error)) {
     g_autofree char *trouble = world->broken ? NULL : ts_lab_guests_trouble (world);
     if (trouble)
       g_prefix_error (error, "%s: ", trouble);
