@@ -369,7 +369,8 @@ ask (TsSimAgent *agent, Asked *asked, GVariant *fields)
   if (what == TS_ASK_FAILOVER)
     vm->forced = !planned && vm->source->on;
   asked->ask = (TsAsk)what;
-  ts_sim_relation_ask (rel, asked->ask, planned, &point);
+  ts_sim_relation_ask (rel,
+                       &(TsSideOrder){.ask = asked->ask, .planned = planned, .point = point});
   ts_sim_touch (vm);
 }
 

@@ -331,6 +331,12 @@ differing_so_far (const TsSimDisk *a, const TsSimDisk *b)
   return differing * TS_SIM_PAGE_BYTES;
 }
 
+gboolean
+ts_sim_disk_is_overlay (const TsSimDisk *disk)
+{
+  return disk->base != NULL;
+}
+
 void
 ts_sim_disk_resize (TsSimDisk *disk, guint64 size_bytes)
 {

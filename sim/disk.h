@@ -39,6 +39,8 @@ void ts_sim_disk_fold (TsSimDisk *disk, guint64 page);
 /* Counts writes to it: who has done all of them knows what it must be. */
 guint64 ts_sim_disk_writes (const TsSimDisk *disk);
 
+gboolean ts_sim_disk_is_overlay (const TsSimDisk *disk);
+
 void ts_sim_disk_power_loss (TsSimDisk *disk, TsRandom *random);
 /* Folds an overlay into its base and empties it. */
 void ts_sim_disk_merge (TsSimDisk *overlay);

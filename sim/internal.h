@@ -70,9 +70,9 @@ typedef struct { /* what the source was at the instant of a cut */
   GPtrArray *disks; /* TsSimDisk snapshots, of all */
 } TsSimImage;
 
-/* Bytes in which the image's replicated disks differ from these; of disks of two sizes, as far as
- * both go. */
-guint64 ts_sim_image_differing (const TsSimImage *image, const GPtrArray *disks);
+/* Bytes in which the image's replicated disks, but for those that are blank, differ from these; of disks
+ * of two sizes, as far as both go. */
+guint64 ts_sim_image_differing (const TsSimImage *image, const GPtrArray *disks, guint32 blank);
 
 struct _TsSimVm {
   TsWorld *world;
@@ -86,6 +86,7 @@ struct _TsSimVm {
   TsSimMachine *service; /* whom the probe asks */
   TsProbe probe;
   TsOperation *operation; /* one at a time; NULL: none */
+  guint32 detached;       /* disks that are not attached yet: bit 1 << disk */
   gboolean forced;        /* an unplanned failover was ordered while the source ran */
   gboolean touched;       /* it is in the world's list */
   GQueue images;          /* TsSimImage *: cuts not applied yet */
@@ -119,6 +120,9 @@ struct _TsSimMachine {
   guint64 write_life;
   guint64 plan;     /* counts starts of the workload: a write planned by an earlier one is void */
   const TsWorkloadSpec *workload;
+  guint turns; /* disks that the workload writes to, and how much room each has, since its start */
+  guint turn_disk[TS_WIRE_DISKS_MAX];
+  guint64 turn_slots[TS_WIRE_DISKS_MAX];
 };
 
 /* One side of one VM's replication: a sender or a receiver with what performs its actions. */
@@ -190,8 +194,7 @@ void ts_sim_host_power_on (TsSimHost *host);
 TsSimRelation *ts_sim_relation_new_sender (TsSimHost *host, TsSimVm *vm, const TsPolicy *policy);
 TsSimRelation *ts_sim_relation_new_receiver (TsSimHost *host, TsSimVm *vm);
 void ts_sim_relation_free (TsSimRelation *relation);
-void ts_sim_relation_ask (TsSimRelation *relation, TsAsk ask, gboolean planned,
-                          const TsPointChoice *point);
+void ts_sim_relation_ask (TsSimRelation *relation, const TsSideOrder *order);
 /* Its tracker has grown. */
 void ts_sim_relation_tracked (TsSimRelation *relation);
 void ts_sim_relation_machine (TsSimRelation *relation, gboolean on);
@@ -217,9 +220,9 @@ void ts_sim_relation_restore (TsSimRelation *relation);
 void ts_sim_watch_begin (TsSimRelation *relation);
 /* They will be changed by ourselves: not to be believed until the next begin. */
 void ts_sim_watch_end (TsSimRelation *relation);
-/* TS_ERROR_STATE when somebody else has written to them since; again and again, until the next end:
+/* TS_ERROR_STATE when somebody else has written to one of the mask since; again and again, until the next end:
  * who has heard it may forget it in a crash. */
-gboolean ts_sim_watch_look (TsSimRelation *relation, GError **error);
+gboolean ts_sim_watch_look (TsSimRelation *relation, guint32 held, GError **error);
 
 /* --- relation-resync.c ------------------------------------------------------------------------ */
 /* Empty ones, in place of those that are there. */

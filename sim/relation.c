@@ -35,7 +35,7 @@ typedef struct { /* an action under way */
   TsActionKind kind;
   guint64 set;
   guint disk;
-  guint32 disks;
+  guint32 disks, held;
   guint64 offset_bytes;
   guint32 len_bytes;
   GBytes *payload;
@@ -68,6 +68,7 @@ work_of (TsSimRelation *rel, const TsAction *action)
   work->set = action->set;
   work->disk = action->disk;
   work->disks = action->disks;
+  work->held = action->held;
   work->offset_bytes = action->offset_bytes;
   work->len_bytes = action->len_bytes;
   work->payload = action->payload ? g_bytes_ref (action->payload) : NULL;
@@ -94,14 +95,28 @@ post_serial (TsSimRelation *rel, Work *work, gint64 *free_us, gint64 takes_us)
 /* --- what the actions do when their time has come --------------------------------------------- */
 
 static void
-create_disks (TsSimRelation *rel)
+replace_disk (GPtrArray *disks, guint index, TsSimDisk *disk)
+{
+  ts_sim_disk_free (g_ptr_array_index (disks, index));
+  g_ptr_array_index (disks, index) = disk;
+}
+
+static void
+create_disks (TsSimRelation *rel, guint32 disks)
 {
   const TsHello *hello = ts_receiver_hello (rel->receiver);
-  g_clear_pointer (&rel->disks, g_ptr_array_unref);
-  rel->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
-  for (guint i = 0; i < hello->disks; i++)
-    g_ptr_array_add (rel->disks,
-                     ts_sim_disk_new (hello->disk[i].size_bytes, world_of (rel)->topology->seed));
+  if (!rel->disks)
+    rel->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
+  ts_sim_watch_end (rel);
+  for (guint i = 0; i < hello->disks; i++) {
+    if (i < rel->disks->len && !(disks >> i & 1))
+      continue;
+    TsSimDisk *disk = ts_sim_disk_new (hello->disk[i].size_bytes, world_of (rel)->topology->seed);
+    if (i < rel->disks->len)
+      replace_disk (rel->disks, i, disk);
+    else /* of one that is left out only the place */
+      g_ptr_array_add (rel->disks, disk);
+  }
 }
 
 /* What a set overwrites is saved on all disks before the first byte of it is written on any. */
@@ -109,7 +124,7 @@ static gboolean
 save_undo (TsSimRelation *rel, const Work *work, GError **error)
 {
   for (guint i = 0; work->undo && i < rel->disks->len; i++) {
-    if (!(work->disks >> i & 1))
+    if (!((work->disks & work->undo->disks) >> i & 1))
       continue;
     g_autoptr (GBytes) bytes = ts_sim_spool_get (rel->spool, work->set, i);
     g_autoptr (TsHrl) log = bytes ? ts_hrl_open (bytes, error) : NULL;
@@ -150,7 +165,7 @@ count_apply (TsSimRelation *rel, guint64 set, guint disk)
 static gboolean
 apply_set (TsSimRelation *rel, const Work *work, GError **error)
 {
-  if (!ts_sim_watch_look (rel, error))
+  if (!ts_sim_watch_look (rel, work->held, error))
     return FALSE;
   if (!save_undo (rel, work, error)) /* there already, unless that failed */
     return FALSE;
@@ -180,7 +195,7 @@ apply_step (gpointer user, gpointer data)
     save_undo (rel, work, NULL);
   else if (work->offset_bytes == 1)
     ts_sim_undo_sync (rel->undo);
-  else if (ts_sim_watch_look (rel, NULL) && /* or the apply finds it again, and says so */
+  else if (ts_sim_watch_look (rel, work->held, NULL) && /* or the apply finds it again, and says so */
            save_undo (rel, work, NULL)) {   /* whoever could not save does not write */
     ts_sim_watch_end (rel);
     apply_disk (rel, work->set, (guint)__builtin_ctz (work->disks), NULL);
@@ -231,7 +246,11 @@ ts_sim_relation_overlays (TsSimRelation *rel, guint32 which, const TsUndo *way, 
   g_autoptr (GPtrArray) overlays =
       g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
   for (guint i = 0; i < rel->disks->len; i++) {
-    TsSimDisk *overlay = ts_sim_disk_new_overlay (g_ptr_array_index (rel->disks, i));
+    TsSimDisk *below = g_ptr_array_index (rel->disks, i);
+    TsSimDisk *overlay = which >> i & 1
+                             ? ts_sim_disk_new_overlay (below)
+                             : ts_sim_disk_new (ts_sim_disk_ops (below)->size_bytes,
+                                                world_of (rel)->topology->seed);
     TsDisk *ops = ts_sim_disk_ops (overlay);
     g_ptr_array_add (overlays, overlay);
     if (way && (which >> i & 1) &&
@@ -305,7 +324,12 @@ merge (TsSimRelation *rel)
   TsSimMachine *copy = rel->vm->copy;
   ts_sim_watch_end (rel);
   for (guint i = 0; rel->overlays && i < rel->overlays->len; i++)
-    ts_sim_disk_merge (g_ptr_array_index (rel->overlays, i));
+    if (ts_sim_disk_is_overlay (g_ptr_array_index (rel->overlays, i)))
+      ts_sim_disk_merge (g_ptr_array_index (rel->overlays, i));
+    else { /* in the place of one that is not replicated */
+      ts_sim_disk_free (g_ptr_array_index (rel->disks, i));
+      g_ptr_array_index (rel->disks, i) = ts_sim_disk_snapshot (g_ptr_array_index (rel->overlays, i));
+    }
   if (copy) {
     g_ptr_array_unref (copy->disks);
     copy->disks = g_ptr_array_ref (rel->disks);
@@ -349,7 +373,7 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     ts_sim_workload_flush (rel->vm->source);
     break;
   case TS_ACTION_CREATE:
-    create_disks (rel);
+    create_disks (rel, work->disks);
     break;
   case TS_ACTION_WRITE:
     event->done.ok = ts_sim_parcel_write (g_ptr_array_index (rel->disks, work->disk),
@@ -380,6 +404,13 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     break;
   case TS_ACTION_APPLY:
     event->done.ok = apply_set (rel, work, error);
+    break;
+  case TS_ACTION_RESIZE:
+    ts_sim_watch_end (rel);
+    ts_sim_disk_resize (g_ptr_array_index (rel->disks, work->disk), work->offset_bytes);
+    if (rel->tracker)
+      ts_sim_tracker_resize (rel->tracker, work->disk);
+    event->done.offset_bytes = work->offset_bytes;
     break;
   case TS_ACTION_BRANCH:
     ts_sim_watch_end (rel);
@@ -705,11 +736,11 @@ keep_image (TsSimRelation *rel, guint64 set, guint32 which)
 }
 
 guint64
-ts_sim_image_differing (const TsSimImage *image, const GPtrArray *disks)
+ts_sim_image_differing (const TsSimImage *image, const GPtrArray *disks, guint32 blank)
 {
   guint64 bytes = 0;
   for (guint i = 0; i < disks->len; i++)
-    if (image->which >> i & 1)
+    if ((image->which & ~blank) >> i & 1)
       bytes += ts_sim_disk_differing_bytes (g_ptr_array_index (disks, i),
                                             g_ptr_array_index (image->disks, i));
   return bytes;
@@ -725,7 +756,10 @@ cut (TsSimRelation *rel, const TsAction *action)
   guint64 bytes = 0;
   if (ts_sim_tracker_cut (rel->tracker, action->set, action->disks,
                           (guint32)(work->instant_us / TS_S), rel->spool, work->logs, &error)) {
-    keep_image (rel, action->set, action->disks);
+    keep_image (rel, action->set,
+                action->set_kind == TS_SET_DISKS
+                    ? action->disks
+                    : action->disks & ~ts_sender_updating (rel->sender));
     bytes = ts_sim_spool_set_bytes (rel->spool, action->set);
   } else {
     work->ok = FALSE;
@@ -861,6 +895,9 @@ perform_now (TsSimRelation *rel, TsAction *action)
     break;
   case TS_ACTION_DELETE_SET:
     ts_sim_spool_delete (rel->spool, action->set);
+    break;
+  case TS_ACTION_RESIZE:
+    post_serial (rel, work_of (rel, action), &rel->apply_free_us, profile->sync_us);
     break;
   case TS_ACTION_LOCK: /* ts_state_allows says so; there is no other way to switch a VM on */
     break;
@@ -1001,9 +1038,13 @@ ts_sim_relation_step (TsSimRelation *rel, TsEvent *event)
 /* --- entry points ----------------------------------------------------------------------------- */
 
 void
-ts_sim_relation_ask (TsSimRelation *rel, TsAsk ask, gboolean planned, const TsPointChoice *point)
+ts_sim_relation_ask (TsSimRelation *rel, const TsSideOrder *order)
 {
-  TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_ASK, .ask = {ask, planned, *point}};
+  TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_ASK};
+  event.ask.ask = order->ask;
+  event.ask.planned = order->planned;
+  event.ask.point = order->point;
+  event.ask.disks = order->disks;
   ts_sim_relation_step (rel, &event);
 }
 
@@ -1058,7 +1099,7 @@ ts_sim_relation_options (const TsSimHost *host, const TsSimVm *vm, const TsPolic
   for (guint i = 0; i < vm->spec->disks->len; i++) {
     const TsDiskSpec *disk = ts_vm_spec_disk (vm->spec, i);
     options.hello.disk[i].size_bytes = disk->size_bytes;
-    options.hello.disk[i].excluded = !disk->replicated;
+    options.hello.disk[i].excluded = !disk->replicated || (vm->detached >> i & 1);
     g_strlcpy (options.hello.disk[i].name, disk->name, sizeof options.hello.disk[i].name);
   }
   return options;

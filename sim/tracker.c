@@ -131,6 +131,19 @@ ts_sim_tracker_follow (TsSimTracker *tracker, guint disk, const TsGuid *previous
   tracker->previous[disk] = *previous;
 }
 
+void
+ts_sim_tracker_resize (TsSimTracker *tracker, guint disk)
+{
+  guint64 pages =
+      ts_sim_disk_ops (g_ptr_array_index (tracker->disks, disk))->size_bytes / TS_SIM_PAGE_BYTES;
+  TsSimDirty *old = g_ptr_array_index (tracker->dirty, disk), *dirty = ts_sim_dirty_new (pages);
+  guint64 page = 0, count;
+  for (; ts_sim_dirty_next (old, G_MAXUINT32, &page, &count) && page < pages; page += count)
+    ts_sim_dirty_mark (dirty, page, MIN (count, pages - page));
+  ts_sim_dirty_free (old);
+  g_ptr_array_index (tracker->dirty, disk) = dirty;
+}
+
 static TsSimLog *
 cut_disk (TsSimTracker *tracker, guint d, guint32 time_s)
 {

@@ -28,6 +28,8 @@ guint64 ts_sim_tracker_bytes (const TsSimTracker *tracker);
 void ts_sim_tracker_move (TsSimTracker *tracker, GPtrArray *disks);
 /* The next log of the disk follows this one. */
 void ts_sim_tracker_follow (TsSimTracker *tracker, guint disk, const TsGuid *previous);
+/* The disk has another size now: what lay behind is not marked any more. */
+void ts_sim_tracker_resize (TsSimTracker *tracker, guint disk);
 /* Puts one closed log per disk of the mask into the spool, all at this instant, and starts all disks
  * afresh: what changed on the others is forgotten.  logs: by disk; of the others zero.  TS_ERROR_LOST: changes are not tracked. */
 gboolean ts_sim_tracker_cut (TsSimTracker *tracker, guint64 set, guint32 disks, guint32 time_s,

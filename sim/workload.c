@@ -137,17 +137,10 @@ issue (gpointer user, gpointer data)
   }
   TsWorld *world = machine->vm->world;
   const TsWorkloadSpec *spec = machine->workload;
-  guint64 slots[TS_WIRE_DISKS_MAX];
-  for (guint i = 0; i < spec->disks->len; i++) {
-    const TsDiskSpec *disk =
-        ts_vm_spec_disk (machine->vm->spec, g_array_index (spec->disks, guint, i));
-    guint64 room = disk->size_bytes - disk->fill_bytes;
-    slots[i] = (spec->region_bytes ? MIN (room, spec->region_bytes) : room) / spec->record_bytes;
-  }
-  TsPlanned planned = ts_plan ((int)spec->kind, world->topology->seed, machine->next_write, slots,
-                               spec->disks->len);
+  TsPlanned planned = ts_plan ((int)spec->kind, world->topology->seed, machine->next_write,
+                               machine->turn_slots, machine->turns);
   TsSimWrite *write = &machine->write;
-  write->disk = g_array_index (spec->disks, guint, planned.disk_turn);
+  write->disk = machine->turn_disk[planned.disk_turn];
   write->offset_bytes = ts_vm_spec_disk (machine->vm->spec, write->disk)->fill_bytes +
                         planned.slot * spec->record_bytes;
   write->sequence = ++machine->next_write;
@@ -169,11 +162,34 @@ report (TsSimMachine *machine, const char *kind, gboolean on)
   ts_sim_report (world, ts_record_bool (record, "on", on));
 }
 
+/* A guest looks at its disks when it begins: those that are attached, as large as they are. */
+static void
+look_at_disks (TsSimMachine *machine)
+{
+  const TsWorkloadSpec *spec = machine->workload;
+  machine->turns = 0;
+  for (guint i = 0; i < spec->disks->len; i++) {
+    guint disk = g_array_index (spec->disks, guint, i);
+    guint64 size_bytes = ts_sim_disk_ops (g_ptr_array_index (machine->disks, disk))->size_bytes;
+    guint64 fill_bytes = ts_vm_spec_disk (machine->vm->spec, disk)->fill_bytes;
+    guint64 room = size_bytes > fill_bytes ? size_bytes - fill_bytes : 0;
+    guint64 slots =
+        (spec->region_bytes ? MIN (room, spec->region_bytes) : room) / spec->record_bytes;
+    if ((machine->vm->detached >> disk & 1) || slots == 0)
+      continue;
+    machine->turn_disk[machine->turns] = disk;
+    machine->turn_slots[machine->turns++] = slots;
+  }
+}
+
 void
 ts_sim_workload_start (TsSimMachine *machine)
 {
   const TsWorkloadSpec *spec = machine->workload;
   if (!spec || machine->working || !machine->ready || spec->rate_per_megasecond == 0)
+    return;
+  look_at_disks (machine);
+  if (machine->turns == 0)
     return;
   gboolean goes_on = machine->writing && machine->write_life == machine->life;
   machine->working = TRUE;

@@ -128,7 +128,7 @@ give (TsSimVm *vm, const TsSideOrder *order)
     ts_operation_refuse (operation, why);
     return;
   }
-  ts_sim_relation_ask (rel, order->ask, order->planned, &order->point);
+  ts_sim_relation_ask (rel, order);
 }
 
 /* Gives every order that is due; ends the operation when it has ended. */
@@ -229,6 +229,11 @@ begin_operation (TsSimVm *vm, const TsOrder *wanted)
                  "the virtual machine is not protected");
     return;
   }
+  if (order->verb == TS_DO_REPLICATE_DISKS && (order->disks & vm->detached)) {
+    report_step (world, order->step, ts_verb_name (order->verb), "refused",
+                 "a disk of them is not attached");
+    return;
+  }
   if (order->verb == TS_DO_REVERSE && !failed_over (vm)) {
     report_step (world, order->step, ts_verb_name (order->verb), "refused",
                  "the virtual machine has not failed over");
@@ -277,6 +282,11 @@ compare (TsSimVm *vm, const TsOrder *order)
     if (blank >> i & 1)
       continue;
     TsSimDisk *disk = g_ptr_array_index (vm->source->disks, i);
+    if (ts_sim_disk_ops (disk)->size_bytes !=
+        ts_sim_disk_ops (g_ptr_array_index (replica->disks, i))->size_bytes) {
+      report_step (world, order->step, "compare", "failed", "the disks have different sizes");
+      return;
+    }
     guint64 differing = ts_sim_disk_differing_bytes (disk, g_ptr_array_index (replica->disks, i));
     TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "compare");
     ts_record_text (record, "vm", vm->spec->name);
@@ -287,6 +297,25 @@ compare (TsSimVm *vm, const TsOrder *order)
                    ts_record_int (record, "bytes", (gint64)ts_sim_disk_ops (disk)->size_bytes));
   }
   report_step (world, order->step, "compare", "done", "");
+}
+
+static void
+attach_disk (TsSimVm *vm, const TsOrder *order)
+{
+  TsWorld *world = vm->world;
+  TsSimMachine *machine = running (vm);
+  const char *name = ts_vm_spec_disk (vm->spec, order->disk)->name;
+  if (!machine->on || !(vm->detached >> order->disk & 1)) {
+    report_step (world, order->step, "attach_disk", "failed",
+                 machine->on ? "it is attached" : "the virtual machine does not run");
+    return;
+  }
+  vm->detached &= ~(1u << order->disk);
+  TsRecord *record = ts_record_new (ts_sim_now_us (world), machine->host->spec->name, "attached");
+  ts_record_text (record, "vm", vm->spec->name);
+  ts_record_text (record, "host", machine->host->spec->name);
+  ts_sim_report (world, ts_record_text (record, "disk", name));
+  report_step (world, order->step, "attach_disk", "done", "");
 }
 
 static void
@@ -666,6 +695,8 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
     g_hash_table_insert (world->by_name, vm->spec->name, vm);
     if (!g_hash_table_contains (world->by_id, &vm->spec->id)) /* the first, if there are two */
       g_hash_table_insert (world->by_id, (gpointer)&vm->spec->id, vm);
+    for (guint d = 0; d < vm->spec->disks->len; d++)
+      vm->detached |= ts_vm_spec_disk (vm->spec, d)->attached ? 0 : 1u << d;
     vm->primary = vm->spec->host;
     vm->replica = G_MAXUINT;
     vm->newest_point_us = -1;
@@ -727,6 +758,9 @@ sim_order (TsWorld *world, const TsOrder *order, GError **error)
     break;
   case TS_DO_COMPARE:
     compare (vm, order);
+    break;
+  case TS_DO_ATTACH_DISK:
+    attach_disk (vm, order);
     break;
   case TS_DO_LINK:
     set_link (world, order);

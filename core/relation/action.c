@@ -14,6 +14,7 @@ static const char *const names[TS_ACTION_KINDS] = {
     [TS_ACTION_DELETE_SET] = "delete-set",
     [TS_ACTION_FREEZE] = "freeze",
     [TS_ACTION_THAW] = "thaw",
+    [TS_ACTION_RESIZE] = "resize",
     [TS_ACTION_LOCK] = "lock",
     [TS_ACTION_CREATE] = "create",
     [TS_ACTION_WRITE] = "write",

@@ -15,6 +15,7 @@ typedef enum { /* how a set came about; in cut records and manifests */
                TS_SET_PLANNED = 3, /* the last one of a planned failover */
                TS_SET_RESYNC = 4,  /* the first one behind a resynchronization: a new chain */
                TS_SET_CONSISTENT = 5, /* regular, of a guest that had stopped and flushed */
+               TS_SET_DISKS = 6, /* the first that is of one instant with disks that were included */
 } TsSetKind;
 
 typedef enum {
@@ -34,10 +35,12 @@ typedef enum {
   TS_ACTION_FREEZE,     /* (done) the guest stops writing and flushes; its memory of writes is on disk */
   TS_ACTION_THAW,       /* it goes on; fine when it is not frozen, and while FREEZE is not answered
                            (then its answer is void) */
+  TS_ACTION_RESIZE,     /* (done) disk is offset_bytes large from now on, what tracks it likewise; receiver
+                           too: behind the applies that were asked for */
   TS_ACTION_LOCK,       /* the VM must not be switched on (HVR 3.6, planned failover) */
 
   /* the receiver's */
-  TS_ACTION_CREATE,     /* (done) replica disks, empty, as hello says */
+  TS_ACTION_CREATE,     /* (done) those replica disks, empty, as hello says; the others stay */
   TS_ACTION_WRITE,      /* (done) payload at offset of a replica disk: initial copy */
   TS_ACTION_FLUSH,      /* (done) the replica disks are durable */
   TS_ACTION_STORE,      /* (done) payload at offset of the log of (set, disk) */
@@ -81,6 +84,7 @@ typedef struct {
    * BRANCH, TEST_START: to be played onto the overlays, in this order; each reaches to the point
    * before it in this list, the first to `until`.
    * KEEP: not to be deleted. */
+  guint32 disks; /* APPLY: whose overwritten blocks are saved; bit 1 << disk */
   TsPoint point[TS_POINTS_MAX + 1];
   guint64 until; /* the newest set that is applied */
 } TsUndo;
@@ -97,6 +101,7 @@ typedef struct {
   TsSetKind set_kind; /* CUT */
   guint32 disks;      /* bit 1 << disk: which of them it is about; CUT, SEAL, APPLY: those of the set; else
                          those that are replicated */
+  guint32 held;       /* the receiver's: those that nobody but its own applies may have written to */
   gboolean track;     /* POWER_ON */
   TsUndo *undo;       /* APPLY, BRANCH, TEST_START, KEEP; owned; NULL: nothing */
   guint disk;

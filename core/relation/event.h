@@ -32,6 +32,7 @@ typedef struct {
       TsAsk ask;
       gboolean planned; /* FAILOVER: as part of a planned failover */
       TsPointChoice point; /* FAILOVER, TEST_FAILOVER, CHANGE_POINT */
+      TsDiskChange disks;  /* RESIZE, UPDATE_DISKS */
     } ask;
     struct {
       const char *reason;
@@ -44,7 +45,7 @@ typedef struct {
       TsActionKind action;
       guint64 set;
       guint disk;
-      guint64 offset_bytes; /* STORE, WRITE: the end of what was written; HASH: as asked */
+      guint64 offset_bytes; /* STORE, WRITE: the end of what was written; HASH, RESIZE: as asked */
       gboolean ok;
       TsErrorCode code;         /* when not ok; CUT: LOST when the changes are not known any more;
                                    APPLY: STATE when the disks were changed by somebody else */

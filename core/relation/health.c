@@ -54,13 +54,15 @@ ts_health_judge (const TsHealthInput *in, char **reason)
   case TS_STATE_RESYNC_SUSPENDED:
     *reason = g_strdup_printf ("Virtual machine '%s' is resynchronizing.", vm);
     return TS_HEALTH_WARNING;
+  case TS_STATE_DISK_UPDATE_CRITICAL: /* CHOICE: named so; no text is published */
+    *reason = g_strdup_printf ("The disks of virtual machine '%s' cannot be brought to the replica.", vm);
+    return TS_HEALTH_CRITICAL;
   case TS_STATE_REPLICATING:
   case TS_STATE_PREPARED:
   case TS_STATE_FAILOVER_IN_PROGRESS:
   case TS_STATE_FAILBACK_IN_PROGRESS:
   case TS_STATE_FAILBACK_COMPLETE:
   case TS_STATE_DISK_UPDATE:
-  case TS_STATE_DISK_UPDATE_CRITICAL:
   case TS_STATE_UNKNOWN:
   case TS_STATE_REPURPOSE:
   case TS_STATE_PREPARED_SYNC:

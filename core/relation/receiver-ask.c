@@ -89,6 +89,10 @@ ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     why = g_strdup ("a resynchronization is under way"); /* trap 4 */
   else if (ask == TS_ASK_FAILOVER && ev->ask.planned && r->resync != RESYNC_NONE)
     why = g_strdup ("a resynchronization is under way");
+  else if (ask == TS_ASK_RESIZE)
+    why = ts_receiver_resize_refusal (r, &ev->ask.disks);
+  else if (r->resizing && (ask == TS_ASK_FAILOVER || ask == TS_ASK_TEST_FAILOVER))
+    why = g_strdup ("a disk is being resized");
   else if (ask == TS_ASK_TEST_FAILOVER && r->test != TEST_NONE) /* HVR 3.6: one at a time */
     why = g_strdup ("a test failover is running already");
   else if (ask == TS_ASK_STOP_TEST_FAILOVER &&
@@ -194,6 +198,10 @@ ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_ASK_REMOVE:
     ask_remove (r, now_us, out);
     return;
+  case TS_ASK_RESIZE:
+    ts_receiver_resize (r, &ev->ask.disks, out);
+    return;
+  case TS_ASK_UPDATE_DISKS:
   case TS_ASK_ENABLE:
   case TS_ASK_START:
   case TS_ASK_PREPARE:

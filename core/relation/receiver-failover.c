@@ -68,6 +68,7 @@ ts_receiver_branch (TsReceiver *r, gint64 now_us, TsActions *out)
     return;
   }
   r->failover = FAILOVER_BRANCHING;
+  ts_receiver_update_forget (r); /* what has come of a disk is of no instant */
   TsAction *a = ts_actions_add (out, TS_ACTION_BRANCH);
   a->set = r->chosen.set;
   a->undo = ts_receiver_history_way (r, r->chosen.set);

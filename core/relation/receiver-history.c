@@ -118,6 +118,7 @@ ts_receiver_history_open (const TsReceiver *r, guint64 set)
       undo->count = 1;
       undo->point[0] = r->kept[i - 1];
       undo->until = set;
+      undo->disks = ts_hello_disks (&r->hello); /* of one that is being included there is no older past */
       return undo;
     }
   return NULL;

@@ -110,6 +110,15 @@ struct _TsReceiver {
   gboolean merged;       /* not persisted: done again after a crash */
   GQueue questions;      /* being hashed, in order */
 
+  /* the VM's disks: receiver-disks.c */
+  gboolean resizing;  /* one of them; under way */
+  guint32 updating;   /* those that are being included: bit 1 << disk; hello calls them excluded */
+  guint64 update_run; /* as HELLO said it */
+  gboolean update_made; /* the disks are there, empty */
+  gboolean update_ending, update_whole, update_flushing;
+  TsCopyMark update_mark, update_durable;
+  guint32 told_disks; /* of the last record of them; 0: none was told.  Not persisted */
+
   /* Not persisted: a test VM does not outlive its host's crash (CHOICE). */
   TsTestStage test;
   gboolean test_over; /* to be stopped as soon as it has started */
@@ -125,8 +134,6 @@ TsRecord *ts_receiver_record (const TsReceiver *receiver, gint64 now_us, const c
 /* Says to the peer where to go on, if it still waits for that. */
 void ts_receiver_welcome (TsReceiver *receiver, gint64 now_us, TsActions *out);
 void ts_receiver_forget_unsealed (TsReceiver *receiver, TsActions *out);
-/* Which disks it holds. */
-void ts_receiver_report_disks (TsReceiver *receiver, gint64 now_us, TsActions *out);
 /* Ends the test failover, if there is one: now, or as soon as that is possible. */
 void ts_receiver_end_test (TsReceiver *receiver, gint64 now_us, TsActions *out);
 void ts_receiver_go_on_applying (TsReceiver *receiver, gint64 now_us, TsActions *out);
@@ -174,6 +181,28 @@ void ts_receiver_copy_end (TsReceiver *receiver, TsActions *out);
 /* A write or flush of the copy has failed. */
 void ts_receiver_copy_trouble (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 void ts_receiver_copy_flushed (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+
+/* --- receiver-disks.c ------------------------------------------------------------------------- */
+/* Why that cannot be; NULL: it can.  The caller's. */
+char *ts_receiver_resize_refusal (const TsReceiver *receiver, const TsDiskChange *change);
+void ts_receiver_resize (TsReceiver *receiver, const TsDiskChange *change, TsActions *out);
+void ts_receiver_resized (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+/* Which disks it holds, if that is news. */
+void ts_receiver_report_disks (TsReceiver *receiver, gint64 now_us, TsActions *out);
+/* Takes over which disks the primary has.  TRUE: answered, or to be answered later. */
+gboolean ts_receiver_update_hello (TsReceiver *receiver, const TsEvent *event, const TsHello *said,
+                                   TsActions *out);
+/* WELCOME's payload; NULL: no disk is being included. */
+GBytes *ts_receiver_update_mark (const TsReceiver *receiver);
+/* COPY or COPY_END.  FALSE: it is of another copy. */
+gboolean ts_receiver_update_frame (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+/* A write or flush of it has failed. */
+void ts_receiver_update_trouble (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+void ts_receiver_update_flushed (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+/* The set that makes all disks one instant is applied; to be persisted. */
+void ts_receiver_update_applied (TsReceiver *receiver);
+/* Nothing of it is kept. */
+void ts_receiver_update_forget (TsReceiver *receiver);
 
 /* --- receiver-resync.c ------------------------------------------------------------------------ */
 /* Is what is received kept beside the disks? */

@@ -50,6 +50,9 @@ ts_receiver_welcome (TsReceiver *r, gint64 now_us, TsActions *out)
   a->frame.set = ts_receiver_next_set (r) - 1;
   a->frame.disk = (guint16)(r->copy_done ? r->recv_disk : r->copy_mark.disk);
   a->frame.offset_bytes = r->copy_done ? r->recv_offset : r->copy_mark.offset_bytes;
+  a->frame.payload = r->copy_done ? ts_receiver_update_mark (r) : NULL;
+  if (a->frame.payload)
+    a->source = TS_SOURCE_PAYLOAD;
 }
 
 static gboolean
@@ -117,11 +120,13 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_PAUSED, TS_RECEIVER_PAUSED, out);
     return;
   }
+  if (r->created && r->copy_done && ts_receiver_update_hello (r, ev, &said, out))
+    return;
   if (r->created && ts_receiver_resync_hello (r, ev, out))
     return;
   if (!r->created)
     create (r, out); /* again, if the host crashed in the middle of it */
-  if (!r->created || r->seals.length > 0)
+  if (!r->created || r->creating || r->seals.length > 0)
     r->welcome_due = TRUE;
   else
     ts_receiver_welcome (r, ev->now_us, out);
@@ -195,9 +200,12 @@ ts_receiver_frame_in (TsReceiver *r, const TsEvent *ev, TsActions *out)
     return;
   switch (kind) {
   case TS_FRAME_COPY:
-    ts_receiver_copy_frame (r, ev, out);
+    if (!ts_receiver_update_frame (r, ev, out))
+      ts_receiver_copy_frame (r, ev, out);
     return;
   case TS_FRAME_COPY_END:
+    if (ts_receiver_update_frame (r, ev, out))
+      return;
     if (r->resync == RESYNC_COPYING)
       r->resync_set = ev->frame.frame->value;
     ts_receiver_copy_end (r, out);

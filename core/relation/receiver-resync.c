@@ -90,7 +90,7 @@ ts_receiver_resync_spoil (TsReceiver *r, gint64 now_us, const char *why, TsActio
 gboolean
 ts_receiver_resync_hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
-  guint64 said = ev->frame.frame->value, run = said == TS_HELLO_FRESH ? 0 : said;
+  guint64 said = ev->frame.frame->value, run = said & TS_RESYNC_RUN ? said : 0;
   r->resync_wanted = 0;
   if (run == 0 && r->spoilt) {
     ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_SEQUENCE,

@@ -38,7 +38,7 @@ ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
   }
   gboolean may = (r->state == TS_STATE_INITIAL || r->state == TS_STATE_REPLICATING ||
                   r->failover == FAILOVER_APPLYING) &&
-                 !ts_receiver_test_stands (r);
+                 !ts_receiver_test_stands (r) && !r->resizing && !r->creating;
   if (may && !r->applying && r->apply_retry_us == TS_NEVER && r->applies.length > 0 &&
       ts_receiver_slot_take (r, out)) {
     TsReceiverSet *set = g_queue_peek_head (&r->applies);
@@ -47,6 +47,7 @@ ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
       ts_actions_add (out, TS_ACTION_RESYNC_MERGE);
     else {
       TsAction *a = ts_receiver_set_action (out, TS_ACTION_APPLY, set);
+      a->disks &= ts_hello_disks (&r->hello) | r->updating; /* one may have been left out since */
       a->undo = ts_receiver_history_open (r, set->number);
     }
   }
@@ -73,6 +74,14 @@ seal_mismatch (const TsManifest *want, const TsManifest *have)
         !ts_guid_equal (&want->disk[i].previous, &have->disk[i].previous))
       return g_strdup_printf ("the stored log of disk %u is not the one that was announced", i);
   return NULL;
+}
+
+/* A set that makes the disks of one instant: it is a point only when it is applied. */
+static gboolean
+is_made_one (const TsReceiverSet *set)
+{
+  return set->manifest.kind == TS_SET_INITIAL || set->manifest.kind == TS_SET_RESYNC ||
+         set->manifest.kind == TS_SET_DISKS;
 }
 
 void
@@ -117,18 +126,22 @@ ts_receiver_sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_receiver_go_on_applying (r, now_us, out);
     return;
   }
+  if (set->manifest.kind == TS_SET_DISKS && !(r->updating && r->update_whole))
+    set->manifest.kind = TS_SET_REGULAR; /* of an update that was given up here */
   g_queue_pop_head (&r->seals);
   r->stored = set->number;
   for (guint i = 0; i < set->manifest.disks; i++)
     if (set->manifest.disk[i].log_bytes > 0)
       r->chain[i] = set->manifest.disk[i].unique;
   g_queue_push_tail (&r->applies, set);
-  gboolean is_point = set->manifest.kind != TS_SET_INITIAL && set->manifest.kind != TS_SET_RESYNC;
+  gboolean is_point = !is_made_one (set);
   /* Before it is persisted, so that a crash does not take the newest point back. */
   if (is_point)
     ts_receiver_history_take (r, set);
   if (set->manifest.kind == TS_SET_RESYNC)
     ts_receiver_resync_sealed (r, now_us, out);
+  if (set->manifest.kind == TS_SET_DISKS) /* CHOICE: the older ones know nothing of a disk that is new */
+    ts_receiver_forget_points (r, now_us, "the replicated disks have changed", out);
   ts_receiver_persist (r, out);
   guint64 bytes = 0;
   for (guint i = 0; i < set->manifest.disks; i++)
@@ -178,11 +191,14 @@ ts_receiver_applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   g_queue_pop_head (&r->applies);
   r->applied = set->number;
   r->statistics.last_applied_us = now_us;
-  gboolean is_point = set->manifest.kind == TS_SET_INITIAL || set->manifest.kind == TS_SET_RESYNC;
+  gboolean is_point = is_made_one (set);
   if (is_point)
     ts_receiver_history_take (r, set);
+  if (set->manifest.kind == TS_SET_DISKS)
+    ts_receiver_update_applied (r);
   if (set->manifest.kind == TS_SET_RESYNC)
     ts_receiver_resync_applied (r, now_us, out);
+  ts_receiver_report_disks (r, now_us, out);
   ts_receiver_persist (r, out);
   if (set->manifest.kind == TS_SET_RESYNC)
     ts_actions_add (out, TS_ACTION_RESYNC_DROP);

@@ -36,19 +36,6 @@ ts_receiver_change_state (TsReceiver *r, gint64 now_us, TsState to, TsActions *o
   ts_actions_report (out, rec);
 }
 
-void
-ts_receiver_report_disks (TsReceiver *r, gint64 now_us, TsActions *out)
-{
-  g_autoptr (GString) with = g_string_new (NULL);
-  g_autoptr (GString) without = g_string_new (NULL);
-  for (guint i = 0; i < r->hello.disks; i++) {
-    GString *list = r->hello.disk[i].excluded ? without : with;
-    g_string_append_printf (list, "%s%s", list->len > 0 ? " " : "", r->hello.disk[i].name);
-  }
-  TsRecord *rec = ts_record_text (ts_receiver_record (r, now_us, "disks"), "replicated", with->str);
-  ts_actions_report (out, ts_record_text (rec, "excluded", without->str));
-}
-
 static TsHealthInput
 health_input (const TsReceiver *r, gint64 now_us)
 {
@@ -136,6 +123,13 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
   switch ((int)ev->done.action) { /* only those that a receiver asks for */
   case TS_ACTION_CREATE:
     r->creating = FALSE;
+    if (!ev->done.ok && r->created) { /* of a disk that was to be included; it is asked for again */
+      ts_receiver_update_forget (r);
+      ts_receiver_persist (r, out);
+      r->welcome_due = FALSE;
+      ts_receiver_refuse_peer (r, now_us, TS_REFUSE_STORAGE, ev->done.reason, out);
+      return;
+    }
     if (!ev->done.ok) {
       r->known = FALSE;
       g_clear_pointer (&r->source, g_free);
@@ -145,9 +139,9 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
       return;
     }
     r->created = TRUE;
+    r->update_made = r->updating != 0;
     ts_receiver_persist (r, out);
-    if (__builtin_popcount (ts_hello_disks (&r->hello)) < (gint)r->hello.disks)
-      ts_receiver_report_disks (r, now_us, out);
+    ts_receiver_report_disks (r, now_us, out);
     if (r->welcome_due)
       ts_receiver_welcome (r, now_us, out);
     return;
@@ -177,12 +171,22 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
       return;
     /* fall through */
   case TS_ACTION_WRITE:
-    if (!ev->done.ok)
+    if (!ev->done.ok && r->updating)
+      ts_receiver_update_trouble (r, ev, out);
+    else if (!ev->done.ok)
       ts_receiver_copy_trouble (r, ev, out);
     else
       ts_receiver_acknowledge (r, TS_ACK_COPY, 0, ev->done.disk, ev->done.offset_bytes, out);
     return;
+  case TS_ACTION_RESIZE:
+    ts_receiver_resized (r, ev, out);
+    return;
   case TS_ACTION_FLUSH:
+    if (r->update_flushing) {
+      ts_receiver_update_flushed (r, ev, out);
+      return;
+    }
+    /* fall through */
   case TS_ACTION_RESYNC_FLUSH:
     ts_receiver_copy_flushed (r, ev, out);
     return;
@@ -327,8 +331,9 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
   judge_health (r, ev->now_us, out);
   for (guint i = 0; r->known && i < out->len; i++) {
     TsAction *a = &g_array_index (out, TsAction, i);
+    a->held = ts_hello_disks (&r->hello);
     if (a->disks == 0)
-      a->disks = ts_hello_disks (&r->hello);
+      a->disks = a->held;
   }
 }
 

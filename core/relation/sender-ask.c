@@ -49,6 +49,14 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
     refuse (s, now_us, ev->ask.ask, why, out);
     return;
   }
+  g_autofree char *why_not =
+      ev->ask.ask == TS_ASK_RESIZE         ? ts_sender_resize_refusal (s, &ev->ask.disks)
+      : ev->ask.ask == TS_ASK_UPDATE_DISKS ? ts_sender_update_refusal (s, &ev->ask.disks)
+                                           : NULL;
+  if (why_not) {
+    refuse (s, now_us, ev->ask.ask, why_not, out);
+    return;
+  }
   ts_actions_report (out, ts_state_verb_record (ts_sender_record (s, now_us, "verb"), s->state,
                                                 TS_ROLE_PRIMARY, ev->ask.ask));
   switch (ev->ask.ask) {
@@ -102,7 +110,8 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
       return;
     }
     s->refused = FALSE;
-    ts_sender_change_state (s, now_us, TS_STATE_REPLICATING, out);
+    ts_sender_change_state (s, now_us, s->updating ? TS_STATE_DISK_UPDATE : TS_STATE_REPLICATING,
+                            out);
     ts_sender_start_cycles (s, now_us);
     if (!s->cutting)
       ts_sender_ask_cut (s, TS_SET_REGULAR, out);
@@ -123,6 +132,12 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
     return;
   case TS_ASK_RESET_STATISTICS:
     ts_statistics_reset (&s->statistics, now_us);
+    return;
+  case TS_ASK_RESIZE:
+    ts_sender_resize (s, &ev->ask.disks, out);
+    return;
+  case TS_ASK_UPDATE_DISKS:
+    ts_sender_update_disks (s, now_us, &ev->ask.disks, out);
     return;
   case TS_ASK_REVERSE: /* HVR 3.6: the replica has taken over, this side becomes its replica */
     if (s->machine_on || s->turning) {

@@ -42,16 +42,15 @@ ts_sender_copy_mapped (TsSender *s, const TsEvent *ev, TsActions *out)
   return TRUE;
 }
 
-/* The next piece of the copy.  FALSE: nothing more to take. */
 gboolean
-ts_sender_copy_send (TsSender *s, TsActions *out)
+ts_sender_copy_piece (TsSender *s, guint64 run, TsActions *out)
 {
   while (s->copy_disk < s->hello.disks) {
     TsExtent next;
     if (ts_extents_next (s->map[s->copy_disk], s->copy_offset, TS_SENDER_CHUNK_BYTES, &next)) {
       TsAction *a = ts_sender_frame (out, TS_FRAME_COPY);
       a->source = TS_SOURCE_DISK;
-      a->frame.set = s->resync_run;
+      a->frame.set = run;
       a->frame.disk = (guint16)s->copy_disk;
       a->frame.offset_bytes = next.offset_bytes;
       a->len_bytes = (guint32)next.len_bytes;
@@ -63,6 +62,15 @@ ts_sender_copy_send (TsSender *s, TsActions *out)
     s->copy_disk++;
     s->copy_offset = 0;
   }
+  return FALSE;
+}
+
+/* The next piece of the copy.  FALSE: nothing more to take. */
+gboolean
+ts_sender_copy_send (TsSender *s, TsActions *out)
+{
+  if (ts_sender_copy_piece (s, s->resync_run, out))
+    return TRUE;
   if (s->copy != COPY_SENDING || s->cut_void)
     return FALSE;
   s->copy = COPY_ENDING;

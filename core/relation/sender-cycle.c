@@ -79,7 +79,7 @@ ts_sender_pump (TsSender *s, gint64 now_us, TsActions *out)
     if (s->copy == COPY_SENDING)
       more = ts_sender_copy_send (s, out);
     else if (s->copy == COPY_DONE)
-      more = send_log_chunk (s, now_us, out);
+      more = send_log_chunk (s, now_us, out) || ts_sender_update_send (s, out);
     if (!more)
       break;
     any = TRUE;
@@ -105,6 +105,7 @@ ts_sender_ask_cut (TsSender *s, TsSetKind kind, TsActions *out)
   TsAction *a = ts_actions_add (out, TS_ACTION_CUT);
   a->set = s->next_set;
   a->set_kind = kind;
+  a->disks = ts_sender_cut_disks (s);
 }
 
 void
@@ -198,10 +199,12 @@ ts_sender_cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
   }
   if (s->cut_kind == TS_SET_RESYNC)
     s->resync_set = set->number;
+  if (s->cut_kind == TS_SET_DISKS)
+    s->update_set = set->number;
   ts_sender_persist (s, out);
 
   static const char *const types[] = {"-",       "initial", "regular",
-                                      "planned", "resync",  "app-consistent"};
+                                      "planned", "resync",  "app-consistent", "disk-update"};
   TsRecord *r = ts_record_int (ts_sender_record (s, now_us, "cut"), "set", (gint64)set->number);
   ts_record_text (r, "type", types[s->cut_kind]);
   ts_record_int (r, "instant_us", set->manifest.instant_us);

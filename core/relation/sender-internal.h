@@ -27,6 +27,16 @@ typedef enum {
   COPY_DONE,
 } TsSenderCopy;
 
+typedef enum { /* disks are included: sender-disks.c */
+  UPDATE_NONE,
+  UPDATE_WAIT,    /* for a cut under way to end, so that another can begin */
+  UPDATE_CUT,     /* the last one without them is under way */
+  UPDATE_MAP,     /* waiting for the maps of the disks */
+  UPDATE_SENDING,
+  UPDATE_ENDING,  /* COPY_END is out */
+  UPDATE_COPIED,  /* the set that makes all disks one instant is to be cut, or is on its way */
+} TsSenderUpdate;
+
 typedef enum { FREEZE_NONE, FREEZE_ASKED, FREEZE_HELD } TsSenderFreeze;
 
 struct _TsSender {
@@ -91,6 +101,14 @@ struct _TsSender {
   guint send_disk;
   guint64 send_offset;
 
+  /* the VM's disks: sender-disks.c */
+  gboolean resizing;    /* one of them; under way */
+  gboolean resized_off; /* one was, while the VM was off */
+  guint32 updating;     /* those that are being included: bit 1 << disk */
+  TsSenderUpdate update;
+  gboolean update_greeted; /* on this connection the replica has said how far it is */
+  guint64 update_run, update_set; /* set: the one that makes it whole; 0: not cut yet */
+
   gboolean crashed;    /* restored after a crash of the host: see ts_sender_restore */
   gboolean returning;  /* ... and asks the replica whether it has failed over meanwhile */
   gboolean auto_start; /* the VM was on when the host crashed */
@@ -146,8 +164,42 @@ void ts_sender_copy_report (TsSender *sender, gint64 now_us, const char *phase, 
 gboolean ts_sender_copy_mapped (TsSender *sender, const TsEvent *event, TsActions *out);
 /* Sends the next piece, or COPY_END behind the last.  FALSE: nothing more to take. */
 gboolean ts_sender_copy_send (TsSender *sender, TsActions *out);
+/* The next piece that maps name, of that run; FALSE: there is none. */
+gboolean ts_sender_copy_piece (TsSender *sender, guint64 run, TsActions *out);
 /* How much of the copy lies before (disk, offset). */
 guint64 ts_sender_copy_bytes_until (const TsSender *sender, guint disk, guint64 offset_bytes);
+
+/* --- sender-disks.c --------------------------------------------------------------------------- */
+/* Why that cannot be; NULL: it can.  The caller's. */
+char *ts_sender_resize_refusal (const TsSender *sender, const TsDiskChange *change);
+void ts_sender_resize (TsSender *sender, const TsDiskChange *change, TsActions *out);
+void ts_sender_resized (TsSender *sender, const TsEvent *event, TsActions *out);
+void ts_sender_resized_switched_on (TsSender *sender, gint64 now_us, TsActions *out);
+char *ts_sender_update_refusal (const TsSender *sender, const TsDiskChange *change);
+void ts_sender_update_disks (TsSender *sender, gint64 now_us, const TsDiskChange *change,
+                             TsActions *out);
+/* What HELLO says: with the disks that are being included. */
+TsHello ts_sender_update_hello (const TsSender *sender);
+/* Of which disks the next cut is. */
+guint32 ts_sender_cut_disks (const TsSender *sender);
+/* A comparison of all disks comes, and brings those that are being included, too. */
+void ts_sender_update_absorb (TsSender *sender);
+/* It is given up. */
+void ts_sender_update_forget (TsSender *sender);
+/* A cut has ended, well or not; and it may be time for another. */
+void ts_sender_update_cut (TsSender *sender, const TsEvent *event, TsActions *out);
+void ts_sender_update_tick (TsSender *sender, TsActions *out);
+/* A map has come.  TRUE: it was the last, and copying can begin. */
+gboolean ts_sender_update_mapped (TsSender *sender, const TsEvent *event, TsActions *out);
+/* Sends the next piece, or COPY_END behind the last.  FALSE: nothing more to take. */
+gboolean ts_sender_update_send (TsSender *sender, TsActions *out);
+void ts_sender_update_copied (TsSender *sender, gint64 now_us, TsActions *out);
+void ts_sender_update_welcome (TsSender *sender, const TsEvent *event, TsActions *out);
+void ts_sender_update_progress (TsSender *sender, gint64 now_us, TsActions *out);
+/* The replica cannot take it for now. */
+void ts_sender_update_trouble (TsSender *sender, gint64 now_us, const char *reason,
+                               TsActions *out);
+void ts_sender_update_applied (TsSender *sender, gint64 now_us, guint64 number, TsActions *out);
 
 /* --- sender-resync.c -------------------------------------------------------------------------- */
 /* Begins a run: tracking starts, the disks are compared, what differs is sent, a set is cut.  The

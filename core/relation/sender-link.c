@@ -19,11 +19,13 @@ ts_sender_waiting (const TsSender *s)
   if (s->state == TS_STATE_RESYNC_SUSPENDED)
     return FALSE;
   gboolean for_copy = s->copy == COPY_SENDING || s->copy == COPY_ENDING;
+  gboolean for_update = s->update == UPDATE_SENDING || s->update == UPDATE_ENDING ||
+                        (s->update_set && s->applied < s->update_set);
   gboolean for_compare = s->copy == COPY_COMPARE && ts_sender_resync_waiting (s);
   gboolean for_apply = (s->state == TS_STATE_INITIAL && s->stored > s->applied) ||
                        (s->resync_set && s->applied < s->resync_set) ||
                        (s->preparing && s->planned_set && s->applied < s->planned_set);
-  return for_copy || for_compare || for_apply ||
+  return for_copy || for_update || for_compare || for_apply ||
          (s->sets.length > 0 && s->slot != TS_SLOT_ASKED);
 }
 
@@ -130,6 +132,7 @@ set_applied (TsSender *s, gint64 now_us, guint64 number, TsActions *out)
   }
   if (s->state == TS_STATE_INITIAL)
     ts_sender_change_state (s, now_us, TS_STATE_REPLICATING, out);
+  ts_sender_update_applied (s, now_us, number, out);
   if (s->preparing && s->planned_set && number >= s->planned_set) {
     s->preparing = FALSE;
     s->due_us = TS_NEVER;
@@ -227,6 +230,7 @@ welcome (TsSender *s, const TsEvent *ev, TsActions *out)
     s->send_disk = frame->disk;
     s->send_offset = frame->offset_bytes;
     set_applied (s, ev->now_us, frame->value - 1, out);
+    ts_sender_update_welcome (s, ev, out);
   }
   /* a replica that welcomes us and refuses what we send is no better than one that is away: else
    * attempts count until it has taken something */
@@ -250,7 +254,9 @@ acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
     }
     if (s->copy_acked - s->copy_reported < 8 * TS_MIB)
       break;
-    if (s->resync_run) {
+    if (s->updating)
+      ts_sender_update_progress (s, ev->now_us, out);
+    else if (s->resync_run) {
       s->copy_reported = s->copy_acked;
       ts_sender_resync_report (s, ev->now_us, "sending", out);
     } else
@@ -258,6 +264,11 @@ acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
     break;
   }
   case TS_ACK_COPY_END:
+    if (s->updating) {
+      ts_sender_update_copied (s, ev->now_us, out);
+      s->in_flight = 0;
+      break;
+    }
     copy_ended (s, ev->now_us, out);
     s->in_flight = 0;
     break;
@@ -301,6 +312,8 @@ ts_sender_peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_REFUSE_STORAGE: /* passing: from the replica's position again, after the back-off */
     ts_actions_add (out, TS_ACTION_DISCONNECT);
     ts_sender_link_lost (s, ev->now_us, reason, out);
+    if (frame->value == TS_REFUSE_STORAGE)
+      ts_sender_update_trouble (s, ev->now_us, reason, out);
     s->statistics.failures++;
     return;
   case TS_REFUSE_PAUSED:

@@ -3,10 +3,10 @@
 #include "core/relation/sender-internal.h"
 #include "core/base/units.h"
 
-/* version, disks (size, is it left out), state, copy, is the VM on, next set, stored, applied, planned set and its instant,
+/* version, disks (size, is it left out), those that are being included, was one resized while it was off, state, copy, is the VM on, next set, stored, applied, planned set and its instant,
  * success, missed,
  * chain of log ids per disk, then per queued set: number, data bytes, counted, manifest */
-#define STATE_TYPE "(ua(tb)uubttttxttaaya(ttbay))"
+#define STATE_TYPE "(ua(tb)ubuubttttxttaaya(ttbay))"
 #define STATE_VERSION 4
 
 static GVariant *
@@ -43,7 +43,8 @@ ts_sender_save (const TsSender *s)
                            g_variant_new_from_bytes (G_VARIANT_TYPE ("ay"), manifest, TRUE));
   }
   g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
-      STATE_TYPE, STATE_VERSION, &disks, s->state, (guint32)copy_to_keep (s), s->machine_on || s->auto_start, s->next_set, s->stored, s->applied,
+      STATE_TYPE, STATE_VERSION, &disks, s->updating, s->resized_off, s->state, (guint32)copy_to_keep (s),
+      s->machine_on || s->auto_start, s->next_set, s->stored, s->applied,
       s->planned_set, s->planned_us, s->statistics.success, s->statistics.missed, &chain, &sets));
   return g_variant_get_data_as_bytes (state);
 }
@@ -55,7 +56,7 @@ load (TsSender *s, GVariant *state, GError **error)
   g_autoptr (GVariantIter) disks = NULL;
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariantIter) sets = NULL;
-  g_variant_get (state, STATE_TYPE, &version, &disks, &number, &copy, &s->auto_start, &s->next_set, &s->stored, &s->applied,
+  g_variant_get (state, STATE_TYPE, &version, &disks, &s->updating, &s->resized_off, &number, &copy, &s->auto_start, &s->next_set, &s->stored, &s->applied,
                  &s->planned_set, &s->planned_us, &s->statistics.success, &s->statistics.missed, &chain, &sets);
   if (version != STATE_VERSION || number >= TS_STATE_COUNT || copy > COPY_DONE)
     return ts_throw (error, TS_ERROR_FORMAT, "sender state: version %u, state %u, copy %u", version,

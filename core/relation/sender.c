@@ -88,6 +88,7 @@ ts_sender_stop_tracking (TsSender *s, TsActions *out)
   s->tracked_bytes = 0;
   s->due_us = TS_NEVER;
   s->preparing = FALSE;
+  ts_sender_update_absorb (s);
   if (s->freeze == FREEZE_ASKED) { /* no cut has been asked for yet */
     ts_sender_freeze_end (s, out);
     s->cutting = FALSE;
@@ -145,8 +146,13 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
       if (!s->hello.disk[i].excluded)
         ts_actions_add (out, TS_ACTION_MAP)->disk = i;
     return;
+  case TS_ACTION_RESIZE:
+    ts_sender_resized (s, ev, out);
+    return;
   case TS_ACTION_MAP:
-    if (s->copy == COPY_MAP && ts_sender_copy_mapped (s, ev, out)) {
+    if (ts_sender_update_mapped (s, ev, out))
+      ts_sender_pump (s, ev->now_us, out);
+    else if (s->copy == COPY_MAP && ts_sender_copy_mapped (s, ev, out)) {
       ts_sender_connect_peer (s, ev->now_us, out);
       ts_sender_pump (s, ev->now_us, out);
     }
@@ -162,6 +168,8 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
     return;
   case TS_ACTION_CUT:
     ts_sender_cut_done (s, ev, out);
+    if (s->updating)
+      ts_sender_update_cut (s, ev, out);
     if (s->resync_run && s->copy == COPY_DONE && !s->resync_set && !s->cutting &&
         s->retry_us == TS_NEVER)
       ts_sender_ask_cut (s, TS_SET_RESYNC, out);
@@ -217,6 +225,7 @@ tick (TsSender *s, gint64 now_us, TsActions *out)
       ts_sender_ask_cut (s, TS_SET_RESYNC, out);
     if (s->preparing && !s->planned_set && !s->cutting)
       ts_sender_ask_cut (s, TS_SET_PLANNED, out);
+    ts_sender_update_tick (s, out);
     ts_sender_connect_peer (s, now_us, out);
   }
   if (now_us >= s->freeze_by_us)
@@ -241,8 +250,11 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
       ts_sender_expect_answer (s, ev->now_us);
       TsAction *a = ts_sender_frame (out, TS_FRAME_HELLO);
       a->source = TS_SOURCE_PAYLOAD;
-      a->frame.value = s->resync_run ? s->resync_run : s->copy < COPY_DONE ? TS_HELLO_FRESH : 0;
-      a->frame.payload = ts_hello_pack (&s->hello);
+      TsHello hello = ts_sender_update_hello (s);
+      a->frame.value = s->resync_run         ? s->resync_run
+                       : s->copy < COPY_DONE ? TS_HELLO_FRESH
+                                             : s->update_run;
+      a->frame.payload = ts_hello_pack (&hello);
     }
     break;
   case TS_EVENT_LOST:
@@ -272,7 +284,9 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
       s->auto_start = FALSE;
     if (s->state != TS_STATE_DISABLED)
       ts_sender_persist (s, out);
-    if (!s->machine_on)
+    if (s->machine_on)
+      ts_sender_resized_switched_on (s, ev->now_us, out);
+    else
       frozen (s, ev->now_us, FALSE, "the virtual machine was switched off", out);
     break;
   }

@@ -37,6 +37,8 @@ gint64 ts_sender_wake_us (const TsSender *sender);
 TsState ts_sender_state (const TsSender *sender);
 TsHealth ts_sender_health (const TsSender *sender);
 guint64 ts_sender_pending_bytes (const TsSender *sender);
+/* Disks that are being included, of which the replica has no instant yet: bit 1 << disk. */
+guint32 ts_sender_updating (const TsSender *sender);
 /* The id of the last log that was cut of a disk; zero: none was. */
 const TsGuid *ts_sender_chain (const TsSender *sender, guint disk);
 const TsStatistics *ts_sender_statistics (const TsSender *sender);

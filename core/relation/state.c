@@ -16,11 +16,11 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
                           ANY | S (READY) | S (REPLICATING) | S (RESYNC_REQUIRED)},
     [TS_STATE_REPLICATING] = {"replicating", "Replication Enabled", 4, 4, 3,
                               A (SUSPEND) | A (PREPARE) | A (CANCEL_FAILOVER) | A (POWER_ON) |
-                                  A (RESET_STATISTICS),
+                                  A (RESIZE) | A (UPDATE_DISKS) | A (RESET_STATISTICS),
                               A (SUSPEND) | A (FAILOVER) | A (TEST_FAILOVER) | A (STOP_TEST_FAILOVER) |
-                                  A (REVERSE) | A (RESET_STATISTICS),
+                                  A (REVERSE) | A (RESIZE) | A (RESET_STATISTICS),
                               ANY | S (PREPARED) | S (RECOVERED) | S (SUSPENDED) |
-                                  S (RESYNC_REQUIRED)},
+                                  S (DISK_UPDATE) | S (RESYNC_REQUIRED)},
     [TS_STATE_PREPARED] = {"prepared", "Prepared for planned failover", 5, 5, 11,
                            A (CANCEL_FAILOVER) | A (REVERSE) | A (RESET_STATISTICS), 0,
                            ANY | S (REPLICATING)},
@@ -33,19 +33,21 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
                             A (REVERSE) | A (POWER_ON) | A (RESET_STATISTICS),
                             ANY | S (READY) | S (REPLICATING)},
     [TS_STATE_SUSPENDED] = {"suspended", "Replication Paused", 8, 8, 7,
-                            A (RESUME) | A (RESYNC) | A (POWER_ON) | A (RESET_STATISTICS),
-                            A (RESUME) | A (FAILOVER) | A (RESET_STATISTICS),
+                            A (RESUME) | A (RESYNC) | A (POWER_ON) | A (RESIZE) |
+                                A (RESET_STATISTICS),
+                            A (RESUME) | A (FAILOVER) | A (RESIZE) | A (RESET_STATISTICS),
                             ANY | S (REPLICATING) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
                                 S (RECOVERED)},
     [TS_STATE_ERROR] = {"error", "Replication Error", 9, 9, 8,
-                        A (RESUME) | A (RESYNC) | A (REVERSE) | A (POWER_ON) |
+                        A (RESUME) | A (RESYNC) | A (REVERSE) | A (POWER_ON) | A (RESIZE) |
                             A (RESET_STATISTICS),
-                        A (FAILOVER) | A (RESET_STATISTICS),
-                        S (DISABLED) | S (INITIAL) | S (REPLICATING) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
+                        A (FAILOVER) | A (RESIZE) | A (RESET_STATISTICS),
+                        S (DISABLED) | S (INITIAL) | S (REPLICATING) | S (DISK_UPDATE) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
                             S (RECOVERED)},
     [TS_STATE_RESYNC_REQUIRED] = {"resync-required", "Resynchronization Required", 10, 10, 9,
-                                  A (RESYNC) | A (RESUME) | A (REVERSE) | A (POWER_ON) | A (RESET_STATISTICS),
-                                  A (FAILOVER) | A (RESET_STATISTICS),
+                                  A (RESYNC) | A (RESUME) | A (REVERSE) | A (POWER_ON) |
+                                      A (RESIZE) | A (RESET_STATISTICS),
+                                  A (FAILOVER) | A (RESIZE) | A (RESET_STATISTICS),
                                   ANY | S (INITIAL) | S (RESYNCHRONIZING) | S (RECOVERED)},
     [TS_STATE_RESYNCHRONIZING] = {"resynchronizing", "Resynchronizing", 11, 11, 10,
                                   A (SUSPEND) | A (CANCEL_RESYNC) | A (POWER_ON) |
@@ -64,10 +66,16 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
     [TS_STATE_FAILBACK_IN_PROGRESS] = {"failback-in-progress", "-", 14, 14, -1, 0, 0,
                                        ANY | S (FAILBACK_COMPLETE)},
     [TS_STATE_FAILBACK_COMPLETE] = {"failback-complete", "-", 15, 15, -1, 0, 0, ANY},
-    [TS_STATE_DISK_UPDATE] = {"disk-update", "-", 16, 16, -1, 0, 0,
-                              ANY | S (REPLICATING) | S (DISK_UPDATE_CRITICAL)},
-    [TS_STATE_DISK_UPDATE_CRITICAL] = {"disk-update-critical", "-", 17, 17, -1, 0, 0,
-                                       ANY | S (DISK_UPDATE)},
+    /* CHOICE: what may be asked meanwhile is not published: another set of disks, which takes this one
+     * back; the rest when it has ended. */
+    [TS_STATE_DISK_UPDATE] = {"disk-update", "-", 16, 16, -1,
+                              A (UPDATE_DISKS) | A (POWER_ON) | A (RESET_STATISTICS), 0,
+                              ANY | S (REPLICATING) | S (DISK_UPDATE_CRITICAL) |
+                                  S (RESYNC_REQUIRED)},
+    [TS_STATE_DISK_UPDATE_CRITICAL] = {"disk-update-critical", "-", 17, 17, -1,
+                                       A (UPDATE_DISKS) | A (POWER_ON) | A (RESET_STATISTICS), 0,
+                                       ANY | S (DISK_UPDATE) | S (REPLICATING) |
+                                           S (RESYNC_REQUIRED)},
     [TS_STATE_UNKNOWN] = {"unknown", "-", -1, -1, -1, 0, 0, ANY},
     [TS_STATE_REPURPOSE] = {"repurpose", "-", 18, 18, 12, 0, 0, ANY},
     [TS_STATE_PREPARED_SYNC] = {"prepared-sync", "-", 19, 19, -1, 0, 0, ANY},
@@ -90,6 +98,8 @@ static const char *const ask_names[TS_ASK_COUNT] = {
     [TS_ASK_REVERSE] = "reverse replication",
     [TS_ASK_RESYNC] = "resynchronize",
     [TS_ASK_CANCEL_RESYNC] = "cancel resynchronization",
+    [TS_ASK_RESIZE] = "resize disk",
+    [TS_ASK_UPDATE_DISKS] = "change replicated disks",
     [TS_ASK_REMOVE] = "remove",
     [TS_ASK_POWER_ON] = "power on",
     [TS_ASK_RESET_STATISTICS] = "reset statistics",

@@ -52,9 +52,17 @@ typedef enum {
   TS_ASK_CHANGE_POINT,       /* R  RevertFailover, InitiateFailover (another point) at one go (4.4) */
   TS_ASK_POWER_ON,           /* either: Start-VM */
   TS_ASK_RESET_STATISTICS,   /* either: ResetReplicationStatistics */
+  TS_ASK_RESIZE,             /* either: Resize-VHD of one disk of that side (HVR 2.6) */
+  TS_ASK_UPDATE_DISKS,       /* P  ModifyReplicationSettings: Set-VMReplication -ReplicatedDisks */
   TS_ASK_REMOVE,             /* either: RemoveReplicationRelationship, on that side alone */
   TS_ASK_COUNT
 } TsAsk;
+
+typedef struct { /* of a VM's disks, by their numbers */
+  guint32 replicated; /* UPDATE_DISKS: all of those that are to be; bit 1 << disk */
+  guint disk;         /* RESIZE */
+  guint64 size_bytes; /* RESIZE: how large it is to be; a multiple of 4 KiB */
+} TsDiskChange;
 
 typedef struct {
   const char *name;        /* WMI's, as in the journal: "replicating" */

@@ -208,6 +208,27 @@ ts_hello_unpack (GBytes *bytes, TsHello *hello, GError **error)
 }
 
 GBytes *
+ts_mark_pack (guint disk, guint64 offset_bytes)
+{
+  guint8 data[16];
+  put_le (data, disk, 8);
+  put_le (data + 8, offset_bytes, 8);
+  return g_bytes_new (data, sizeof data);
+}
+
+gboolean
+ts_mark_unpack (GBytes *bytes, guint *disk, guint64 *offset_bytes)
+{
+  gsize len_bytes = 0;
+  const guint8 *data = bytes ? g_bytes_get_data (bytes, &len_bytes) : NULL;
+  if (len_bytes != 16 || get_le (data, 8) > TS_WIRE_DISKS_MAX)
+    return FALSE;
+  *disk = (guint)get_le (data, 8);
+  *offset_bytes = get_le (data + 8, 8);
+  return TRUE;
+}
+
+GBytes *
 ts_manifest_pack (const TsManifest *manifest)
 {
   g_autoptr (GError) bug = NULL;

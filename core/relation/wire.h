@@ -32,6 +32,9 @@ typedef enum { /* value of TS_FRAME_REFUSE */
 /* Value of HELLO: the primary has still to copy its disks, so a host that knows of no replica may
  * begin one.  Else one that knows of none has lost it, or it was removed there. */
 #define TS_HELLO_FRESH 1
+/* So is the run that brings disks to the replica which were not replicated before; its copy's frames
+ * say it as set.  WELCOME then has a payload: how far that copy has come (ts_mark_pack). */
+#define TS_UPDATE_RUN (G_GUINT64_CONSTANT (1) << 62)
 
 #define TS_WIRE_DISKS_MAX 16 /* HVR reference 1.8 */
 
@@ -107,6 +110,10 @@ guint32 ts_manifest_disks (const TsManifest *manifest);
 #define TS_WIRE_INTERVAL_US_MAX (G_GINT64_CONSTANT (86400) * 1000000)
 #define TS_WIRE_DISK_BYTES_MAX (G_GUINT64_CONSTANT (64) << 40) /* a VHDX disk's limit */
 #define TS_WIRE_LOG_BYTES_MAX (2 * TS_WIRE_DISK_BYTES_MAX) /* a log may hold more than the disk */
+/* WELCOME's payload while disks are included: 16 bytes, disk and offset, little-endian.  A disk past
+ * the last one: all of it is there. */
+GBytes *ts_mark_pack (guint disk, guint64 offset_bytes);
+gboolean ts_mark_unpack (GBytes *bytes, guint *disk, guint64 *offset_bytes); /* FALSE: it is none */
 GBytes *ts_hello_pack (const TsHello *hello);
 gboolean ts_hello_unpack (GBytes *bytes, TsHello *hello, GError **error);
 GBytes *ts_manifest_pack (const TsManifest *manifest);

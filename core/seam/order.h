@@ -22,6 +22,9 @@ typedef enum {
   TS_DO_CANCEL_RESYNC,      /* vm */
   TS_DO_REMOVE,             /* vm, sides: replication ends there; disks and VM stay */
   TS_DO_POWER_ON,           /* vm, sides: Start-VM, where it is off; on its primary, or its copy */
+  TS_DO_RESIZE_DISK,        /* vm, disk, amount, sides: each side's disk is resized apart (HVR 2.6) */
+  TS_DO_REPLICATE_DISKS,    /* vm, disks: from now on exactly those.  Done when that has begun */
+  TS_DO_ATTACH_DISK,        /* vm, disk: of a running machine; it is not replicated until it is included */
   TS_DO_RESET_STATISTICS,   /* vm: both sides (Reset-VMReplicationStatistics) */
   TS_DO_WORKLOAD_START,     /* vm */
   TS_DO_WORKLOAD_STOP,      /* vm */
@@ -63,7 +66,9 @@ typedef struct {
   gboolean planned;
   gboolean shut_down_first; /* FAILOVER that is not planned: try to, and to send what is left */
   TsSides sides;
-  guint64 amount_bytes; /* EDIT_DISK */
+  guint64 amount_bytes; /* EDIT_DISK; RESIZE_DISK: the new size */
+  guint disk;           /* RESIZE_DISK, ATTACH_DISK: its number */
+  guint32 disks;        /* REPLICATE_DISKS: bit 1 << number */
   TsPointChoice point;
   TsLinkMode link_mode;
 } TsOrder;

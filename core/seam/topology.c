@@ -193,7 +193,7 @@ ts_topology_add_vm (TsTopology *topology, const char *name)
 TsDiskSpec *
 ts_vm_spec_add_disk (TsVmSpec *vm, const char *name)
 {
-  TsDiskSpec disk = {.name = g_strdup (name), .replicated = TRUE};
+  TsDiskSpec disk = {.name = g_strdup (name), .replicated = TRUE, .attached = TRUE};
   g_array_append_val (vm->disks, disk);
   return &g_array_index (vm->disks, TsDiskSpec, vm->disks->len - 1);
 }

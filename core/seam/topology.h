@@ -37,6 +37,7 @@ typedef struct {
   guint64 fill_bytes; /* the first so many bytes hold the initial fill (format/stamp.h); the
                          workload writes behind them.  A multiple of 4 KiB, below size_bytes */
   gboolean replicated; /* when its VM is protected; FALSE: HVR reference 2.6, "Disk excluded" */
+  gboolean attached;   /* from the start; FALSE: not until it is attached, and only the last ones */
 } TsDiskSpec;
 
 typedef enum { TS_PROBE_CONSOLE, TS_PROBE_TCP, TS_PROBE_AGENT } TsProbeKind;
@@ -142,7 +143,7 @@ void ts_topology_free (TsTopology *topology); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsTopology, ts_topology_free)
 
 /* Each appends a thing that owns a copy of name, with its defaults, and returns it.  What is not
- * listed is zero: seed 1; disk replicated; VM 256 MiB of memory; workload append, records of 4 KiB, one a second,
+ * listed is zero: seed 1; disk attached and replicated; VM 256 MiB of memory; workload append, records of 4 KiB, one a second,
  * each flushed; policy as ts_policy_init; profile as ts_profile_init. */
 TsSiteSpec *ts_topology_add_site (TsTopology *topology, const char *name);
 TsHostSpec *ts_topology_add_host (TsTopology *topology, const char *name);

@@ -21,6 +21,8 @@ typedef struct {
     UNTIL_REMOVED,
     UNTIL_CANCELLED, /* told, that it is under way no more */
     UNTIL_CHANGED,
+    UNTIL_RESIZED,
+    UNTIL_DISKS, /* told, that it has begun, or that there was nothing to do */
   } until;
   TsState state;
 } Stage;
@@ -92,6 +94,13 @@ static const Stage reset[] = {
     {R, FALSE, TS_ASK_RESET_STATISTICS, UNTIL_GIVEN, 0},
 };
 
+/* The replica first: then nothing that is written behind the old end is too far for it. */
+static const Stage resize[] = {
+    {R, FALSE, TS_ASK_RESIZE, UNTIL_RESIZED, 0},
+    {P, FALSE, TS_ASK_RESIZE, UNTIL_RESIZED, 0},
+};
+static const Stage replicate_disks[] = {{P, FALSE, TS_ASK_UPDATE_DISKS, UNTIL_DISKS, 0}};
+
 typedef struct {
   const Stage *stages;
   guint count;
@@ -113,6 +122,7 @@ static const Course courses[TS_DO_COUNT] = {
     [TS_DO_PAUSE] = COURSE_OF (pause_it, PRIMARY), [TS_DO_RESUME] = COURSE_OF (resume, PRIMARY),
     [TS_DO_REMOVE] = COURSE_OF (remove_it, BOTH),  [TS_DO_POWER_ON] = COURSE_OF (power_on, PRIMARY),
     [TS_DO_CHANGE_POINT] = COURSE (change),
+    [TS_DO_RESIZE_DISK] = COURSE (resize),     [TS_DO_REPLICATE_DISKS] = COURSE (replicate_disks),
     [TS_DO_RESET_STATISTICS] = COURSE (reset), [TS_DO_REVERSE] = COURSE (reverse),
     [TS_DO_RESYNC] = COURSE (resync),          [TS_DO_CANCEL_RESYNC] = COURSE (cancel_resync),
 };
@@ -126,6 +136,7 @@ struct _TsOperation {
   TsSides sides; /* DEFAULT: both */
   gboolean planned, synced;
   TsPointChoice point;
+  TsDiskChange disks;
   guint at;
   gboolean given, refused;
   gboolean prepared; /* the primary is */
@@ -165,6 +176,7 @@ ts_operation_new (const TsOrder *order, const char *vm, const char *primary, con
                : op->synced ? synced_course
                             : courses[order->verb];
   op->point = order->point;
+  op->disks = (TsDiskChange){order->disks, order->disk, order->amount_bytes};
   op->sides = order->sides != TS_SIDES_DEFAULT ? order->sides : op->course.sides;
   skip_others (op);
   return op;
@@ -207,7 +219,8 @@ ts_operation_phase (const TsOperation *op, TsSideOrder *order)
   const Stage *stage = &op->course.stages[op->at];
   /* after a shut down and a last log it is as good as a planned one */
   gboolean whole = op->planned || (op->synced && op->prepared);
-  *order = (TsSideOrder){stage->side, stage->shut_down, stage->ask, whole, op->point};
+  *order = (TsSideOrder){stage->side, stage->shut_down, stage->ask, whole, op->point,
+                         op->disks};
   return TS_OPERATION_ORDER;
 }
 
@@ -216,7 +229,7 @@ static gboolean
 is_ours (const char *action)
 {
   static const char *const ours[] = {"branch",    "merge",      "power-on", "discard",
-                                     "shut-down", "test-start", "test-stop", "turn"};
+                                     "shut-down", "test-start", "test-stop", "turn", "resize"};
   for (guint i = 0; i < G_N_ELEMENTS (ours); i++)
     if (g_strcmp0 (action, ours[i]) == 0)
       return TRUE;
@@ -274,7 +287,8 @@ reaches (const Stage *stage, gint64 state)
 {
   return state == (gint64)stage->state ||
          (stage->ask == TS_ASK_SUSPEND && state == TS_STATE_RESYNC_SUSPENDED) ||
-         (stage->ask == TS_ASK_RESUME && state == TS_STATE_RESYNCHRONIZING);
+         (stage->ask == TS_ASK_RESUME &&
+          (state == TS_STATE_RESYNCHRONIZING || state == TS_STATE_DISK_UPDATE));
 }
 
 void
@@ -306,6 +320,14 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
       next_stage (op);
   } else if (g_str_equal (record->kind, "removed")) {
     if (stage->until == UNTIL_REMOVED)
+      next_stage (op);
+  } else if (g_str_equal (record->kind, "resized")) {
+    if (stage->until == UNTIL_RESIZED)
+      next_stage (op);
+  } else if (g_str_equal (record->kind, "disk_update")) {
+    const char *phase = ts_record_get_text (record, "phase");
+    if (stage->until == UNTIL_DISKS &&
+        (g_strcmp0 (phase, "begun") == 0 || g_strcmp0 (phase, "done") == 0))
       next_stage (op);
   } else if (g_str_equal (record->kind, "prepare")) {
     if (stage->until == UNTIL_CANCELLED)

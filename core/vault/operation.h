@@ -14,6 +14,7 @@ typedef struct {
   TsAsk ask;
   gboolean planned; /* with FAILOVER */
   TsPointChoice point; /* with FAILOVER, TEST_FAILOVER, CHANGE_POINT */
+  TsDiskChange disks;  /* with RESIZE, UPDATE_DISKS */
 } TsSideOrder;
 
 typedef enum {

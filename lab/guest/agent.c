@@ -122,14 +122,18 @@ power_off (void)
 }
 
 static void
-obey (Port *port, const Disks *disks, Workload *workload, Survey *survey)
+obey (Port *port, Disks *disks, Workload *workload, Survey *survey)
 {
   const char *line = port->line;
   unsigned long long n;
   char end;
   if (sscanf (line, "P %llu%c", &n, &end) == 1)
     port_say (port, "p %llu", n);
-  else if (strncmp (line, "Z ", 2) == 0)
+  else if (sscanf (line, "D %llu%c", &n, &end) == 1) {
+    disks_look_again (disks, n < DISKS_MAX ? (unsigned)n : DISKS_MAX);
+    if (disks->count < n)
+      port_say (port, "E %u disks are there, not %llu", disks->count, n);
+  } else if (strncmp (line, "Z ", 2) == 0)
     workload_freeze (workload, line + 2, disks, port);
   else if (strncmp (line, "U ", 2) == 0)
     workload_thaw (workload);
@@ -156,7 +160,7 @@ obey (Port *port, const Disks *disks, Workload *workload, Survey *survey)
 }
 
 static void
-serve (Port *port, const Disks *disks)
+serve (Port *port, Disks *disks)
 {
   static Workload workload = {.data = record};
   static Survey survey = {.data = piece};

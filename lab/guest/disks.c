@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
-void
-disks_open (Disks *disks)
+static void
+open_from (Disks *disks, unsigned from)
 {
-  disks->count = 0;
-  for (unsigned i = 0; i < DISKS_MAX; i++) {
+  for (unsigned i = from; i < DISKS_MAX; i++) {
     char path[] = "/dev/vda";
     path[sizeof path - 2] = (char)('a' + i);
     int fd = open (path, O_RDWR | O_DIRECT | O_CLOEXEC);
@@ -19,6 +19,37 @@ disks_open (Disks *disks)
     disks->disk[i].fd = fd;
     disks->disk[i].size_bytes = size > 0 ? (uint64_t)size : 0;
     disks->count++;
+  }
+}
+
+void
+disks_open (Disks *disks)
+{
+  disks->count = 0;
+  open_from (disks, 0);
+}
+
+/* Grown ones, and those that came; those that are open stay so. */
+void
+disks_look_again (Disks *disks, unsigned count)
+{
+  for (unsigned tries = 0; tries < 500; tries++) {
+    for (unsigned i = 0; i < disks->count; i++) {
+      off_t size = lseek (disks->disk[i].fd, 0, SEEK_END);
+      disks->disk[i].size_bytes = size > 0 ? (uint64_t)size : 0;
+    }
+    open_from (disks, disks->count);
+    if (disks->count >= count)
+      return;
+    if (tries % 50 == 0) { /* without ACPI nobody tells the kernel of a new device */
+      int fd = open ("/sys/bus/pci/rescan", O_WRONLY | O_CLOEXEC);
+      if (fd >= 0) {
+        if (write (fd, "1", 1) != 1)
+          perror ("rescan");
+        close (fd);
+      }
+    }
+    nanosleep (&(struct timespec){0, 10000000}, NULL);
   }
 }
 

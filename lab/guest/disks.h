@@ -15,6 +15,8 @@ typedef struct {
 /* Opens /dev/vda, vdb ... with O_DIRECT: what a write returns for has reached the hypervisor, no
  * page cache of the guest lies between. */
 void disks_open (Disks *disks);
+/* Looks for their sizes again, and for new ones, until there are so many, for some seconds. */
+void disks_look_again (Disks *disks, unsigned count);
 /* Each return 0, or errno. A write is whole or an error. */
 int disks_write (const Disks *disks, unsigned disk, const void *data, uint64_t len,
                  uint64_t offset);

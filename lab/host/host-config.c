@@ -7,13 +7,13 @@
  * accel, two ports, the host's settings, peers (name, address, two ports), authorization (server,
  * storage, trust group), control, libvirt, prefix, VMs (name, home, id, memory, image, kernel,
  * initrd, two command lines, uefi, agent, four of its network card, disks (name, size, fill, is it
- * replicated))
+ * replicated, attached))
  */
-#define VM_TYPE "(ssaytsssssbbbbbba(sttb))"
+#define VM_TYPE "(ssaytsssssbbbbbba(sttbb))"
 #define BEHIND_SETTINGS "a(ssqq)a(sss)sssa" VM_TYPE ")"
 #define CONFIG_TYPE "(ususssssssxtuqq" TS_HOST_SETTINGS_TYPE BEHIND_SETTINGS
 #define CONFIG_PARTS "(ususssssssxtuqq@" TS_HOST_SETTINGS_TYPE BEHIND_SETTINGS
-#define CONFIG_VERSION 8
+#define CONFIG_VERSION 9
 
 static void
 peer_free (gpointer data)
@@ -101,7 +101,7 @@ ts_lab_vm_config_add_disk (TsLabVmConfig *vm, const char *name, guint64 size_byt
   vm->disk[vm->disks].name = g_strdup (name);
   vm->disk[vm->disks].size_bytes = size_bytes;
   vm->disk[vm->disks].fill_bytes = fill_bytes;
-  vm->disk[vm->disks].replicated = TRUE;
+  vm->disk[vm->disks].replicated = vm->disk[vm->disks].attached = TRUE;
   vm->disks++;
 }
 
@@ -147,11 +147,11 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
   for (guint i = 0; i < config->vms->len; i++) {
     const TsLabVmConfig *vm = config->vms->pdata[i];
     GVariantBuilder disks;
-    g_variant_builder_init (&disks, G_VARIANT_TYPE ("a(sttb)"));
+    g_variant_builder_init (&disks, G_VARIANT_TYPE ("a(sttbb)"));
     for (guint d = 0; d < vm->disks; d++)
-      g_variant_builder_add (&disks, "(sttb)", vm->disk[d].name, vm->disk[d].size_bytes,
-                             vm->disk[d].fill_bytes, vm->disk[d].replicated);
-    g_variant_builder_add (&vms, "(ss@aytsssssbbbbbba(sttb))", vm->name, vm->home,
+      g_variant_builder_add (&disks, "(sttbb)", vm->disk[d].name, vm->disk[d].size_bytes,
+                             vm->disk[d].fill_bytes, vm->disk[d].replicated, vm->disk[d].attached);
+    g_variant_builder_add (&vms, "(ss@aytsssssbbbbbba(sttbb))", vm->name, vm->home,
                            g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, vm->id.bytes, 16, 1),
                            vm->memory_bytes, or_empty (vm->image), or_empty (vm->kernel),
                            or_empty (vm->initrd), or_empty (vm->cmdline),
@@ -182,7 +182,7 @@ load_vm (TsLabHostConfig *config, GVariant *child, GError **error)
   g_autoptr (GVariantIter) disks = NULL;
   guint64 memory, size, fill;
   gboolean uefi, agent, nic, nic_e1000, nic_copy_connected, nic_test_isolated;
-  g_variant_get (child, "(&s&s@ayt&s&s&s&s&sbbbbbba(sttb))", &name, &home, &id, &memory, &image,
+  g_variant_get (child, "(&s&s@ayt&s&s&s&s&sbbbbbba(sttbb))", &name, &home, &id, &memory, &image,
                  &kernel, &initrd, &cmdline, &copy_cmdline, &uefi, &agent, &nic, &nic_e1000,
                  &nic_copy_connected, &nic_test_isolated, &disks);
   TsLabVmConfig *vm = ts_lab_host_config_add_vm (config, name, home);
@@ -203,10 +203,11 @@ load_vm (TsLabHostConfig *config, GVariant *child, GError **error)
   vm->nic_e1000 = nic_e1000;
   vm->nic_copy_connected = nic_copy_connected;
   vm->nic_test_isolated = nic_test_isolated;
-  gboolean replicated;
-  while (g_variant_iter_next (disks, "(&sttb)", &disk, &size, &fill, &replicated)) {
+  gboolean replicated, attached;
+  while (g_variant_iter_next (disks, "(&sttbb)", &disk, &size, &fill, &replicated, &attached)) {
     ts_lab_vm_config_add_disk (vm, disk, size, fill);
     vm->disk[vm->disks - 1].replicated = replicated;
+    vm->disk[vm->disks - 1].attached = attached;
   }
   return TRUE;
 }

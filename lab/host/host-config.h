@@ -28,6 +28,7 @@ typedef struct {
     char *name;
     guint64 size_bytes, fill_bytes;
     gboolean replicated; /* when the VM is protected */
+    gboolean attached;   /* from the start */
   } disk[TS_WIRE_DISKS_MAX];
 } TsLabVmConfig;
 
@@ -62,7 +63,7 @@ TsLabPeer *ts_lab_host_config_add_peer (TsLabHostConfig *config, const char *nam
                                         const char *address, guint16 port, guint16 kerberos_port);
 TsLabVmConfig *ts_lab_host_config_add_vm (TsLabHostConfig *config, const char *name,
                                           const char *home);
-/* It is replicated, unless that is taken back. */
+/* It is attached and replicated, unless that is taken back. */
 void ts_lab_vm_config_add_disk (TsLabVmConfig *vm, const char *name, guint64 size_bytes,
                                 guint64 fill_bytes);
 const TsLabPeer *ts_lab_host_config_peer (const TsLabHostConfig *config, const char *name);

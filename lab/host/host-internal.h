@@ -88,6 +88,7 @@ struct _TsLabRelation {
   TsLabWorker *storage;            /* tracking and cuts; or the replica's disks and logs */
   TsLabWorker *output;             /* sender's: what is sent, in order, read where it lies */
   TsLabWorker *apply;              /* receiver's */
+  guint64 create_bytes[TS_WIRE_DISKS_MAX]; /* receiver's: of the disks that are to be made */
   TsLabSeen seen[TS_WIRE_DISKS_MAX]; /* receiver's; only the apply worker: watch.c */
   TsExtents *resync_map[TS_WIRE_DISKS_MAX]; /* receiver's; only the storage worker */
   TsLabTimer *measure;             /* sender's: when its tracker is asked next; NULL: not tracked */
@@ -136,6 +137,12 @@ void ts_lab_vm_free (TsLabVm *vm);
 char *ts_lab_vm_data_path (const TsLabVm *vm, guint disk);
 /* The qcow2 around them, which holds what tracks them, while the VM has run here. */
 char *ts_lab_vm_wrap_path (const TsLabVm *vm, guint disk);
+/* As large as it is now; what the configuration says while it is not there. */
+guint64 ts_lab_vm_disk_bytes (const TsLabVm *vm, guint disk);
+/* At home: has it been attached? */
+gboolean ts_lab_vm_has_disk (const TsLabVm *vm, guint disk);
+/* Blocks; on vm's worker.  Makes it, if it is not there, and gives it to the machine. */
+gboolean ts_lab_vm_attach (TsLabVm *vm, guint disk, GError **error);
 char *ts_lab_vm_overlay_path (const TsLabVm *vm, guint disk);
 /* Makes its disks if they are not there, and starts it at home; reports "power". */
 void ts_lab_vm_boot (TsLabVm *vm);
@@ -183,6 +190,7 @@ TsLabRelation *ts_lab_relation_restore (TsLabVm *vm, GError **error);
 void ts_lab_relation_free (TsLabRelation *relation);
 void ts_lab_relation_ask (TsLabRelation *relation, TsAsk ask, gboolean planned,
                           const TsPointChoice *point);
+void ts_lab_relation_ask_disks (TsLabRelation *relation, TsAsk ask, const TsDiskChange *disks);
 void ts_lab_relation_machine (TsLabRelation *relation, gboolean on);
 /* The receiver's new connection, and what it said first. Takes link. */
 void ts_lab_relation_adopt (TsLabRelation *relation, TsLabLink *link, TsFrame *hello);
@@ -232,8 +240,8 @@ void ts_lab_job_complain (TsLabJob *job);
 void ts_lab_watch_begin (TsLabRelation *relation);
 /* They will be changed by ourselves: not to be believed until the next begin. */
 void ts_lab_watch_end (TsLabRelation *relation);
-/* TS_ERROR_LOST, once, when somebody else has written to them since. */
-gboolean ts_lab_watch_look (TsLabRelation *relation, GError **error);
+/* TS_ERROR_LOST, once, when somebody else has written to one of the mask since. */
+gboolean ts_lab_watch_look (TsLabRelation *relation, guint32 held, GError **error);
 
 /* --- relation-source.c, relation-replica.c: what only one side does ----------------------------
  */

@@ -293,6 +293,76 @@ order_ask (TsLabHost *host, GVariant *body)
   ts_lab_relation_ask (relation, (TsAsk)ask, planned, &point);
 }
 
+/* What is asked of one side about the VM's disks. */
+static void
+order_disks (TsLabHost *host, GVariant *body)
+{
+  const char *name;
+  guint32 role, ask;
+  TsDiskChange disks;
+  g_variant_get (body, "(&suuuut)", &name, &role, &ask, &disks.replicated, &disks.disk,
+                 &disks.size_bytes);
+  TsLabVm *vm = vm_by_name (host, name);
+  if (!vm || ask >= TS_ASK_COUNT)
+    return;
+  TsLabRelation *relation = ts_lab_host_relation (host, vm);
+  if (!relation || (guint32)ts_lab_relation_role (relation) != role)
+    refuse_ask (host, vm, (TsAsk)ask, TS_STATE_DISABLED,
+                "replication is not enabled for this virtual machine here");
+  else
+    ts_lab_relation_ask_disks (relation, (TsAsk)ask, &disks);
+}
+
+typedef struct {
+  TsLabVm *vm;
+  guint disk;
+  GError *error;
+} Attach;
+
+static void
+attach (gpointer data)
+{
+  Attach *attached = data;
+  ts_lab_vm_attach (attached->vm, attached->disk, &attached->error);
+}
+
+static void
+attach_done (gpointer data)
+{
+  Attach *attached = data;
+  TsLabHost *host = attached->vm->host;
+  TsRecord *record =
+      ts_lab_host_record (host, attached->vm, attached->error ? "failure" : "attached");
+  if (attached->error)
+    ts_record_text (ts_record_text (record, "action", "attach"), "reason", attached->error->message);
+  else
+    ts_record_text (record, "disk", attached->vm->config->disk[attached->disk].name);
+  ts_lab_host_report (host, record);
+}
+
+static void
+attach_drop (gpointer data)
+{
+  Attach *attached = data;
+  g_clear_error (&attached->error);
+  g_free (attached);
+}
+
+static void
+order_attach (TsLabHost *host, GVariant *body)
+{
+  const char *name;
+  guint32 disk;
+  g_variant_get (body, "(&su)", &name, &disk);
+  TsLabVm *vm = vm_by_name (host, name);
+  if (!vm || disk >= vm->config->disks)
+    return;
+  Attach *attached = g_new0 (Attach, 1);
+  attached->vm = vm;
+  attached->disk = disk;
+  ts_lab_worker_push (vm->worker, attach, attach_done, attach_drop, attached);
+}
+
 static void
 order_frozen (TsLabHost *host, GVariant *body)
 {
@@ -367,6 +437,8 @@ ts_lab_host_obey (TsLabHost *host, const char *kind, GVariant *body)
       {"shut-down", "(s)", order_shut_down},
       {"frozen", "(stbs)", order_frozen},
       {"ping", "(sbt)", order_ping},
+      {"disks", "(suuuut)", order_disks},
+      {"attach", "(su)", order_attach},
   };
   for (guint i = 0; i < G_N_ELEMENTS (orders); i++)
     if (g_str_equal (orders[i].kind, kind) &&

@@ -7,6 +7,7 @@
 #include "lab/machine/disk.h"
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static char *
 replica_folder (const TsLabRelation *relation)
@@ -29,7 +30,7 @@ create (TsLabJob *job)
       continue;
     g_autofree char *path = ts_lab_vm_data_path (vm, i);
     (void)g_unlink (path); /* of a try that failed half-way */
-    ts_lab_disk_create (path, vm->config->disk[i].size_bytes, &job->error);
+    ts_lab_disk_create (path, job->relation->create_bytes[i], &job->error);
   }
 }
 
@@ -144,7 +145,7 @@ apply (TsLabJob *job)
   TsLabVm *vm = job->relation->vm;
   guint disks = vm->config->disks;
   g_autoptr (GPtrArray) logs = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_hrl_free);
-  if (!ts_lab_watch_look (job->relation, &job->error))
+  if (!ts_lab_watch_look (job->relation, job->action.held, &job->error))
     return;
   for (guint i = 0; i < disks; i++) {
     gboolean has = (job->action.disks >> i & 1) != 0; /* else the set holds nothing of it */
@@ -155,7 +156,7 @@ apply (TsLabJob *job)
     g_ptr_array_add (logs, log);
   }
   for (guint i = 0; i < disks && job->action.undo && !job->error; i++) {
-    if (!logs->pdata[i])
+    if (!logs->pdata[i] || !(job->action.undo->disks >> i & 1))
       continue;
     g_autofree char *path = ts_lab_vm_data_path (vm, i);
     g_autoptr (TsDisk) disk = ts_lab_disk_open (path, FALSE, &job->error);
@@ -167,6 +168,15 @@ apply (TsLabJob *job)
   play (vm, logs, &job->error);
   if (!job->error)
     ts_lab_watch_begin (job->relation);
+}
+
+static void
+resize (TsLabJob *job)
+{
+  g_autofree char *path = ts_lab_vm_data_path (job->relation->vm, job->action.disk);
+  ts_lab_watch_end (job->relation);
+  if (truncate (path, (off_t)job->action.offset_bytes) < 0)
+    ts_throw_errno (&job->error, "resize %s", path);
 }
 
 static void
@@ -236,6 +246,8 @@ ts_lab_replica_perform (TsLabRelation *relation, TsAction *action)
   TsLabWorker *storage = relation->storage, *machine = relation->vm->worker;
   switch ((int)action->kind) {
   case TS_ACTION_CREATE:
+    for (guint i = 0; i < relation->vm->config->disks; i++)
+      relation->create_bytes[i] = ts_receiver_hello (relation->receiver)->disk[i].size_bytes;
     ts_lab_job_start (relation, action, storage, create, NULL);
     return;
   case TS_ACTION_WRITE:
@@ -258,6 +270,9 @@ ts_lab_replica_perform (TsLabRelation *relation, TsAction *action)
     return;
   case TS_ACTION_APPLY:
     ts_lab_job_start (relation, action, relation->apply, apply, NULL);
+    return;
+  case TS_ACTION_RESIZE:
+    ts_lab_job_start (relation, action, relation->apply, resize, NULL);
     return;
   case TS_ACTION_KEEP: /* behind the apply that may still save to what goes */
     ts_lab_job_start (relation, action, relation->apply, keep, ts_lab_job_complain);

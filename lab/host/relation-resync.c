@@ -50,7 +50,7 @@ load_map (TsLabVm *vm, guint disk, GError **error)
   }
   gsize len;
   const guint8 *at = g_bytes_get_data (all, &len);
-  guint64 size = vm->config->disk[disk].size_bytes;
+  guint64 size = ts_lab_vm_disk_bytes (vm, disk);
   g_autoptr (TsExtents) map = ts_extents_new ();
   for (gsize i = 0; i + 16 <= len; i += 16) {
     guint64 row[2];
@@ -113,7 +113,7 @@ open_overlays (TsLabJob *job)
       continue;
     g_autofree char *path = overlay_path (vm, i);
     relation->resync_map[i] = ts_extents_new ();
-    if (ts_lab_disk_create (path, vm->config->disk[i].size_bytes, &job->error))
+    if (ts_lab_disk_create (path, ts_lab_vm_disk_bytes (vm, i), &job->error))
       save_map (vm, i, relation->resync_map[i], &job->error);
   }
 }

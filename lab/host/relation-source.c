@@ -141,7 +141,7 @@ log_info (const TsLabRelation *relation, guint64 set, guint disk)
   TsRandom random;
   ts_random_init (&random, host->seed, name);
   TsHrlInfo info = {.time_s = hrl_now_s (),
-                    .disk_bytes = vm->disk[disk].size_bytes,
+                    .disk_bytes = ts_lab_vm_disk_bytes (relation->vm, disk),
                     .previous = relation->chain[disk]};
   info.unique = ts_guid_draw (&random);
   return info;
@@ -187,6 +187,16 @@ cut (TsLabJob *job)
   if (taken && !ok)
     job->error->code = TS_ERROR_LOST;
   job->instant_us = ts_lab_clock_at (&relation->host->clock, instant_us);
+}
+
+static void
+resize (TsLabJob *job)
+{
+  TsLabVm *vm = job->relation->vm;
+  if (vm->machine)
+    ts_lab_machine_resize (vm->machine, job->action.disk, job->action.offset_bytes, &job->error);
+  else
+    ts_throw (&job->error, TS_ERROR_STATE, "the machine is not there");
 }
 
 static void
@@ -251,6 +261,9 @@ ts_lab_source_perform (TsLabRelation *relation, TsAction *action)
     return;
   case TS_ACTION_CUT:
     ts_lab_job_start (relation, action, relation->storage, cut, cut_done);
+    return;
+  case TS_ACTION_RESIZE:
+    ts_lab_job_start (relation, action, relation->storage, resize, NULL);
     return;
   case TS_ACTION_FREEZE:
     freeze (relation, TRUE);

@@ -292,6 +292,12 @@ perform (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_TEST_STOP:
     ts_lab_replica_perform (relation, action);
     return;
+  case TS_ACTION_RESIZE:
+    if (relation->sender)
+      ts_lab_source_perform (relation, action);
+    else
+      ts_lab_replica_perform (relation, action);
+    return;
   case TS_ACTION_POWER_ON:
     if (relation->sender)
       ts_lab_job_start (relation, action, relation->vm->worker, start_at_home, started_at_home);
@@ -363,6 +369,15 @@ ts_lab_relation_ask (TsLabRelation *relation, TsAsk ask, gboolean planned,
 }
 
 void
+ts_lab_relation_ask_disks (TsLabRelation *relation, TsAsk ask, const TsDiskChange *disks)
+{
+  TsEvent event = {.now_us = ts_lab_host_now_us (relation->host),
+                   .kind = TS_EVENT_ASK,
+                   .ask = {.ask = ask, .disks = *disks}};
+  ts_lab_relation_step (relation, &event);
+}
+
+void
 ts_lab_relation_machine (TsLabRelation *relation, gboolean on)
 {
   TsEvent event = {.now_us = ts_lab_host_now_us (relation->host),
@@ -427,8 +442,9 @@ ts_lab_relation_options (const TsLabRelation *relation)
                              .hello = {.vm = vm->id, .disks = vm->disks}};
   g_strlcpy (options.hello.name, vm->name, sizeof options.hello.name);
   for (guint i = 0; i < vm->disks; i++) {
-    options.hello.disk[i].size_bytes = vm->disk[i].size_bytes;
-    options.hello.disk[i].excluded = !vm->disk[i].replicated;
+    options.hello.disk[i].size_bytes = ts_lab_vm_disk_bytes (relation->vm, i);
+    options.hello.disk[i].excluded =
+        !vm->disk[i].replicated || !ts_lab_vm_has_disk (relation->vm, i);
     g_strlcpy (options.hello.disk[i].name, vm->disk[i].name, sizeof options.hello.disk[i].name);
   }
   return options;

@@ -37,6 +37,21 @@ ts_lab_vm_overlay_path (const TsLabVm *vm, guint disk)
                               vm->config->name, vm->config->disk[disk].name);
 }
 
+guint64
+ts_lab_vm_disk_bytes (const TsLabVm *vm, guint disk)
+{
+  g_autofree char *data = ts_lab_vm_data_path (vm, disk);
+  GStatBuf info;
+  return g_stat (data, &info) == 0 ? (guint64)info.st_size : vm->config->disk[disk].size_bytes;
+}
+
+gboolean
+ts_lab_vm_has_disk (const TsLabVm *vm, guint disk)
+{
+  g_autofree char *data = ts_lab_vm_data_path (vm, disk);
+  return vm->config->disk[disk].attached || g_file_test (data, G_FILE_TEST_EXISTS);
+}
+
 char *
 ts_lab_vm_wrap_path (const TsLabVm *vm, guint disk)
 {
@@ -149,7 +164,7 @@ ts_lab_vm_expect_off (TsLabVm *vm)
 /* --- on the worker ---------------------------------------------------------------------------- */
 
 static gboolean
-make_disks (TsLabVm *vm, GError **error)
+make_disks (TsLabVm *vm, guint wanted, GError **error)
 {
   const TsLabVmConfig *config = vm->config;
   g_autofree char *folder = ts_lab_path_host (&vm->host->layout, vm->host->config->name, "disks");
@@ -158,7 +173,7 @@ make_disks (TsLabVm *vm, GError **error)
   for (guint i = 0; i < config->disks; i++) {
     g_autofree char *path = ts_lab_vm_wrap_path (vm, i);
     g_autofree char *data = ts_lab_vm_data_path (vm, i);
-    if (g_file_test (path, G_FILE_TEST_EXISTS))
+    if (g_file_test (path, G_FILE_TEST_EXISTS) || (i != wanted && !ts_lab_vm_has_disk (vm, i)))
       continue;
     if (!ts_lab_disk_create_tracked (path, data, config->disk[i].size_bytes, error) ||
         !ts_lab_disk_fill (data, i, config->disk[i].fill_bytes, vm->host->config->seed, error))
@@ -242,6 +257,11 @@ define (TsLabVm *vm, const Kind *kind, TsLabMachine **machine, GError **error)
   if (kind == &as_test) /* another machine; libvirt knows machines by their ids */
     spec.id.bytes[0] ^= 0xff;
   for (guint i = 0; i < config->disks; i++) {
+    if (kind == &at_home && !ts_lab_vm_has_disk (vm, i)) { /* they are the last ones */
+      spec.disks = i;
+      spec.hotplug = TRUE;
+      break;
+    }
     g_ptr_array_add (paths, kind->disk (vm, i));
     spec.disk[i].name = config->disk[i].name;
     spec.disk[i].path = paths->pdata[i];
@@ -284,8 +304,8 @@ ts_lab_vm_branch (TsLabVm *vm, guint32 which, TsLabUndo *undo, const TsUndo *way
     gboolean has = (which >> i & 1) != 0;
     (void)g_unlink (overlay);
     if ((!has && !put_blank (vm, i, error)) ||
-        !ts_lab_disk_wrap (wrap, data, vm->config->disk[i].size_bytes, error) ||
-        !ts_lab_disk_create_branch (overlay, wrap, vm->config->disk[i].size_bytes, error) ||
+        !ts_lab_disk_wrap (wrap, data, ts_lab_vm_disk_bytes (vm, i), error) ||
+        !ts_lab_disk_create_branch (overlay, wrap, ts_lab_vm_disk_bytes (vm, i), error) ||
         (has && !ts_lab_undo_play (undo, way, i, overlay, error)))
       return FALSE;
   }
@@ -374,8 +394,13 @@ ts_lab_vm_start_test (TsLabVm *vm, guint32 which, TsLabUndo *undo, const TsUndo 
     g_autofree char *base = ts_lab_vm_data_path (vm, i);
     g_autofree char *path = test_path (vm, i);
     gboolean has = (which >> i & 1) != 0;
-    if ((!has && !put_blank (vm, i, error)) || !ts_lab_disk_create_overlay (path, base, error) ||
-        (has && !ts_lab_undo_play (undo, way, i, path, error)))
+    if (!has) { /* what stands in its place may be a disk that is being included */
+      if (!ts_lab_disk_create_blank (path, vm->config->disk[i].size_bytes, error))
+        return FALSE;
+      continue;
+    }
+    if (!ts_lab_disk_create_overlay (path, base, error) ||
+        !ts_lab_undo_play (undo, way, i, path, error))
       return FALSE;
   }
   return define_and_start (vm, &as_test, &vm->test, error);
@@ -396,7 +421,19 @@ ts_lab_vm_stop_test (TsLabVm *vm, GError **error)
 gboolean
 ts_lab_vm_start_home (TsLabVm *vm, GError **error)
 {
-  return make_disks (vm, error) && define_and_start (vm, &at_home, &vm->machine, error);
+  return make_disks (vm, G_MAXUINT, error) && define_and_start (vm, &at_home, &vm->machine, error);
+}
+
+gboolean
+ts_lab_vm_attach (TsLabVm *vm, guint disk, GError **error)
+{
+  g_autofree char *path = ts_lab_vm_wrap_path (vm, disk);
+  if (!vm->machine || !ts_lab_machine_running (vm->machine))
+    return ts_throw (error, TS_ERROR_STATE, "the virtual machine does not run");
+  if (ts_lab_vm_has_disk (vm, disk))
+    return ts_throw (error, TS_ERROR_STATE, "it is attached");
+  return make_disks (vm, disk, error) &&
+         ts_lab_machine_attach (vm->machine, vm->config->disk[disk].name, path, error);
 }
 
 typedef struct {

@@ -32,12 +32,12 @@ ts_lab_watch_end (TsLabRelation *relation)
 }
 
 gboolean
-ts_lab_watch_look (TsLabRelation *relation, GError **error)
+ts_lab_watch_look (TsLabRelation *relation, guint32 held, GError **error)
 {
   for (guint i = 0; i < relation->vm->config->disks; i++) {
     const TsLabSeen *was = &relation->seen[i];
     TsLabSeen now = look_at (relation->vm, i);
-    if (!was->known || (now.known && now.inode == was->inode && now.size_bytes == was->size_bytes &&
+    if (!(held >> i & 1) || !was->known || (now.known && now.inode == was->inode && now.size_bytes == was->size_bytes &&
                         now.changed_s == was->changed_s && now.changed_ns == was->changed_ns))
       continue;
     ts_lab_watch_end (relation);

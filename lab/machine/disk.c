@@ -239,6 +239,14 @@ ts_lab_disk_create_branch (const char *path, const char *base_path, guint64 size
 }
 
 gboolean
+ts_lab_disk_create_blank (const char *path, guint64 size_bytes, GError **error)
+{
+  g_autofree char *size = g_strdup_printf ("%" G_GUINT64_FORMAT, size_bytes);
+  const char *argv[] = {"qemu-img", "create", "-q", "-f", "qcow2", path, size, NULL};
+  return ts_lab_command (argv, "qemu-utils", IMG_TIMEOUT_US, NULL, error);
+}
+
+gboolean
 ts_lab_disk_create_overlay (const char *path, const char *base_path, GError **error)
 {
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);

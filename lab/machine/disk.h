@@ -33,6 +33,9 @@ gboolean ts_lab_disk_unwrap (const char *data_path, GError **error);
 gboolean ts_lab_disk_create_branch (const char *path, const char *base_path, guint64 size_bytes,
                                     GError **error);
 
+/* A new, empty qcow2 of its own. */
+gboolean ts_lab_disk_create_blank (const char *path, guint64 size_bytes, GError **error);
+
 /* A new qcow2 overlay on a raw file (qemu-img create -b). */
 gboolean ts_lab_disk_create_overlay (const char *path, const char *base_path, GError **error);
 

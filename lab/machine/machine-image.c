@@ -71,6 +71,14 @@ ts_lab_image_bitmap (const char *path, const char *action, const char *bitmap, G
 }
 
 gboolean
+ts_lab_image_resize (const char *path, guint64 size_bytes, GError **error)
+{
+  g_autofree char *size = g_strdup_printf ("%" G_GUINT64_FORMAT, size_bytes);
+  const char *argv[] = {"qemu-img", "resize", "-q", "-f", "qcow2", "--shrink", path, size, NULL};
+  return ts_lab_command (argv, "qemu-utils", IMG_TIMEOUT_US, NULL, error);
+}
+
+gboolean
 ts_lab_image_hand_down (const char *path, const TsLabImage *image, GError **error)
 {
   for (guint i = 0; !image->base_raw && i < image->whole->len; i++) {

@@ -26,7 +26,7 @@ struct _TsLabMachine {
   virDomainPtr domain;
   char *name, *kernel, *initrd, *cmdline, *channel_path, *console_path;
   char *nvram_path, *nic_device; /* NULL: none */
-  gboolean own, agent, nic_e1000, nic_connected;
+  gboolean own, hotplug, agent, nic_e1000, nic_connected;
   TsGuid id;
   guint64 memory_bytes;
   guint disks;
@@ -61,6 +61,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TsLabImage, ts_lab_image_clear)
 /* action: "--remove" or "--clear". */
 gboolean ts_lab_image_bitmap (const char *path, const char *action, const char *bitmap,
                               GError **error);
+
+/* With its data file; bitmaps go on. */
+gboolean ts_lab_image_resize (const char *path, guint64 size_bytes, GError **error);
 
 /* Gives an overlay's bitmaps, under the same names, to its base, which has none of them. */
 gboolean ts_lab_image_hand_down (const char *path, const TsLabImage *image, GError **error);

@@ -117,7 +117,7 @@ ts_lab_machine_xml (const TsLabMachine *machine)
       machine->console_path, machine->channel_path);
   GString *xml = g_string_new (head);
   g_string_append_printf (xml, "%s</os>%s", boot,
-                          machine->own ? "<features><acpi/></features>" : "");
+                          machine->own || machine->hotplug ? "<features><acpi/></features>" : "");
   g_string_append (xml, devices);
   g_string_append (xml, emulator);
   for (guint d = 0; d < machine->disks; d++)
@@ -173,6 +173,7 @@ ts_lab_machine_define (TsLabHypervisor *hypervisor, const TsLabMachineSpec *spec
   machine->nic_device = g_strdup (spec->nic_device);
   machine->nic_e1000 = spec->nic_e1000;
   machine->nic_connected = spec->nic_connected;
+  machine->hotplug = spec->hotplug;
   machine->kernel = spec->kernel ? g_canonicalize_filename (spec->kernel, NULL) : NULL;
   machine->initrd = spec->initrd ? g_canonicalize_filename (spec->initrd, NULL) : NULL;
   machine->cmdline = g_strdup (spec->cmdline ? spec->cmdline : "");
@@ -233,6 +234,41 @@ ts_lab_machine_go_on (TsLabMachine *machine, GError **error)
   g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
   if (virDomainResume (machine->domain) < 0)
     return ts_lab_throw_virt (error, "let machine %s run", machine->name);
+  return TRUE;
+}
+
+gboolean
+ts_lab_machine_resize (TsLabMachine *machine, guint d, guint64 size_bytes, GError **error)
+{
+  g_return_val_if_fail (d < machine->disks, FALSE);
+  g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
+  if (!ts_lab_machine_running (machine))
+    return ts_lab_image_resize (machine->disk[d].path, size_bytes, error);
+  if (virDomainBlockResize (machine->domain, machine->disk[d].target, size_bytes,
+                            VIR_DOMAIN_BLOCK_RESIZE_BYTES) < 0)
+    return ts_lab_throw_virt (error, "resize disk %s of machine %s", machine->disk[d].name,
+                              machine->name);
+  return TRUE;
+}
+
+gboolean
+ts_lab_machine_attach (TsLabMachine *machine, const char *name, const char *path, GError **error)
+{
+  g_return_val_if_fail (machine->disks < TS_LAB_MACHINE_DISKS, FALSE);
+  g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
+  TsLabMachineDisk *disk = &machine->disk[machine->disks];
+  *disk = (TsLabMachineDisk){.name = g_strdup (name), .path = g_canonicalize_filename (path, NULL)};
+  g_snprintf (disk->target, sizeof disk->target, "vd%c", 'a' + (int)machine->disks);
+  g_autoptr (GString) xml = g_string_new (NULL);
+  add_disk (xml, disk);
+  guint flags = VIR_DOMAIN_AFFECT_CONFIG | (ts_lab_machine_running (machine) ? VIR_DOMAIN_AFFECT_LIVE : 0);
+  if (virDomainAttachDeviceFlags (machine->domain, xml->str, flags) < 0) {
+    ts_lab_throw_virt (error, "attach disk %s to machine %s", name, machine->name);
+    g_clear_pointer (&disk->name, g_free);
+    g_clear_pointer (&disk->path, g_free);
+    return FALSE;
+  }
+  machine->disks++;
   return TRUE;
 }
 

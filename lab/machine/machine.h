@@ -41,6 +41,7 @@ typedef struct {
   gboolean agent;                        /* QEMU's guest agent is to be talked to */
   const char *nic_device;                /* the TAP device of its network card (cable.h); NULL: none */
   gboolean nic_e1000, nic_connected;
+  gboolean hotplug;                      /* disks will come: "pc" takes them only with ACPI */
   const char *channel_path; /* unix socket QEMU listens on: the agent's virtio-serial port */
   const char *console_path; /* file for the serial console; appended to */
   guint disks;
@@ -82,6 +83,11 @@ gboolean ts_lab_machine_destroy (TsLabMachine *machine, GError **error);
  * base are left as they are; what tracks them (tracker.h) goes down with them, where the base can
  * hold it.  The overlay files are the caller's to delete. */
 gboolean ts_lab_machine_commit_overlays (TsLabMachine *machine, GError **error);
+/* Disk number d is that large from now on, whether it runs or not; its bitmaps go on. */
+gboolean ts_lab_machine_resize (TsLabMachine *machine, guint d, guint64 size_bytes, GError **error);
+/* One disk more, behind the others; also while it runs (a guest without ACPI has to look for it). */
+gboolean ts_lab_machine_attach (TsLabMachine *machine, const char *name, const char *path,
+                                GError **error);
 /* Undefines; destroys first.  NULL is fine. */
 void ts_lab_machine_free (TsLabMachine *machine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsLabMachine, ts_lab_machine_free)

@@ -13,6 +13,8 @@
  * <records> <fill> <bad>         survey done  S <disk>:<fill bytes> ...    survey: read back all E
  * <text>                         trouble      Q                            power off
  *
+ * Disks (runner): "D <n>": one of them has grown, or come; there are n.  "E" when they do not show up.
+ *
  * Freeze (runner): "Z <n> works|fails|hangs": write no more, flush all disks, say "Z <n>"; it holds
  * until "U <n>", or for 20 s at most ("E" then).  fails: say "z <n>", and go on writing; hangs: say
  * nothing, and go on.

@@ -227,6 +227,7 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
       const TsDiskSpec *disk = ts_vm_spec_disk (spec, d);
       ts_lab_vm_config_add_disk (vm, disk->name, disk->size_bytes, disk->fill_bytes);
       vm->disk[d].replicated = disk->replicated;
+      vm->disk[d].attached = disk->attached;
     }
   }
   if (!ts_lab_store_configure (world, index, config, error))
@@ -544,8 +545,11 @@ ts_lab_world_demolish (TsWorld *world)
   g_clear_pointer (&world->run, g_free);
   g_clear_pointer (&world->certificates, g_free);
   g_clear_pointer (&world->realm, g_free);
-  for (guint i = 0; world->vms && i < world->topology->vms->len; i++)
+  for (guint i = 0; world->vms && i < world->topology->vms->len; i++) {
     g_free (world->vms[i].storage);
+    g_free (world->vms[i].attaching);
+    g_clear_pointer (&world->vms[i].resized, g_hash_table_unref);
+  }
   g_clear_pointer (&world->lines, g_free);
   g_clear_pointer (&world->vms, g_free);
 }

@@ -56,6 +56,24 @@ report_work (TsLabGuest *guest, gboolean on)
   ts_lab_world_report (guest->world, ts_record_bool (guest_record (guest, "workload"), "on", on));
 }
 
+/* On a copy every disk has its place. */
+static gboolean
+is_attached (const TsLabGuest *guest, guint disk)
+{
+  return ts_vm_spec_disk (spec_of (guest), disk)->attached || guest->host != spec_of (guest)->host ||
+         (view_of (guest)->attached >> disk & 1);
+}
+
+static guint64
+disk_bytes (const TsLabGuest *guest, guint disk)
+{
+  const TsDiskSpec *spec = ts_vm_spec_disk (spec_of (guest), disk);
+  g_autofree char *key = g_strdup_printf ("%s/%s", host_of (guest), spec->name);
+  GHashTable *resized = view_of (guest)->resized;
+  const guint64 *bytes = resized ? g_hash_table_lookup (resized, key) : NULL;
+  return bytes ? *bytes : spec->size_bytes;
+}
+
 gboolean
 ts_lab_guest_start_work (TsLabGuest *guest, GError **error)
 {
@@ -67,19 +85,31 @@ ts_lab_guest_start_work (TsLabGuest *guest, GError **error)
     return ts_throw (error, TS_ERROR_STATE, "the guest does not answer");
   if (guest->working)
     return TRUE;
+  g_autoptr (GString) disks = g_string_new (NULL);
+  guint turns = 0, there = 0; /* of the disks it is to write to, those that are attached, as large as they are */
+  for (guint i = 0; i < spec_of (guest)->disks->len; i++)
+    there += is_attached (guest, i);
+  for (guint i = 0; i < work->disks->len; i++) {
+    guint index = g_array_index (work->disks, guint, i);
+    guint64 fill_bytes = ts_vm_spec_disk (spec_of (guest), index)->fill_bytes;
+    guint64 bytes = disk_bytes (guest, index);
+    if (!is_attached (guest, index) || bytes < fill_bytes + work->record_bytes)
+      continue;
+    turns++;
+    g_string_append_printf (disks, " %u:%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, index,
+                            fill_bytes, (bytes - fill_bytes) / work->record_bytes);
+  }
+  if (turns == 0)
+    return ts_throw (error, TS_ERROR_STATE, "none of its disks is there");
+  if (view_of (guest)->attached || view_of (guest)->resized)
+    ts_guest_channel_say (guest->channel, "D %u", there);
   g_autoptr (GString) line = g_string_new (NULL);
   g_string_append_printf (
       line, "W %d %" G_GUINT64_FORMAT " %u %" G_GUINT64_FORMAT " %u %" G_GUINT64_FORMAT " %u",
       (int)work->kind, world->topology->seed, work->record_bytes,
       1000000 * (guint64)TS_S / work->rate_per_megasecond, work->flush_every,
-      view_of (guest)->next_write, work->disks->len);
-  for (guint i = 0; i < work->disks->len; i++) {
-    guint index = g_array_index (work->disks, guint, i);
-    const TsDiskSpec *disk = ts_vm_spec_disk (spec_of (guest), index);
-    g_string_append_printf (line, " %u:%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT, index,
-                            disk->fill_bytes,
-                            (disk->size_bytes - disk->fill_bytes) / work->record_bytes);
-  }
+      view_of (guest)->next_write, turns);
+  g_string_append (line, disks->str);
   ts_guest_channel_say (guest->channel, "%s", line->str);
   report_work (guest, TRUE);
   return TRUE;
@@ -488,6 +518,34 @@ hear_disks (TsWorld *world, guint index, const TsRecord *record)
   world->vms[index].excluded = mask;
 }
 
+static void
+hear_resized (TsLabVmView *view, const char *host, const TsRecord *record)
+{
+  if (!view->resized)
+    view->resized = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  guint64 *bytes = g_new (guint64, 1);
+  *bytes = (guint64)ts_record_get_int (record, "bytes", 0);
+  g_hash_table_insert (view->resized,
+                       g_strdup_printf ("%s/%s", host, ts_record_get_text (record, "disk")), bytes);
+}
+
+static void
+hear_attached (TsWorld *world, guint index, const TsRecord *record)
+{
+  TsLabVmView *view = &world->vms[index];
+  const TsVmSpec *vm = ts_topology_vm (world->topology, index);
+  gboolean failed = g_str_equal (record->kind, "failure");
+  if (!view->attaching ||
+      (failed && g_strcmp0 (ts_record_get_text (record, "action"), "attach") != 0))
+    return;
+  for (guint i = 0; !failed && i < vm->disks->len; i++)
+    if (g_strcmp0 (ts_record_get_text (record, "disk"), ts_vm_spec_disk (vm, i)->name) == 0)
+      view->attached |= 1u << i;
+  g_autofree char *step = g_steal_pointer (&view->attaching);
+  ts_lab_world_step (world, step, TS_DO_ATTACH_DISK, failed ? "failed" : "done",
+                     failed ? ts_record_get_text (record, "reason") : "");
+}
+
 void
 ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
 {
@@ -500,6 +558,10 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
   TsLabVmView *view = &world->vms[vm];
   if (g_str_equal (record->kind, "disks"))
     hear_disks (world, (guint)vm, record);
+  else if (g_str_equal (record->kind, "resized"))
+    hear_resized (view, host_name, record);
+  else if (g_str_equal (record->kind, "attached") || g_str_equal (record->kind, "failure"))
+    hear_attached (world, (guint)vm, record);
   else if (g_str_equal (record->kind, "power") && ts_record_get_int (record, "on", 0) != 0)
     switched_on (world, (guint)vm, (guint)host, FALSE);
   else if (g_str_equal (record->kind, "power"))

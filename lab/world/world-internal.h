@@ -58,6 +58,9 @@ typedef struct { /* a VM over all hosts */
   gboolean planned;           /* of the last failover */
   gint64 point_set, point_us; /* that the failover took */
   guint32 excluded; /* disks that are not replicated: bit 1 << disk */
+  guint32 attached; /* those that were not from the start, and are now */
+  char *attaching;  /* the step that waits for one; NULL: none */
+  GHashTable *resized; /* "HOST/DISK" -> guint64 *: how large it is there now; looked up, never walked */
 } TsLabVmView;
 
 typedef struct { /* of a link, over the lives of the sites that it joins */

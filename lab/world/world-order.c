@@ -52,6 +52,12 @@ give (TsWorld *world, const Running *running, const TsSideOrder *order, GError *
   if (order->ask == TS_ASK_REVERSE && order->side == TS_ROLE_REPLICA &&
       !relate (world, running->vm, host, view->primary, error))
     return FALSE;
+  if (!order->shut_down && (order->ask == TS_ASK_RESIZE || order->ask == TS_ASK_UPDATE_DISKS))
+    return ts_lab_seat_order (seat, "disks",
+                              g_variant_new ("(suuuut)", vm, (guint32)order->side,
+                                             (guint32)order->ask, order->disks.replicated,
+                                             order->disks.disk, order->disks.size_bytes),
+                              error);
   if (!order->shut_down)
     return ts_lab_seat_order (seat, "ask",
                               g_variant_new ("(suubux)", vm, (guint32)order->side,
@@ -180,6 +186,11 @@ no_operation (TsWorld *world, const TsOrder *order)
     return "the virtual machine is protected already";
   if (order->verb != TS_DO_PROTECT && view->replica < 0)
     return "the virtual machine is not protected";
+  const TsVmSpec *vm = ts_topology_vm (world->topology, (guint)order->vm);
+  for (guint i = 0; order->verb == TS_DO_REPLICATE_DISKS && i < vm->disks->len; i++)
+    if ((order->disks >> i & 1) && !ts_vm_spec_disk (vm, i)->attached &&
+        !(view->attached >> i & 1))
+      return "a disk of them is not attached";
   if (order->verb == TS_DO_REVERSE && !view->failed_over)
     return "the virtual machine has not failed over";
   return NULL;
@@ -372,6 +383,23 @@ order_workload (TsWorld *world, const TsOrder *order)
                      error ? error->message : "");
 }
 
+static void
+order_attach (TsWorld *world, const TsOrder *order)
+{
+  TsLabVmView *view = &world->vms[order->vm];
+  g_autoptr (GError) error = NULL;
+  if (view->attaching)
+    ts_throw (&error, TS_ERROR_STATE, "another disk is being attached");
+  else if (ts_lab_seat_order (world->seats->pdata[view->primary], "attach",
+                              g_variant_new ("(su)",
+                                             ts_topology_vm (world->topology, (guint)order->vm)->name,
+                                             order->disk),
+                              &error))
+    view->attaching = g_strdup (order->step);
+  if (error)
+    ts_lab_world_step (world, order->step, order->verb, "failed", error->message);
+}
+
 gboolean
 ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
 {
@@ -393,6 +421,9 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
     if (!ts_lab_fault_link (world, order, error))
       return FALSE;
     break;
+  case TS_DO_ATTACH_DISK:
+    order_attach (world, order);
+    return TRUE;
   case TS_DO_EDIT_DISK: {
     g_autoptr (GError) reason = NULL;
     ts_lab_fault_edit (world, order, &reason);
@@ -420,6 +451,8 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_RESUME:
   case TS_DO_RESYNC:
   case TS_DO_CANCEL_RESYNC:
+  case TS_DO_RESIZE_DISK:
+  case TS_DO_REPLICATE_DISKS:
   case TS_DO_RESET_STATISTICS:
   case TS_DO_CONFIRM:
   case TS_DO_MOVE:

@@ -20,6 +20,12 @@ whom (const TsScenario *scenario, const TsOrder *order)
                       : g_strdup (order->vm >= 0 ? vm_name (scenario, order->vm) : "");
 }
 
+static const char *
+disk_name (const TsScenario *scenario, const TsOrder *order, guint disk)
+{
+  return ts_vm_spec_disk (ts_topology_vm (scenario->topology, (guint)order->vm), disk)->name;
+}
+
 static char *
 order_text (const TsScenario *scenario, const TsOrder *order)
 {
@@ -85,6 +91,26 @@ order_text (const TsScenario *scenario, const TsOrder *order)
     return g_strdup_printf ("resynchronize %s", vm_name (scenario, order->vm));
   case TS_DO_CANCEL_RESYNC:
     return g_strdup_printf ("cancel the resynchronization of %s", vm_name (scenario, order->vm));
+  case TS_DO_RESIZE_DISK: {
+    g_autofree char *bytes = ts_format_size (order->amount_bytes);
+    return g_strdup_printf ("resize disk %s of %s to %s%s", disk_name (scenario, order, order->disk),
+                            vm_name (scenario, order->vm), bytes,
+                            order->sides == TS_SIDES_PRIMARY   ? " on its primary"
+                            : order->sides == TS_SIDES_REPLICA ? " on its replica"
+                                                               : " on both sides");
+  }
+  case TS_DO_REPLICATE_DISKS: {
+    g_autoptr (GString) names = g_string_new (NULL);
+    for (guint i = 0; i < 16; i++)
+      if (order->disks >> i & 1)
+        g_string_append_printf (names, "%s%s", names->len > 0 ? ", " : "",
+                                disk_name (scenario, order, i));
+    return g_strdup_printf ("replicate of %s the disks %s", vm_name (scenario, order->vm),
+                            names->str);
+  }
+  case TS_DO_ATTACH_DISK:
+    return g_strdup_printf ("attach disk %s to %s", disk_name (scenario, order, order->disk),
+                            vm_name (scenario, order->vm));
   case TS_DO_RESET_STATISTICS:
     return g_strdup_printf ("reset the replication statistics of %s",
                             vm_name (scenario, order->vm));

@@ -142,6 +142,11 @@ build_disk (Build *build, TsVmSpec *vm, const TsYaml *key, const TsYaml *node)
   disk->size_bytes = ts_value_size (size);
   disk->fill_bytes = ts_value_size (fill);
   disk->replicated = ts_value_switch (ts_yaml_get (node, "replicated"));
+  disk->attached = ts_value_switch (ts_yaml_get (node, "attached"));
+  guint number = vm->disks->len - 1;
+  if (disk->attached && number > 0 && !ts_vm_spec_disk (vm, number - 1)->attached)
+    tell (build, key, "disk %s: it is attached from the start, and stands behind %s, which is not",
+          key->text, ts_vm_spec_disk (vm, number - 1)->name);
   if (disk->size_bytes % 4096 != 0)
     tell (build, size, "disk %s: size: %s is not a multiple of 4 KiB", key->text, size->text);
   if (disk->fill_bytes % 4096 != 0)
@@ -338,7 +343,7 @@ build_vms (Build *build)
       build_disk (build, vm, disks->keys->pdata[d], disks->items->pdata[d]);
     guint replicated = 0;
     for (guint d = 0; d < vm->disks->len; d++)
-      replicated += ts_vm_spec_disk (vm, d)->replicated;
+      replicated += ts_vm_spec_disk (vm, d)->replicated && ts_vm_spec_disk (vm, d)->attached;
     if (replicated == 0)
       tell (build, disks, "vm %s: no disk of it is replicated; one at least has to be", key->text);
     build_image (build, vm, node);
@@ -500,6 +505,45 @@ sides_of (const char *text)
                                             : TS_SIDES_DEFAULT;
 }
 
+/* A disk of the step's VM by its name. */
+static gboolean
+find_disk (Build *build, const TsStep *step, const TsYaml *name, guint *number)
+{
+  const TsVmSpec *vm = ts_topology_vm (build->scenario->topology, (guint)step->order.vm);
+  g_autoptr (GPtrArray) words = g_ptr_array_new ();
+  for (*number = 0; *number < vm->disks->len; (*number)++) {
+    g_ptr_array_add (words, ts_vm_spec_disk (vm, *number)->name);
+    if (g_str_equal (words->pdata[*number], name->text))
+      return TRUE;
+  }
+  g_ptr_array_add (words, NULL);
+  g_autofree char *hint = ts_suggest_text (name->text, (const char *const *)words->pdata);
+  tell (build, name, "step %s: VM %s has no disk '%s'%s", step->id, vm->name, name->text, hint);
+  return FALSE;
+}
+
+static void
+build_step_disks (Build *build, TsStep *step, const TsYaml *node)
+{
+  const TsYaml *disk = ts_yaml_get (node, "disk"), *size = ts_yaml_get (node, "size");
+  const TsYaml *disks = ts_yaml_get (node, "disks");
+  guint number;
+  if (disk != NULL && find_disk (build, step, disk, &step->order.disk) &&
+      step->order.verb == TS_DO_ATTACH_DISK &&
+      ts_vm_spec_disk (ts_topology_vm (build->scenario->topology, (guint)step->order.vm),
+                       step->order.disk)
+          ->attached)
+    tell (build, disk, "step %s: disk %s is attached from the start", step->id, disk->text);
+  if (size != NULL) {
+    step->order.amount_bytes = ts_value_size (size);
+    if (step->order.amount_bytes % 4096 != 0)
+      tell (build, size, "step %s: size: %s is not a multiple of 4 KiB", step->id, size->text);
+  }
+  for (guint i = 0; disks != NULL && i < disks->items->len; i++)
+    if (find_disk (build, step, disks->items->pdata[i], &number))
+      step->order.disks |= 1u << number;
+}
+
 static void
 build_order (Build *build, TsStep *step, const TsYaml *node)
 {
@@ -522,6 +566,7 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
       .sides = sides_of (text_of (node, "side")),
       .link_mode = g_strcmp0 (mode, "blackhole") == 0 ? TS_LINK_BLACKHOLE : TS_LINK_UP,
   };
+  build_step_disks (build, step, node);
   const TsYaml *point = ts_yaml_get (node, "point");
   if (point != NULL)
     step->order.point = ts_value_point (point);

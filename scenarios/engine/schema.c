@@ -10,6 +10,7 @@
   (DO (PROTECT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |        \
    DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (CHANGE_POINT) | DO (REMOVE) | DO (POWER_ON) | DO (PAUSE) | \
    DO (RESUME) | DO (RESET_STATISTICS) | DO (RESYNC) | DO (CANCEL_RESYNC) | DO (WORKLOAD_START) |   \
+   DO (RESIZE_DISK) | DO (REPLICATE_DISKS) | DO (ATTACH_DISK) |                                     \
    DO (WORKLOAD_STOP) | DO (COMPARE) | DO (MOVE))
 /* of a machine, or of a recovery plan */
 #define DO_PLAN                                                                                    \
@@ -19,7 +20,7 @@
 
 #define STATES                                                                                     \
   "disabled|ready|initial|replicating|prepared|recovered|committed|suspended|error|"               \
-  "resync-required|resynchronizing|resync-suspended"
+  "resync-required|resynchronizing|resync-suspended|disk-update|disk-update-critical"
 
 static const TsSchemaRow rows[] = {
     /* section, key, type, of, required, fallback, min, max, when, help */
@@ -248,6 +249,9 @@ static const TsSchemaRow rows[] = {
      "so much at its start is full of known data before the run; workloads write behind it"},
     {"disk", "replicated", TS_VALUE_SWITCH, NULL, FALSE, "on", 0, 0, 0,
      "off: it is left out when the machine is protected; a copy gets an empty disk in its place"},
+    {"disk", "attached", TS_VALUE_SWITCH, NULL, FALSE, "on", 0, 0, 0,
+     "off: it comes with a step attach_disk, and is not replicated until a step replicate_disks names it; "
+     "only behind all others"},
 
     {"workload", "vm", TS_VALUE_REFERENCE, "vms", TRUE, NULL, 0, 0, 0, "which machine writes"},
     {"workload", "disks", TS_VALUE_DISKS, NULL, TRUE, NULL, 1, 16, 0,
@@ -356,6 +360,12 @@ static const TsSchemaRow rows[] = {
      "the host on which the disks lie; the machine must not run there"},
     {"step", "bytes", TS_VALUE_SIZE, NULL, TRUE, NULL, 4 * TS_KIB, TS_GIB, DO (EDIT_DISK),
      "so many, a multiple of 4 KiB: one byte in each of so many blocks, all over the disks"},
+    {"step", "disk", TS_VALUE_NAME, NULL, TRUE, NULL, 0, 0, DO (RESIZE_DISK) | DO (ATTACH_DISK),
+     "which disk of the machine"},
+    {"step", "size", TS_VALUE_SIZE, NULL, TRUE, NULL, TS_MIB, 64 * 1024 * TS_GIB, DO (RESIZE_DISK),
+     "how large it is to be, a multiple of 4 KiB"},
+    {"step", "disks", TS_VALUE_DISKS, NULL, TRUE, NULL, 1, 16, DO (REPLICATE_DISKS),
+     "all disks that are to be replicated from now on"},
     {"step", "policy", TS_VALUE_REFERENCE, "policies", TRUE, NULL, 0, 0, DO (PROTECT),
      "how it is replicated"},
     {"step", "to", TS_VALUE_REFERENCE, "hosts", FALSE, NULL, 0, 0, DO (PROTECT),
@@ -367,8 +377,8 @@ static const TsSchemaRow rows[] = {
      "on, of one that is not planned: the source is shut down and its last log sent, if that can be; "
      "then it goes on all the same"},
     {"step", "side", TS_VALUE_CHOICE, "primary|replica|both", FALSE, NULL, 0, 0,
-     DO (PAUSE) | DO (RESUME) | DO (REMOVE),
-     "whom it is asked of; without it pause and resume the primary, remove both"},
+     DO (PAUSE) | DO (RESUME) | DO (REMOVE) | DO (RESIZE_DISK),
+     "whom it is asked of; without it pause and resume the primary, remove and resize_disk both"},
     {"step", "host", TS_VALUE_REFERENCE, "hosts", FALSE, NULL, 0, 0, DO (POWER_ON),
      "where; without it where the machine lives now, after a failover that is the copy"},
     {"step", "point", TS_VALUE_POINT, NULL, FALSE, "latest", 0, 0,
@@ -571,6 +581,9 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_REMOVE] = "end replication, on one side or both; disks and machine stay as they are",
     [TS_DO_POWER_ON] = "start a machine that is off; a source whose failover is prepared, and a replica, "
                        "refuse",
+    [TS_DO_RESIZE_DISK] = "make a disk larger or smaller, on one side or both (the replica first)",
+    [TS_DO_REPLICATE_DISKS] = "change which disks are replicated; one that is new is copied while the others go on",
+    [TS_DO_ATTACH_DISK] = "give a running machine one disk more",
     [TS_DO_RESET_STATISTICS] = "begin counting cycles anew, on both sides; health is judged anew",
     [TS_DO_WORKLOAD_START] = "the machine's workload writes",
     [TS_DO_WORKLOAD_STOP] = "the machine's workload rests",

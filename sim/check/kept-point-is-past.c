@@ -38,11 +38,11 @@ differing (TsSimRelation *rel, const TsUndo *way, const TsSimImage *image, GErro
   for (guint d = 0; d < rel->disks->len; d++) {
     TsSimDisk *scratch = ts_sim_disk_new_overlay (g_ptr_array_index (rel->disks, d));
     g_ptr_array_add (undone, scratch);
-    if ((image->which >> d & 1) &&
+    if (((image->which & ~ts_sim_relation_blank (rel)) >> d & 1) &&
         !ts_sim_undo_play (rel->undo, way, d, ts_sim_disk_ops (scratch), error))
       return -1;
   }
-  return (gint64)ts_sim_image_differing (image, undone);
+  return (gint64)ts_sim_image_differing (image, undone, ts_sim_relation_blank (rel));
 }
 
 static char *
@@ -75,7 +75,7 @@ look_copy (TsSimVm *vm, const TsSimMachine *machine, guint64 set)
 {
   const TsSimImage *image =
       machine && machine->on && !machine->ready && machine->life == 1 ? image_of (vm, set) : NULL;
-  guint64 bytes = image ? ts_sim_image_differing (image, machine->disks) : 0;
+  guint64 bytes = image ? ts_sim_image_differing (image, machine->disks, machine->blank) : 0;
   return bytes == 0 ? NULL
                     : g_strdup_printf ("%s runs on point %" G_GUINT64_FORMAT
                                        ", and %" G_GUINT64_FORMAT " bytes are not of it",

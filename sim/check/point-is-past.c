@@ -34,10 +34,10 @@ look (TsSimVm *vm)
     g_queue_pop_head (&vm->images);
     guint64 differing = 0;
     if (image->set == applied)
-      differing = ts_sim_image_differing (image, rel->disks);
+      differing = ts_sim_image_differing (image, rel->disks, ts_sim_relation_blank (rel));
     if (differing == 0 && image->set == applied) /* the next comparison is of what changes now */
       for (guint i = 0; i < rel->disks->len; i++)
-        if (image->which >> i & 1)
+        if ((image->which & ~ts_sim_relation_blank (rel)) >> i & 1)
           ts_sim_disk_share (g_ptr_array_index (rel->disks, i),
                              g_ptr_array_index (image->disks, i));
     guint64 set = image->set;
