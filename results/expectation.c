@@ -109,6 +109,7 @@ ts_expectations_new (void)
   all->must_fail = g_ptr_array_new_with_free_func (g_free);
   all->allow = g_ptr_array_new_with_free_func (g_free);
   all->allow_refused = g_ptr_array_new_with_free_func (g_free);
+  all->allow_failed = g_ptr_array_new_with_free_func (g_free);
   all->also = g_ptr_array_new ();
   all->published = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_published_free);
   return all;
@@ -123,6 +124,7 @@ ts_expectations_free (TsExpectations *all)
   g_ptr_array_unref (all->must_fail);
   g_ptr_array_unref (all->allow);
   g_ptr_array_unref (all->allow_refused);
+  g_ptr_array_unref (all->allow_failed);
   g_ptr_array_unref (all->also);
   g_ptr_array_unref (all->published);
   g_free (all);

@@ -109,6 +109,19 @@ gather_turned_away (TsFacts *facts, const TsJournal *journal)
 }
 
 static void
+gather_managed (TsFacts *facts, const TsJournal *journal)
+{
+  static const char *const kinds[] = {"job", "task", "plan_group", "manual_action", "script", "fabric", "failover"};
+  facts->managed = g_ptr_array_new ();
+  for (guint i = 0; i < journal->records->len; i++)
+    for (guint k = 0; k < G_N_ELEMENTS (kinds); k++)
+      if (ts_record_is (journal->records->pdata[i], kinds[k])) {
+        g_ptr_array_add (facts->managed, journal->records->pdata[i]);
+        break;
+      }
+}
+
+static void
 gather_points (TsFacts *facts)
 {
   for (guint i = 0; i < facts->records->len; i++) {
@@ -288,6 +301,7 @@ ts_facts_new (const TsJournal *journal, const char *vm)
   facts->records = records_of (journal, vm);
   facts->points = g_array_new (FALSE, FALSE, sizeof (TsPointStep));
   gather_turned_away (facts, journal);
+  gather_managed (facts, journal);
   gather_points (facts);
   gather_failover (facts);
   gather_disaster (facts);
@@ -307,6 +321,7 @@ ts_facts_free (TsFacts *facts)
   g_ptr_array_unref (facts->records);
   g_array_unref (facts->points);
   g_array_unref (facts->turned_away);
+  g_ptr_array_unref (facts->managed);
   g_free (facts);
 }
 

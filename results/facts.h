@@ -17,6 +17,8 @@ typedef struct {
   gint64 acked, survived; /* of its records: the last one promised by the machine that failed (or
                              was moved), and the last one found on the copy; -1: not told */
   GArray *turned_away;    /* gint64: when a host refused a connection, of whomever */
+  GPtrArray *managed;     /* const TsRecord *: of a vault's jobs and Providers, and of copies that serve,
+                             of whichever VM */
 
   gboolean is_protected; /* a policy or a point was told */
   gint64 interval_us;    /* of the last policy */

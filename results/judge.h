@@ -58,6 +58,7 @@ typedef struct {
   GPtrArray *must_fail;     /* char *: ids of expectations that must not hold; owned */
   GPtrArray *allow;         /* char *: names of invariants that may break; owned */
   GPtrArray *allow_refused; /* char *: ids of steps that may be refused; owned */
+  GPtrArray *allow_failed;  /* char *: ids of steps that may fail; owned */
   GPtrArray *also;          /* const TsMetric *: of families, that the verdict shall keep too */
   GPtrArray *published;     /* TsPublished *: shown beside ours, not judged; owned */
 } TsExpectations;

@@ -377,6 +377,8 @@ explain_steps (const TsScenario *scenario, GString *out)
       g_autofree char *within = ts_format_duration (step->within_us);
       g_string_append_printf (out, ", within %s", within);
     }
+    if (step->expect_failed)
+      g_string_append (out, "; this must fail");
     if (step->expect_refused)
       g_string_append (out, "; this must be refused");
     g_string_append_c (out, '\n');

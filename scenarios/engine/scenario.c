@@ -692,6 +692,7 @@ build_step (Build *build, const TsYaml *node)
   const TsYaml *within = ts_yaml_get (node, "within"), *at = ts_yaml_get (node, "at");
   const TsYaml *after = ts_yaml_get (node, "after");
   const TsYaml *refused = ts_yaml_get (node, "expect_refused");
+  const TsYaml *failed = ts_yaml_get (node, "expect_failed");
   if (step->kind == TS_STEP_WAIT && within == NULL)
     tell (build, ts_yaml_get (node, "wait"),
           "step %s: wait needs 'within: DURATION', or it could wait for ever", step->id);
@@ -706,6 +707,11 @@ build_step (Build *build, const TsYaml *node)
   step->after = after != NULL ? step_index (build, text_of (after, "step")) : -1;
   step->by_us = after != NULL ? ts_value_duration (ts_yaml_get (after, "by")) : 0;
   step->expect_refused = refused != NULL && ts_value_switch (refused);
+  step->expect_failed = failed != NULL && ts_value_switch (failed);
+  if (step->kind != TS_STEP_DO && failed != NULL)
+    tell (build, failed, "step %s: only what is done can fail", step->id);
+  if (step->expect_failed)
+    g_ptr_array_add (build->scenario->expectations->allow_failed, g_strdup (step->id));
   if (step->expect_refused)
     g_ptr_array_add (build->scenario->expectations->allow_refused, g_strdup (step->id));
 }

@@ -25,7 +25,7 @@ typedef struct {
   gint after;            /* the step that must be done first; -1: none */
   gint64 by_us;          /* how long after that; unscaled */
   gint64 at_us;          /* since the run's start, unscaled; -1: not given */
-  gboolean expect_refused;
+  gboolean expect_refused, expect_failed;
   guint line;
 } TsStep;
 

@@ -345,6 +345,8 @@ static const TsSchemaRow rows[] = {
      "begins so long after the run's start"},
     {"step", "expect_refused", TS_VALUE_SWITCH, NULL, FALSE, NULL, 0, 0, 0,
      "on: the product must refuse it, doing it would be the failure"},
+    {"step", "expect_failed", TS_VALUE_SWITCH, NULL, FALSE, NULL, 0, 0, 0,
+     "on: it is begun and must fail, such as a plan with a script that fails"},
 
     {"step", "vm", TS_VALUE_REFERENCE, "vms", TRUE, NULL, 0, 0, (DO_VM & ~DO_PLAN) | DO (EDIT_DISK),
      "whom it concerns"},

@@ -56,7 +56,7 @@ ts_settle_concerns (const TsScenario *scenario, guint vm)
 {
   for (guint i = 0; i < scenario->steps->len; i++) {
     const TsStep *step = ts_scenario_step (scenario, i);
-    if (step->kind == TS_STEP_DO && !step->expect_refused && step->order.verb == TS_DO_PROTECT &&
+    if (step->kind == TS_STEP_DO && !step->expect_refused && !step->expect_failed && step->order.verb == TS_DO_PROTECT &&
         step->order.vm == (gint)vm)
       return TRUE;
   }

@@ -94,13 +94,16 @@ hear_outcome (Timeline *timeline, const TsRecord *record)
     if (at->phase != BEGUN || at->step->kind != TS_STEP_DO || !g_str_equal (at->step->id, id))
       continue;
     gboolean refused = g_str_equal (phase, "refused");
-    if (g_str_equal (phase, "done") && at->step->expect_refused) {
-      tell_step (timeline, record->t_us, id, verb_of (at->step), "failed",
-                 "it was done, and must be refused");
-      step_failed (timeline, at, record->t_us, "it was done, and must be refused");
-    } else if (g_str_equal (phase, "done") || (refused && at->step->expect_refused))
+    gboolean failed = g_str_equal (phase, "failed");
+    if (g_str_equal (phase, "done") && (at->step->expect_refused || at->step->expect_failed)) {
+      const char *why = at->step->expect_failed ? "it was done, and must fail"
+                                                : "it was done, and must be refused";
+      tell_step (timeline, record->t_us, id, verb_of (at->step), "failed", why);
+      step_failed (timeline, at, record->t_us, why);
+    } else if (g_str_equal (phase, "done") || (refused && at->step->expect_refused) ||
+               (failed && at->step->expect_failed))
       step_done (timeline, at, record->t_us);
-    else if (refused || g_str_equal (phase, "failed")) {
+    else if (refused || failed) {
       g_autofree char *text =
           g_strdup_printf ("%s%s%s", refused ? "refused" : "failed", reason != NULL ? ": " : "",
                            reason != NULL ? reason : "");
