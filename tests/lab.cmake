@@ -33,6 +33,14 @@ ts_test(test-lab-tidy LIBS ts_lab TIMEOUT 60 LABELS lab)
 ts_test(test-lab-host LIBS ts_lab TIMEOUT 120 LABELS lab)
 # the lab end to end, on real machines
 ts_test(test-lab-world LIBS ts_lab SOURCES world-support.c TIMEOUT 600 LABELS lab)
+# a machine that is not ours: UEFI, its card, its guest agent; its image is made in a second
+add_test(NAME own-image COMMAND ${PROJECT_SOURCE_DIR}/scenarios/own/build-small
+  ${PROJECT_SOURCE_DIR}/build/own ${TS_GUEST_DIR})
+set_tests_properties(own-image PROPERTIES TIMEOUT 120 LABELS lab SKIP_RETURN_CODE 69
+  FIXTURES_SETUP own-image)
+ts_test(test-own-machine LIBS ts_lab SOURCES machine-support.c TIMEOUT 400 LABELS lab
+  ARGS ${PROJECT_SOURCE_DIR}/build/own)
+set_tests_properties(test-own-machine PROPERTIES FIXTURES_REQUIRED own-image PROCESSORS 2)
 # hosts that another libvirtd drives
 ts_test(test-remote LIBS ts_lab SOURCES machine-support.c world-support.c TIMEOUT 300 LABELS lab)
 target_compile_definitions(test-remote PRIVATE TS_TESTS_DIR="${CMAKE_CURRENT_SOURCE_DIR}")

@@ -51,12 +51,8 @@ if(TS_LAB)
   endforeach()
 endif()
 
-# a machine that is not ours: its image is made in a second, of what is installed
+# a machine that is not ours: its image is made by own-image (lab.cmake)
 if(TS_LAB)
-  add_test(NAME own-image COMMAND ${PROJECT_SOURCE_DIR}/scenarios/own/build-small
-    ${PROJECT_SOURCE_DIR}/build/own ${TS_GUEST_DIR})
-  set_tests_properties(own-image PROPERTIES TIMEOUT 120 LABELS lab SKIP_RETURN_CODE 69
-    FIXTURES_SETUP own-image)
   foreach(name tcp-failover)
     add_test(NAME scenario-lab-own-${name}
       COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/lab-scenario $<TARGET_FILE:twinsite>
