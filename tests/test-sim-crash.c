@@ -206,6 +206,7 @@ an_undo_log_that_is_gone_is_seen (void **state)
   none.point[0].set++;
   ts_sim_undo_keep (rel->undo, &none);
   ts_sim_vm (f->world, 0)->kept_seen = 0;
+  ts_sim_touch (ts_sim_vm (f->world, 0));
   fixture_run (f, TS_S);
   expect_breach (f, "kept-point-is-past");
 }
@@ -241,6 +242,7 @@ a_point_that_moves_back_is_seen (void **state)
 {
   Fixture *f = replicating ();
   ts_sim_vm (f->world, 0)->newest_point_us = TS_HOUR;
+  ts_sim_touch (ts_sim_vm (f->world, 0));
   fixture_run (f, TS_S);
   expect_breach (f, "point-never-moves-back");
 }
@@ -280,6 +282,7 @@ an_apply_below_a_test_vm_is_seen (void **state)
   fixture_wait (f, TS_MIN, "test_failover", "phase", "started", "hv-lyon");
   TsSimRelation *rel = ts_sim_host_relation (ts_sim_host (f->world, 1), ts_sim_vm (f->world, 0));
   rel->receiver->applied++; /* as if it had been */
+  ts_sim_touch (rel->vm);
   fixture_run (f, TS_S);
   expect_breach (f, "test-stands-on-still-disks");
 }
