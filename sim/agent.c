@@ -369,8 +369,11 @@ ask (TsSimAgent *agent, Asked *asked, GVariant *fields)
   if (what == TS_ASK_FAILOVER)
     vm->forced = !planned && vm->source->on;
   asked->ask = (TsAsk)what;
-  ts_sim_relation_ask (rel,
-                       &(TsSideOrder){.ask = asked->ask, .planned = planned, .point = point});
+  TsSideOrder order = {.side = primary ? TS_ROLE_PRIMARY : TS_ROLE_REPLICA,
+                       .ask = asked->ask,
+                       .planned = planned,
+                       .point = point};
+  ts_sim_relation_ask (rel, &order);
   ts_sim_touch (vm);
 }
 

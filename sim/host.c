@@ -52,8 +52,10 @@ drop (TsSimHost *host, TsSimRelation *rel)
   guint index = 0;
   rel->removed = TRUE;
   ts_sim_relation_slot_end (rel);
-  if (rel->sender)
+  if (rel->sender) {
     vm->source->tracker = NULL;
+    ts_sim_forget_images (vm); /* the numbers of sets begin anew */
+  }
   g_clear_pointer (&rel->persisted, g_bytes_unref);
   ts_sim_spool_drop_after (rel->spool, 0);
   if (!g_ptr_array_find (host->relations, rel, &index))
@@ -157,7 +159,7 @@ first_message (TsSimConn *conn, GBytes *bytes, gpointer user)
   if (frame.kind == TS_FRAME_HELLO && frame.payload &&
       ts_hello_unpack (frame.payload, &hello, NULL))
     vm = vm_by_id (host->world, &hello.vm);
-  gboolean fresh = frame.value == TS_HELLO_FRESH;
+  gboolean fresh = ts_hello_is_fresh (frame.value);
   ts_frame_clear (&frame);
   if (!vm) {
     ts_sim_conn_close (conn);

@@ -14,6 +14,7 @@
 #include "sim/clock.h"
 #include "sim/disk.h"
 #include "sim/link.h"
+#include "sim/medium.h"
 #include "sim/spool.h"
 #include "sim/tracker.h"
 #include "sim/undo.h"
@@ -89,6 +90,8 @@ struct _TsSimVm {
   guint32 detached;       /* disks that are not attached yet: bit 1 << disk */
   gboolean forced;        /* an unplanned failover was ordered while the source ran */
   gboolean touched;       /* it is in the world's list */
+  TsSimMedium *exported;  /* with its primary's host; NULL: none */
+  TsSimMedium *carried;   /* with its replica's host; of it, or of whom the operator took for it */
   GQueue images;          /* TsSimImage *: cuts not applied yet */
   GPtrArray *kept;        /* TsSimImage *: of recovery points that are kept */
   guint64 kept_seen;      /* kept-point-is-past's: what it looked at last */
@@ -168,6 +171,8 @@ TsSimVm *ts_sim_vm (const TsWorld *world, guint index);
 void ts_sim_touch (TsSimVm *vm);
 /* What cuts were like, that have not been applied yet. */
 void ts_sim_forget_images (TsSimVm *vm);
+/* ... of sets of that number and above: they are cut anew. */
+void ts_sim_forget_images_from (TsSimVm *vm, guint64 set);
 /* Takes the record; tells the observer and whoever waits for it. */
 void ts_sim_report (TsWorld *world, TsRecord *record);
 
@@ -223,6 +228,23 @@ void ts_sim_watch_end (TsSimRelation *relation);
 /* TS_ERROR_STATE when somebody else has written to one of the mask since; again and again, until the next end:
  * who has heard it may forget it in a crash. */
 gboolean ts_sim_watch_look (TsSimRelation *relation, guint32 held, GError **error);
+
+/* --- relation-initial.c ----------------------------------------------------------------------- */
+/* The disks of a replica that was removed here; TS_ERROR_STATE: there are none, or others. */
+gboolean ts_sim_initial_adopt (TsSimRelation *relation, GError **error);
+/* A piece to the medium of the attempt `run`: its hash; NULL with error. */
+GBytes *ts_sim_initial_export (TsSimRelation *relation, guint64 run, guint disk,
+                               guint64 offset_bytes, guint32 len_bytes, GError **error);
+void ts_sim_initial_export_end (TsSimRelation *relation, guint64 run, GBytes *list);
+/* Of the medium that was brought here; borrowed. */
+GBytes *ts_sim_initial_list (TsSimRelation *relation, GError **error);
+GBytes *ts_sim_initial_import (TsSimRelation *relation, guint disk, guint64 offset_bytes,
+                               guint32 len_bytes, GError **error);
+/* A medium that is not whole is worth nothing. */
+void ts_sim_initial_power_loss (TsSimVm *vm);
+/* The medium that was exported of `of` goes to where that of vm is looked for; one that is not whole
+ * stays. */
+void ts_sim_initial_carry (TsSimVm *vm, TsSimVm *of);
 
 /* --- relation-resync.c ------------------------------------------------------------------------ */
 /* Empty ones, in place of those that are there. */

@@ -42,7 +42,7 @@ typedef struct { /* an action under way */
   TsUndo *undo;
   gint64 instant_us;
   TsCutLog logs[TS_WIRE_DISKS_MAX];
-  gboolean ok, track;
+  gboolean ok, track, adopt, aside;
   TsErrorCode code; /* when not ok */
   char *reason;
 } Work;
@@ -73,6 +73,8 @@ work_of (TsSimRelation *rel, const TsAction *action)
   work->len_bytes = action->len_bytes;
   work->payload = action->payload ? g_bytes_ref (action->payload) : NULL;
   work->track = action->track;
+  work->adopt = action->adopt;
+  work->aside = action->aside;
   work->undo = action->undo ? g_memdup2 (action->undo, sizeof *action->undo) : NULL;
   work->ok = TRUE;
   return work;
@@ -139,16 +141,19 @@ save_undo (TsSimRelation *rel, const Work *work, GError **error)
 }
 
 static gboolean
-apply_disk (TsSimRelation *rel, guint64 set, guint disk, GError **error)
+apply_disk (TsSimRelation *rel, guint64 set, guint disk, gboolean aside, GError **error)
 {
+  GPtrArray *disks = aside ? rel->resync_overlays : rel->disks;
+  if (!disks) /* dropped meanwhile */
+    return ts_throw (error, TS_ERROR_IO, "there is no placeholder");
   const TsSimLog *said = ts_sim_spool_log (rel->spool, set, disk);
   if (said)
-    return ts_sim_log_apply (said, g_ptr_array_index (rel->disks, disk), error);
+    return ts_sim_log_apply (said, g_ptr_array_index (disks, disk), error);
   g_autoptr (GBytes) bytes = ts_sim_spool_get (rel->spool, set, disk);
   if (!bytes)
     return ts_throw (error, TS_ERROR_IO, "the log of disk %u is gone", disk);
   g_autoptr (TsHrl) log = ts_hrl_open (bytes, error);
-  return log && ts_apply_log (ts_sim_disk_ops (g_ptr_array_index (rel->disks, disk)), log, error);
+  return log && ts_apply_log (ts_sim_disk_ops (g_ptr_array_index (disks, disk)), log, error);
 }
 
 /* What an apply writes, for those who count it. */
@@ -165,6 +170,16 @@ count_apply (TsSimRelation *rel, guint64 set, guint disk)
 static gboolean
 apply_set (TsSimRelation *rel, const Work *work, GError **error)
 {
+  if (work->aside) {
+    for (guint i = 0; i < rel->disks->len; i++)
+      if (!(work->disks >> i & 1))
+        continue;
+      else if (!apply_disk (rel, work->set, i, TRUE, error))
+        return FALSE;
+      else
+        count_apply (rel, work->set, i);
+    return TRUE;
+  }
   if (!ts_sim_watch_look (rel, work->held, error))
     return FALSE;
   if (!save_undo (rel, work, error)) /* there already, unless that failed */
@@ -174,7 +189,7 @@ apply_set (TsSimRelation *rel, const Work *work, GError **error)
   for (guint i = 0; i < rel->disks->len; i++)
     if (!(work->disks >> i & 1))
       continue;
-    else if (!apply_disk (rel, work->set, i, error))
+    else if (!apply_disk (rel, work->set, i, FALSE, error))
       return FALSE;
     else
       count_apply (rel, work->set, i);
@@ -198,7 +213,7 @@ apply_step (gpointer user, gpointer data)
   else if (ts_sim_watch_look (rel, work->held, NULL) && /* or the apply finds it again, and says so */
            save_undo (rel, work, NULL)) {   /* whoever could not save does not write */
     ts_sim_watch_end (rel);
-    apply_disk (rel, work->set, (guint)__builtin_ctz (work->disks), NULL);
+    apply_disk (rel, work->set, (guint)__builtin_ctz (work->disks), FALSE, NULL);
     if (ts_sim_host_dies (rel->host, TS_ACTION_APPLY, TS_DEATH_DURING)) /* half of it is done */
       ts_sim_touch (rel->vm);
   }
@@ -373,7 +388,31 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
     ts_sim_workload_flush (rel->vm->source);
     break;
   case TS_ACTION_CREATE:
-    create_disks (rel, work->disks);
+    if (work->adopt)
+      event->done.ok = ts_sim_initial_adopt (rel, error);
+    else
+      create_disks (rel, work->disks);
+    break;
+  case TS_ACTION_EXPORT:
+    *hashes = ts_sim_initial_export (rel, work->set, work->disk, work->offset_bytes, work->len_bytes,
+                                     error);
+    event->done.ok = *hashes != NULL;
+    event->done.hashes = *hashes;
+    event->done.offset_bytes = work->offset_bytes;
+    break;
+  case TS_ACTION_EXPORT_END:
+    ts_sim_initial_export_end (rel, work->set, work->payload);
+    break;
+  case TS_ACTION_IMPORT_OPEN:
+    event->done.medium = ts_sim_initial_list (rel, error);
+    event->done.ok = event->done.medium != NULL;
+    break;
+  case TS_ACTION_IMPORT:
+    *hashes =
+        ts_sim_initial_import (rel, work->disk, work->offset_bytes, work->len_bytes, error);
+    event->done.ok = *hashes != NULL;
+    event->done.hashes = *hashes;
+    event->done.offset_bytes = work->offset_bytes;
     break;
   case TS_ACTION_WRITE:
     event->done.ok = ts_sim_parcel_write (g_ptr_array_index (rel->disks, work->disk),
@@ -732,6 +771,7 @@ keep_image (TsSimRelation *rel, guint64 set, guint32 which)
   image->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_disk_free);
   for (guint i = 0; i < rel->disks->len; i++)
     g_ptr_array_add (image->disks, ts_sim_disk_snapshot (g_ptr_array_index (rel->disks, i)));
+  ts_sim_forget_images_from (rel->vm, set); /* of a cut that a crash has made nothing of */
   g_queue_push_tail (&rel->vm->images, image);
 }
 
@@ -908,6 +948,18 @@ perform_now (TsSimRelation *rel, TsAction *action)
         post_serial (rel, work_of (rel, action), storage,
                    profile->store_us + ts_profile_disk_us (profile, action->len_bytes));
     break;
+  case TS_ACTION_EXPORT:
+  case TS_ACTION_IMPORT: /* read there, written here */
+    post_serial (rel, work_of (rel, action), storage,
+                 profile->store_us + ts_profile_disk_us (profile, 2 * (guint64)action->len_bytes));
+    break;
+  case TS_ACTION_EXPORT_END:
+  case TS_ACTION_IMPORT_OPEN:
+    post_serial (rel, work_of (rel, action), storage, profile->sync_us);
+    break;
+  case TS_ACTION_EXPORT_DROP:
+    g_clear_pointer (&rel->vm->exported, ts_sim_medium_unref);
+    break;
   case TS_ACTION_RESYNC_OPEN:
     post_serial (rel, work_of (rel, action), storage, profile->branch_us);
     break;
@@ -1045,6 +1097,7 @@ ts_sim_relation_ask (TsSimRelation *rel, const TsSideOrder *order)
   event.ask.planned = order->planned;
   event.ask.point = order->point;
   event.ask.disks = order->disks;
+  event.ask.initial = order->initial;
   ts_sim_relation_step (rel, &event);
 }
 
@@ -1167,6 +1220,8 @@ ts_sim_relation_power_loss (TsSimRelation *rel, TsRandom *random)
     ts_sim_disk_power_loss (g_ptr_array_index (rel->overlays, i), random);
   if (rel->tracker) /* its bitmaps were in the memory of what has lost power */
     ts_sim_tracker_stop (rel->tracker);
+  if (rel->sender)
+    ts_sim_initial_power_loss (rel->vm);
   ts_sim_resync_power_loss (rel, random);
   rel->armed_us = TS_NEVER;
   rel->timer++;
@@ -1184,6 +1239,9 @@ ts_sim_relation_restore (TsSimRelation *rel)
                                  : ts_sender_new (&options);
     if (error)
       g_error ("%s", error->message); /* we wrote it ourselves */
+    /* a cut that was under way is none */
+    for (guint i = 0; i < rel->disks->len; i++)
+      ts_sim_tracker_follow (rel->tracker, i, ts_sender_chain (rel->sender, i));
     arm (rel);
     return;
   }

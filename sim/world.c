@@ -245,6 +245,8 @@ begin_operation (TsSimVm *vm, const TsOrder *wanted)
     order->sides = side_of_host (vm, order->host);
     vm->forced |= order->sides == TS_SIDES_PRIMARY ? vm->copy && vm->copy->on : vm->source->on;
   }
+  else if (order->verb == TS_DO_IMPORT)
+    ts_sim_initial_carry (vm, order->medium_of < 0 ? vm : ts_sim_vm (world, (guint)order->medium_of));
   const char *replica = ts_sim_host (world, vm->replica)->spec->name;
   if (order->verb == TS_DO_FAILOVER) {
     vm->forced = !order->planned && vm->source->on;
@@ -544,6 +546,13 @@ image_free (gpointer data)
 }
 
 void
+ts_sim_forget_images_from (TsSimVm *vm, guint64 set)
+{
+  while (vm->images.tail && ((TsSimImage *)vm->images.tail->data)->set >= set)
+    image_free (g_queue_pop_tail (&vm->images));
+}
+
+void
 ts_sim_forget_images (TsSimVm *vm)
 {
   g_ptr_array_set_size (vm->kept, 0);
@@ -558,6 +567,8 @@ vm_free (gpointer data)
   ts_operation_free (vm->operation);
   g_ptr_array_unref (vm->discarded);
   g_ptr_array_unref (vm->kept);
+  ts_sim_medium_unref (vm->exported);
+  ts_sim_medium_unref (vm->carried);
   ts_sim_machine_free (vm->test);
   ts_sim_machine_free (vm->copy);
   ts_sim_machine_free (vm->source);

@@ -18,6 +18,8 @@ ts_test(test-hrl LIBS ts_core)
 ts_fuzz(fuzz-hrl ts_core)
 ts_test(test-undo LIBS ts_core)
 ts_fuzz(fuzz-hru ts_core PkgConfig::XXHASH)
+ts_test(test-medium LIBS ts_core PkgConfig::XXHASH)
+ts_fuzz(fuzz-medium ts_core PkgConfig::XXHASH)
 # what crosses the wire
 ts_test(test-frame LIBS ts_core PkgConfig::ZSTD PkgConfig::XXHASH)
 ts_test(test-wire LIBS ts_core)

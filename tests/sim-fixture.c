@@ -138,7 +138,8 @@ void
 fixture_order (Fixture *f, TsOrder wanted)
 {
   wanted.vm = 0;
-  wanted.policy = wanted.site = wanted.link = -1;
+  wanted.policy = 0;
+  wanted.site = wanted.link = -1;
   order (f, wanted);
 }
 

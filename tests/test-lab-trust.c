@@ -427,8 +427,8 @@ a_replica_server_of_another_name_is_refused (void **state)
       g_variant_new ("(ss@" TS_POLICY_TYPE ")", "db", "hv-lyon", ts_policy_pack (&policy)), NULL));
   assert_true (ts_lab_control_send (
       control, "ask",
-      g_variant_new ("(suubux)", "db", (guint32)TS_ROLE_PRIMARY, (guint32)TS_ASK_ENABLE, FALSE, 0U,
-                     (gint64)0),
+      g_variant_new ("(suubuxux)", "db", (guint32)TS_ROLE_PRIMARY, (guint32)TS_ASK_ENABLE, FALSE, 0U,
+                     (gint64)0, 0U, (gint64)0),
       NULL));
   wait_for_reason ("name is hv-nice, expected hv-lyon");
   ts_lab_listener_free (listener);

@@ -324,7 +324,7 @@ help (Fixture *f)
     calm (f);
     TsState now = state (f, primary);
     if (now == TS_STATE_READY) /* Start-VMInitialReplication */
-      ts_sim_relation_ask (relation (f, primary), &(TsSideOrder){.ask = TS_ASK_START});
+      fixture_do (f, TS_DO_START_INITIAL);
     else if (now == TS_STATE_RESYNC_REQUIRED)
       fixture_do (f, TS_DO_RESYNC);
     else if (now == TS_STATE_ERROR || now == TS_STATE_SUSPENDED)

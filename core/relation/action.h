@@ -37,11 +37,19 @@ typedef enum {
                            (then its answer is void) */
   TS_ACTION_RESIZE,     /* (done) disk is offset_bytes large from now on, what tracks it likewise; receiver
                            too: behind the applies that were asked for */
+  TS_ACTION_EXPORT,      /* (done) len_bytes at offset of a disk go to the medium of attempt `set`; one
+                            of another attempt goes first */
+  TS_ACTION_EXPORT_END,  /* (done) all of it is durable, then payload, its list (format/medium.h) */
+  TS_ACTION_EXPORT_DROP, /* forget the medium; fine when there is none */
   TS_ACTION_LOCK,       /* the VM must not be switched on (HVR 3.6, planned failover) */
 
   /* the receiver's */
-  TS_ACTION_CREATE,     /* (done) those replica disks, empty, as hello says; the others stay */
+  TS_ACTION_CREATE,     /* (done) those replica disks, empty, as hello says; the others stay.  With adopt
+                           those that are there already (TS_ERROR_STATE: there are none, or others) */
   TS_ACTION_WRITE,      /* (done) payload at offset of a replica disk: initial copy */
+  TS_ACTION_IMPORT_OPEN, /* (done) the list of the medium that was brought here.  TS_ERROR_STATE: there
+                            is none that is whole */
+  TS_ACTION_IMPORT,      /* (done) len_bytes at offset of the medium's disk go to the replica's */
   TS_ACTION_FLUSH,      /* (done) the replica disks are durable */
   TS_ACTION_STORE,      /* (done) payload at offset of the log of (set, disk) */
   TS_ACTION_SEAL,       /* (done) make the logs of a set durable and check them whole */
@@ -49,7 +57,8 @@ typedef enum {
   TS_ACTION_APPLY,      /* (done) play set's logs onto the replica disks, redo after a crash; what
                            they overwrite goes to the undo log first.  TS_ERROR_LOST: that cannot be
                            gone on with, the disks are as they were; _STATE: they are not as
-                           the last apply left them */
+                           the last apply left them.  With aside: onto the overlays that
+                           RESYNC_OPEN made, durable */
   TS_ACTION_KEEP,       /* delete the undo logs of every point but these */
   TS_ACTION_BRANCH,     /* (done) put an overlay over every replica disk, undone to a point */
   TS_ACTION_MERGE,      /* (done) fold the overlays into the disks */
@@ -103,6 +112,8 @@ typedef struct {
                          those that are replicated */
   guint32 held;       /* the receiver's: those that nobody but its own applies may have written to */
   gboolean track;     /* POWER_ON */
+  gboolean adopt;     /* CREATE */
+  gboolean aside;     /* APPLY */
   TsUndo *undo;       /* APPLY, BRANCH, TEST_START, KEEP; owned; NULL: nothing */
   guint disk;
   guint64 offset_bytes;

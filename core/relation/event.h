@@ -33,6 +33,7 @@ typedef struct {
       gboolean planned; /* FAILOVER: as part of a planned failover */
       TsPointChoice point; /* FAILOVER, TEST_FAILOVER, CHANGE_POINT */
       TsDiskChange disks;  /* RESIZE, UPDATE_DISKS */
+      TsInitialChoice initial; /* ENABLE, START */
     } ask;
     struct {
       const char *reason;
@@ -53,7 +54,8 @@ typedef struct {
       gint64 instant_us;        /* CUT */
       const TsCutLog *logs;     /* CUT: one per disk */
       const TsExtents *map;     /* MAP */
-      GBytes *hashes;           /* HASH; borrowed */
+      GBytes *hashes;           /* HASH; EXPORT, IMPORT: of the piece (medium.h); borrowed */
+      GBytes *medium;           /* IMPORT_OPEN: its list; borrowed */
       const TsManifest *sealed; /* SEAL: what the stored logs say of themselves */
     } done;
     struct {

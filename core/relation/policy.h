@@ -15,6 +15,10 @@ typedef enum {
   TS_INITIAL_EXPORT = 2, /* on a medium, imported at the replica */
   TS_INITIAL_SEEDED = 3, /* there is a copy already: what differs, over the network */
 } TsInitial;
+typedef struct { /* in an order; all zero: as the policy says */
+  TsInitial method;
+  gint64 in_us; /* begins so long from now: 0 to TS_INITIAL_AHEAD_US_MAX; not of an export */
+} TsInitialChoice;
 #define TS_INITIAL_AHEAD_US_MAX (G_GINT64_CONSTANT (7) * 86400 * 1000000) /* 2.1: up to 7 days */
 
 /* CHOICE: cycles 30 ms apart are as quick as a lab can want. */

@@ -45,6 +45,11 @@ ask_remove (TsReceiver *r, gint64 now_us, TsActions *out)
   r->connected = r->greeted = r->welcome_due = FALSE;
   if (r->seals.length == 0)
     ts_receiver_forget_unsealed (r, out);
+  if (ts_receiver_aside (r)) { /* what lies aside is of nothing */
+    ts_receiver_aside_forget (r, out);
+    for (TsReceiverSet *set; (set = g_queue_pop_head (&r->applies)); g_free (set))
+      ts_actions_add (out, TS_ACTION_DELETE_SET)->set = set->number;
+  }
   ts_receiver_forget_points (r, now_us, "removed", out);
   r->failover = r->failover == FAILOVER_DONE ? FAILOVER_DONE : FAILOVER_NONE;
   r->removing = TRUE;
@@ -83,6 +88,8 @@ ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
                            ts_ask_name (ask), ts_state_name (r->state));
   else if ((ask == TS_ASK_FAILOVER || ask == TS_ASK_SUSPEND) && r->failover != FAILOVER_NONE)
     why = g_strdup ("a failover is under way");
+  else if (ask == TS_ASK_IMPORT && ts_receiver_import_why_not (r))
+    why = g_strdup (ts_receiver_import_why_not (r));
   else if (ask == TS_ASK_TEST_FAILOVER && r->failover != FAILOVER_NONE)
     why = g_strdup ("a failover is under way");
   else if (ask == TS_ASK_TEST_FAILOVER && (r->resync != RESYNC_NONE || r->resync_wanted))
@@ -104,6 +111,8 @@ ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     why = g_strdup ("a commit is under way");
   else if (r->discarding && ask != TS_ASK_RESET_STATISTICS)
     why = g_strdup ("the failover is being cancelled");
+  else if (r->importing && ask != TS_ASK_RESET_STATISTICS)
+    why = g_strdup ("an import is under way");
   else if (r->removing)
     why = g_strdup ("replication is being removed");
   else if ((r->reversing || r->turning) && ask != TS_ASK_RESET_STATISTICS)
@@ -202,6 +211,10 @@ ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_receiver_resize (r, &ev->ask.disks, out);
     return;
   case TS_ASK_UPDATE_DISKS:
+  case TS_ASK_IMPORT:
+    ts_receiver_import_begin (r, out);
+    return;
+  case TS_ASK_CANCEL_INITIAL:
   case TS_ASK_ENABLE:
   case TS_ASK_START:
   case TS_ASK_PREPARE:

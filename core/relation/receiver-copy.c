@@ -90,6 +90,9 @@ ts_receiver_copy_flushed (TsReceiver *r, const TsEvent *ev, TsActions *out)
       r->recv_set = r->resync_set;
       r->recv_disk = 0;
       r->recv_offset = 0;
+    } else if (r->copy_first_set > 1) { /* numbers were used up by an attempt that was cancelled */
+      r->stored = r->applied = r->copy_first_set - 1;
+      r->recv_set = r->copy_first_set;
     }
     ts_receiver_persist (r, out);
     ts_receiver_acknowledge (r, TS_ACK_COPY_END, 0, 0, 0, out);

@@ -2,6 +2,7 @@
  * receiver*.c: receiver.c steps, the others each own a part of it.  Nobody else includes it. */
 #pragma once
 #include "core/disk/compare.h"
+#include "core/format/medium.h"
 #include "core/relation/receiver.h"
 #include "core/relation/slots.h"
 #include <string.h>
@@ -43,6 +44,15 @@ typedef enum {
   RESYNC_MERGING, /* that is, too: no way back */
 } TsResyncStage;
 
+/* The first copy comes on a medium, and sets before it: receiver-initial.c. */
+typedef enum {
+  ASIDE_NONE,
+  ASIDE_WANTED,  /* the disks are being made first */
+  ASIDE_OPENING, /* the placeholder is being made */
+  ASIDE_WAITING, /* for the import; sets are played onto the placeholder */
+  ASIDE_MERGING, /* it is imported: no way back */
+} TsAsideStage;
+
 #define TS_RECEIVER_APPLY_RETRY_US (5 * TS_S) /* CHOICE: reference 2.4.5: it is retried, no more */
 #define TS_RECEIVER_PAUSED "replication is paused on the replica server"
 #define TS_RECEIVER_QUESTIONS_MAX 256 /* far more than a sender asks at once */
@@ -65,12 +75,23 @@ struct _TsReceiver {
   gboolean created;     /* the replica disks are there */
   gboolean restored;    /* from saved state; nothing has been done since */
 
+  /* initial replication: receiver-initial.c */
+  guint64 copy_run;    /* the primary's attempt (wire.h) that what there is belongs to; 0: not told */
+  TsAsideStage aside;
+  guint64 aside_first; /* number of the first set */
+  TsPoint aside_point; /* of the newest set that was played onto the placeholder; set 0: none */
+  TsMedium *medium;    /* being imported; NULL: not yet judged */
+  gboolean importing, import_flushing, imported;
+  guint import_next, import_done; /* pieces asked for, and answered */
+  guint64 import_bytes, import_total, import_told;
+
   /* the initial copy */
   gboolean copy_done, copy_ending, flushing;
   TsCopyMark copy_mark;     /* written up to */
   TsCopyMark copy_flushing; /* what the flush under way covers */
   TsCopyMark copy_durable;
   guint64 copy_since_flush;
+  guint64 copy_first_set; /* COPY_END's: the number of the set behind it */
   gboolean flush_void; /* the flush under way is of a copy that was given up */
 
   /* log sets */
@@ -203,6 +224,26 @@ void ts_receiver_update_flushed (TsReceiver *receiver, const TsEvent *event, TsA
 void ts_receiver_update_applied (TsReceiver *receiver);
 /* Nothing of it is kept. */
 void ts_receiver_update_forget (TsReceiver *receiver);
+/* --- receiver-initial.c ----------------------------------------------------------------------- */
+/* The HELLO by which the primary becomes known. */
+void ts_receiver_initial_first (TsReceiver *receiver, const TsFrame *frame);
+/* What a later HELLO says of an attempt.  TRUE: it was refused. */
+gboolean ts_receiver_initial_hello (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+/* Asks for the disks. */
+TsAction *ts_receiver_create (TsReceiver *receiver, TsActions *out);
+void ts_receiver_initial_created (TsReceiver *receiver, TsActions *out);
+gboolean ts_receiver_aside_opened (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+void ts_receiver_aside_applied (TsReceiver *receiver, const TsReceiverSet *set);
+gboolean ts_receiver_aside_go_on (TsReceiver *receiver, TsActions *out);
+gboolean ts_receiver_aside_merged (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+/* Placeholder and import go. */
+void ts_receiver_aside_forget (TsReceiver *receiver, TsActions *out);
+/* NULL: nothing speaks against it. */
+const char *ts_receiver_import_why_not (const TsReceiver *receiver);
+void ts_receiver_import_begin (TsReceiver *receiver, TsActions *out);
+void ts_receiver_import_opened (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+void ts_receiver_import_piece (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+gboolean ts_receiver_import_flushed (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 
 /* --- receiver-resync.c ------------------------------------------------------------------------ */
 /* Is what is received kept beside the disks? */
@@ -253,6 +294,8 @@ void ts_receiver_asked (TsReceiver *receiver, const TsEvent *event, TsActions *o
 /* SEAL or APPLY of a set. */
 TsAction *ts_receiver_set_action (TsActions *out, TsActionKind kind, const TsReceiverSet *set);
 void ts_receiver_sealed (TsReceiver *receiver, const TsEvent *event, TsActions *out);
+void ts_receiver_report_point (TsReceiver *receiver, gint64 now_us, const TsReceiverSet *set,
+                               TsActions *out);
 void ts_receiver_applied (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 
 /* --- receiver-link.c -------------------------------------------------------------------------- */

@@ -40,13 +40,15 @@ ts_receiver_refuse_peer (TsReceiver *r, gint64 now_us, TsRefusal why, const char
 void
 ts_receiver_welcome (TsReceiver *r, gint64 now_us, TsActions *out)
 {
-  if (r->resync_wanted || r->resync == RESYNC_OPENING)
+  if (r->resync_wanted || r->resync == RESYNC_OPENING || r->aside == ASIDE_WANTED ||
+      r->aside == ASIDE_OPENING)
     return; /* it is due when that has begun */
   r->welcome_due = FALSE;
   if (!r->connected)
     return;
   r->greeted = TRUE;
-  TsAction *a = send_frame (out, TS_FRAME_WELCOME, r->copy_done ? 1 + r->applied : 0);
+  guint64 applied = ts_receiver_aside (r) ? 0 : r->applied; /* nothing is on the disks yet */
+  TsAction *a = send_frame (out, TS_FRAME_WELCOME, r->copy_done ? 1 + applied : 0);
   a->frame.set = ts_receiver_next_set (r) - 1;
   a->frame.disk = (guint16)(r->copy_done ? r->recv_disk : r->copy_mark.disk);
   a->frame.offset_bytes = r->copy_done ? r->recv_offset : r->copy_mark.offset_bytes;
@@ -72,15 +74,6 @@ same_sizes (const TsHello *a, const TsHello *b)
 }
 
 static void
-create (TsReceiver *r, TsActions *out)
-{
-  if (r->creating)
-    return;
-  r->creating = TRUE;
-  ts_actions_add (out, TS_ACTION_CREATE);
-}
-
-static void
 hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
   g_autoptr (GError) error = NULL;
@@ -95,9 +88,11 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
     r->known = TRUE;
     r->hello = said;
     r->source = g_strdup_printf ("%s@%s", said.name, r->host);
+    ts_receiver_initial_first (r, ev->frame.frame);
     ts_receiver_change_state (r, ev->now_us, TS_STATE_INITIAL, out); /* HVR 2.2.3: at once */
     r->welcome_due = TRUE;
-    create (r, out);
+    if (!r->creating)
+      ts_receiver_create (r, out);
     return;
   }
   if (!same_vm (&r->hello, &said)) {
@@ -120,13 +115,16 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_PAUSED, TS_RECEIVER_PAUSED, out);
     return;
   }
+  if (ts_receiver_initial_hello (r, ev, out))
+    return;
   if (r->created && r->copy_done && ts_receiver_update_hello (r, ev, &said, out))
     return;
   if (r->created && ts_receiver_resync_hello (r, ev, out))
     return;
-  if (!r->created)
-    create (r, out); /* again, if the host crashed in the middle of it */
-  if (!r->created || r->creating || r->seals.length > 0)
+  if (!r->created && !r->creating)
+    ts_receiver_create (r, out); /* again, if the host crashed in the middle of it */
+  if (!r->created || r->creating || r->seals.length > 0 || r->aside == ASIDE_WANTED ||
+      r->aside == ASIDE_OPENING)
     r->welcome_due = TRUE;
   else
     ts_receiver_welcome (r, ev->now_us, out);
@@ -208,6 +206,8 @@ ts_receiver_frame_in (TsReceiver *r, const TsEvent *ev, TsActions *out)
       return;
     if (r->resync == RESYNC_COPYING)
       r->resync_set = ev->frame.frame->value;
+    else if (!r->copy_done)
+      r->copy_first_set = ev->frame.frame->value;
     ts_receiver_copy_end (r, out);
     return;
   case TS_FRAME_LOG:

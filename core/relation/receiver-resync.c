@@ -51,6 +51,7 @@ ts_receiver_resync_lost (TsReceiver *r)
 static void
 begin (TsReceiver *r, guint64 run, TsActions *out)
 {
+  ts_receiver_aside_forget (r, out); /* CHOICE: a copy that is still on its way is not awaited any more */
   r->resync = RESYNC_OPENING;
   r->resync_run = run;
   r->resync_wanted = r->resync_set = 0;
@@ -68,7 +69,7 @@ void
 ts_receiver_resync_go_on (TsReceiver *r, TsActions *out)
 {
   if (r->resync_wanted && !r->applying && r->applies.length == 0 && r->seals.length == 0 &&
-      r->test == TEST_NONE)
+      r->test == TEST_NONE && !r->importing && r->aside != ASIDE_MERGING)
     begin (r, r->resync_wanted, out);
 }
 

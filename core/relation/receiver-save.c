@@ -6,9 +6,9 @@
  * instant), planned, then per stored set that is not known to be applied: number, manifest; then
  * the resynchronization: stage, run, set, spoilt; latest point's type, kept points (set, instant,
  * type), a failover's point, whether its disks are there; disks that are being included, the run, are they there, the durable mark, is
- * all of it there */
-#define STATE_TYPE "(uuaybb(ut)ttaay(tx)ba(tay)(uttb)ua(txu)(txu)b(utb(ut)b))"
-#define STATE_VERSION 3
+ * all of it there; initial replication: attempt, stage of the placeholder, first set, newest point of it */
+#define STATE_TYPE "(uuaybb(ut)ttaay(tx)ba(tay)(uttb)ua(txu)(txu)b(utb(ut)b)(tut(txu)))"
+#define STATE_VERSION 4
 
 static GVariant *
 pack (GBytes *bytes) /* takes it */
@@ -37,14 +37,16 @@ ts_receiver_save (const TsReceiver *r)
     g_variant_builder_add (&kept, "(txu)", r->kept[i].set, r->kept[i].instant_us,
                            (guint32)r->kept[i].type);
   g_autoptr (GVariant) state = g_variant_ref_sink (
-      g_variant_new ("(uu@aybb(ut)ttaay(tx)ba(tay)(uttb)ua(txu)(txu)b(utb(ut)b))", STATE_VERSION, r->state,
+      g_variant_new ("(uu@aybb(ut)ttaay(tx)ba(tay)(uttb)ua(txu)(txu)b(utb(ut)b)(tut(txu)))", STATE_VERSION, r->state,
                      pack (ts_hello_pack (&r->hello)), r->created, r->copy_done,
                      r->copy_durable.disk, r->copy_durable.offset_bytes, r->stored, r->applied,
                      &chain, r->point_set, r->point_us, r->planned, &sets, r->resync, r->resync_run,
                      r->resync_set, r->spoilt, (guint32)r->point_type, &kept, r->chosen.set,
                      r->chosen.instant_us, (guint32)r->chosen.type, r->failover == FAILOVER_DONE,
                      r->updating, r->update_run, r->update_made, r->update_durable.disk,
-                     r->update_durable.offset_bytes, r->update_whole));
+                     r->update_durable.offset_bytes, r->update_whole,
+                     r->copy_run, (guint32)r->aside, r->aside_first, r->aside_point.set,
+                     r->aside_point.instant_us, (guint32)r->aside_point.type));
   return g_variant_get_data_as_bytes (state);
 }
 
@@ -55,16 +57,17 @@ load (TsReceiver *r, GVariant *state, GError **error)
   g_autoptr (GVariant) packed_hello = NULL;
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariantIter) sets = NULL;
-  guint32 resync, latest_type, chosen_type;
+  guint32 resync, latest_type, chosen_type, aside, aside_type;
   gboolean branched;
   g_autoptr (GVariantIter) kept = NULL;
-  g_variant_get (state, "(uu@aybb(ut)ttaay(tx)ba(tay)(uttb)ua(txu)(txu)b(utb(ut)b))", &version, &number,
+  g_variant_get (state, "(uu@aybb(ut)ttaay(tx)ba(tay)(uttb)ua(txu)(txu)b(utb(ut)b)(tut(txu)))", &version, &number,
                  &packed_hello, &r->created, &r->copy_done, &mark_disk,
                  &r->copy_durable.offset_bytes, &r->stored, &r->applied, &chain, &r->point_set,
                  &r->point_us, &r->planned, &sets, &resync, &r->resync_run, &r->resync_set,
                  &r->spoilt, &latest_type, &kept, &r->chosen.set, &r->chosen.instant_us,
                  &chosen_type, &branched, &r->updating, &r->update_run, &r->update_made, &update_disk,
-                 &r->update_durable.offset_bytes, &r->update_whole);
+                 &r->update_durable.offset_bytes, &r->update_whole, &r->copy_run, &aside, &r->aside_first,
+                 &r->aside_point.set, &r->aside_point.instant_us, &aside_type);
   r->update_durable.disk = update_disk;
   r->update_mark = r->update_durable;
   if (version != STATE_VERSION || number >= TS_STATE_COUNT || resync > RESYNC_MERGING)
@@ -91,6 +94,14 @@ load (TsReceiver *r, GVariant *state, GError **error)
   if (r->state == TS_STATE_RECOVERED && !branched) { /* the end came while the point was changed */
     r->failover = FAILOVER_BRANCHING;
     r->changing = r->discarding = TRUE;
+  }
+  if (aside > ASIDE_MERGING || aside_type > TS_POINT_PLANNED)
+    return ts_throw (error, TS_ERROR_FORMAT, "receiver state: placeholder %u", aside);
+  r->aside = (TsAsideStage)aside;
+  r->aside_point.type = (TsPointType)aside_type;
+  if (r->aside == ASIDE_WANTED || r->aside == ASIDE_OPENING) { /* asked for again by HELLO */
+    r->aside = ASIDE_NONE;
+    r->copy_done = FALSE;
   }
   if (latest_type > TS_POINT_PLANNED || chosen_type > TS_POINT_PLANNED ||
       g_variant_iter_n_children (kept) > TS_POINTS_MAX + 1)

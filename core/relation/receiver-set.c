@@ -21,8 +21,8 @@ ts_receiver_forget_unsealed (TsReceiver *r, TsActions *out)
   r->recv_offset = 0;
 }
 
-static void
-report_point (TsReceiver *r, gint64 now_us, const TsReceiverSet *set, TsActions *out)
+void
+ts_receiver_report_point (TsReceiver *r, gint64 now_us, const TsReceiverSet *set, TsActions *out)
 {
   TsRecord *rec = ts_record_int (ts_receiver_record (r, now_us, "point"), "set", (gint64)set->number);
   ts_record_int (rec, "instant_us", set->manifest.instant_us);
@@ -39,6 +39,8 @@ ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
   gboolean may = (r->state == TS_STATE_INITIAL || r->state == TS_STATE_REPLICATING ||
                   r->failover == FAILOVER_APPLYING) &&
                  !ts_receiver_test_stands (r) && !r->resizing && !r->creating;
+  if (ts_receiver_aside_go_on (r, out))
+    may = FALSE;
   if (may && !r->applying && r->apply_retry_us == TS_NEVER && r->applies.length > 0 &&
       ts_receiver_slot_take (r, out)) {
     TsReceiverSet *set = g_queue_peek_head (&r->applies);
@@ -48,7 +50,8 @@ ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
     else {
       TsAction *a = ts_receiver_set_action (out, TS_ACTION_APPLY, set);
       a->disks &= ts_hello_disks (&r->hello) | r->updating; /* one may have been left out since */
-      a->undo = ts_receiver_history_open (r, set->number);
+      a->aside = r->aside == ASIDE_WAITING;
+      a->undo = a->aside ? NULL : ts_receiver_history_open (r, set->number);
     }
   }
   if (r->test == TEST_APPLYING && !r->applying && r->applies.length == 0)
@@ -84,6 +87,16 @@ is_made_one (const TsReceiverSet *set)
          set->manifest.kind == TS_SET_DISKS;
 }
 
+/* No set has been stored of this attempt. */
+static gboolean
+no_chain (const TsReceiver *r)
+{
+  for (guint i = 0; i < r->hello.disks; i++)
+    if (!ts_guid_is_zero (&r->chain[i]))
+      return FALSE;
+  return TRUE;
+}
+
 void
 ts_receiver_sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
@@ -101,6 +114,8 @@ ts_receiver_sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
     trouble = seal_mismatch (&set->manifest, ev->done.sealed);
   /* HVR 2.9, secondary: out-of-sequence log */
   gboolean new_chain = set->manifest.kind == TS_SET_RESYNC && r->resync == RESYNC_COPIED;
+  /* of an attempt behind one that was cancelled */
+  new_chain |= set->manifest.kind == TS_SET_INITIAL && no_chain (r);
   for (guint i = 0; !trouble && !new_chain && i < set->manifest.disks; i++)
     if (set->manifest.disk[i].log_bytes > 0 &&
         !ts_guid_equal (&set->manifest.disk[i].previous, &r->chain[i])) {
@@ -134,7 +149,7 @@ ts_receiver_sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
     if (set->manifest.disk[i].log_bytes > 0)
       r->chain[i] = set->manifest.disk[i].unique;
   g_queue_push_tail (&r->applies, set);
-  gboolean is_point = !is_made_one (set);
+  gboolean is_point = !is_made_one (set) && !ts_receiver_aside (r);
   /* Before it is persisted, so that a crash does not take the newest point back. */
   if (is_point)
     ts_receiver_history_take (r, set);
@@ -149,7 +164,7 @@ ts_receiver_sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
   r->statistics.success++;
   ts_statistics_sent (&r->statistics, now_us, bytes, 0);
   if (is_point) {
-    report_point (r, now_us, set, out);
+    ts_receiver_report_point (r, now_us, set, out);
     ts_receiver_history_tell (r, now_us, out);
   }
   ts_receiver_acknowledge (r, TS_ACK_STORED, set->number, 0, 0, out);
@@ -190,8 +205,13 @@ ts_receiver_applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   }
   g_queue_pop_head (&r->applies);
   r->applied = set->number;
-  r->statistics.last_applied_us = now_us;
-  gboolean is_point = is_made_one (set);
+  gboolean aside = r->aside == ASIDE_WAITING;
+  if (aside)
+    ts_receiver_aside_applied (r, set);
+  else
+    r->statistics.last_applied_us = now_us;
+  /* also one that was stored while the medium was awaited, when it was no point yet */
+  gboolean is_point = !aside && (is_made_one (set) || set->number > r->point_set);
   if (is_point)
     ts_receiver_history_take (r, set);
   if (set->manifest.kind == TS_SET_DISKS)
@@ -205,13 +225,14 @@ ts_receiver_applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   TsRecord *rec = ts_record_int (ts_receiver_record (r, now_us, "applied"), "set", (gint64)set->number);
   ts_actions_report (out, ts_record_int (rec, "instant_us", set->manifest.instant_us));
   if (is_point) { /* before, the copy was of no instant at all */
-    report_point (r, now_us, set, out);
+    ts_receiver_report_point (r, now_us, set, out);
     ts_receiver_history_tell (r, now_us, out);
   }
   ts_actions_add (out, TS_ACTION_DELETE_SET)->set = set->number;
-  ts_receiver_acknowledge (r, TS_ACK_APPLIED, set->number, 0, 0, out);
+  if (!aside)
+    ts_receiver_acknowledge (r, TS_ACK_APPLIED, set->number, 0, 0, out);
   g_free (set);
-  if (r->state == TS_STATE_INITIAL)
+  if (r->state == TS_STATE_INITIAL && !aside)
     ts_receiver_change_state (r, now_us, TS_STATE_REPLICATING, out);
   ts_receiver_go_on_applying (r, now_us, out);
 }

@@ -135,13 +135,17 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
       g_clear_pointer (&r->source, g_free);
       r->state = TS_STATE_DISABLED;
       r->welcome_due = FALSE;
-      ts_receiver_refuse_peer (r, now_us, TS_REFUSE_STORAGE, ev->done.reason, out);
+      /* there is no copy to go on from: that does not pass */
+      ts_receiver_refuse_peer (r, now_us,
+                               ev->done.code == TS_ERROR_STATE ? TS_REFUSE_STATE : TS_REFUSE_STORAGE,
+                               ev->done.reason, out);
       return;
     }
     r->created = TRUE;
     r->update_made = r->updating != 0;
     ts_receiver_persist (r, out);
     ts_receiver_report_disks (r, now_us, out);
+    ts_receiver_initial_created (r, out);
     if (r->welcome_due)
       ts_receiver_welcome (r, now_us, out);
     return;
@@ -154,9 +158,18 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_receiver_resync_hashed (r, ev, out);
     return;
   case TS_ACTION_RESYNC_OPEN:
-    ts_receiver_resync_opened (r, ev, out);
+    if (!ts_receiver_aside_opened (r, ev, out))
+      ts_receiver_resync_opened (r, ev, out);
+    return;
+  case TS_ACTION_IMPORT_OPEN:
+    ts_receiver_import_opened (r, ev, out);
+    return;
+  case TS_ACTION_IMPORT:
+    ts_receiver_import_piece (r, ev, out);
     return;
   case TS_ACTION_RESYNC_MERGE:
+    if (ts_receiver_aside_merged (r, ev, out))
+      return;
     r->applying = FALSE;
     if (ev->done.ok)
       r->merged = TRUE;
@@ -188,7 +201,8 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
     }
     /* fall through */
   case TS_ACTION_RESYNC_FLUSH:
-    ts_receiver_copy_flushed (r, ev, out);
+    if (!ts_receiver_import_flushed (r, ev, out))
+      ts_receiver_copy_flushed (r, ev, out);
     return;
   case TS_ACTION_STORE:
     if (ev->done.ok)
@@ -446,6 +460,7 @@ ts_receiver_free (TsReceiver *r)
   g_queue_clear_full (&r->seals, g_free);
   g_queue_clear_full (&r->applies, g_free);
   ts_receiver_resync_lost (r);
+  ts_medium_free (r->medium);
   g_free (r->host);
   g_free (r->source);
   g_free (r);

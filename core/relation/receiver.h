@@ -32,6 +32,10 @@ TsHealth ts_receiver_health (const TsReceiver *receiver);
 /* What HELLO said; NULL before the first. */
 const TsHello *ts_receiver_hello (const TsReceiver *receiver);
 guint64 ts_receiver_stored_set (const TsReceiver *receiver);
+/* Is the first copy still awaited on a medium?  Then what was applied is not on the disks. */
+gboolean ts_receiver_aside (const TsReceiver *receiver);
+/* Sets up to this number are none of the replica's: they were an earlier attempt's. */
+guint64 ts_receiver_base_set (const TsReceiver *receiver);
 guint64 ts_receiver_applied_set (const TsReceiver *receiver);
 /* Is there a test VM (TEST_START asked, TEST_STOP not done)?  Then also of which point it is. */
 gboolean ts_receiver_test (const TsReceiver *receiver, guint64 *set, gint64 *instant_us);

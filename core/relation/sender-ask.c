@@ -2,8 +2,19 @@
 #include "core/base/units.h"
 #include "core/relation/sender-internal.h"
 
-static void
-refuse (TsSender *s, gint64 now_us, TsAsk ask, const char *why, TsActions *out)
+/* Back to where the error came from. */
+static TsState
+resumed (const TsSender *s)
+{
+  if (s->state != TS_STATE_ERROR || s->copy == COPY_DONE)
+    return s->initial != TS_INITIAL_DEFAULT ? TS_STATE_INITIAL
+           : s->updating                    ? TS_STATE_DISK_UPDATE
+                                            : TS_STATE_REPLICATING;
+  return s->copy == COPY_NONE ? TS_STATE_READY : TS_STATE_INITIAL;
+}
+
+void
+ts_sender_refuse (TsSender *s, gint64 now_us, TsAsk ask, const char *why, TsActions *out)
 {
   TsRecord *r = ts_sender_record (s, now_us, "refused");
   ts_state_verb_record (r, s->state, TS_ROLE_PRIMARY, ask);
@@ -16,7 +27,7 @@ static void
 cancel_planned (TsSender *s, gint64 now_us, TsActions *out)
 {
   if (s->state == TS_STATE_REPLICATING && !s->preparing) {
-    refuse (s, now_us, TS_ASK_CANCEL_FAILOVER, "no planned failover is under way", out);
+    ts_sender_refuse (s, now_us, TS_ASK_CANCEL_FAILOVER, "no planned failover is under way", out);
     return;
   }
   s->preparing = FALSE;
@@ -46,7 +57,7 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
     g_autofree char *why = g_strdup_printf ("Could not change the replication state: '%s' is not "
                                             "possible in state '%s'",
                                             ts_ask_name (ev->ask.ask), ts_state_name (s->state));
-    refuse (s, now_us, ev->ask.ask, why, out);
+    ts_sender_refuse (s, now_us, ev->ask.ask, why, out);
     return;
   }
   g_autofree char *why_not =
@@ -54,27 +65,40 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
       : ev->ask.ask == TS_ASK_UPDATE_DISKS ? ts_sender_update_refusal (s, &ev->ask.disks)
                                            : NULL;
   if (why_not) {
-    refuse (s, now_us, ev->ask.ask, why_not, out);
+    ts_sender_refuse (s, now_us, ev->ask.ask, why_not, out);
     return;
   }
   ts_actions_report (out, ts_state_verb_record (ts_sender_record (s, now_us, "verb"), s->state,
                                                 TS_ROLE_PRIMARY, ev->ask.ask));
   switch (ev->ask.ask) {
   case TS_ASK_ENABLE:
+  case TS_ASK_START: {
+    g_autofree char *why = ts_sender_initial_why_not (&ev->ask.initial);
+    if (why) {
+      ts_sender_refuse (s, now_us, ev->ask.ask, why, out);
+      return;
+    }
+    if (ev->ask.ask == TS_ASK_START) {
+      ts_sender_initial_start (s, now_us, &ev->ask.initial, out);
+      return;
+    }
+    ts_sender_initial_enable (s, now_us, &ev->ask.initial);
     ts_sender_change_state (s, now_us, TS_STATE_READY, out);
     ts_sender_connect_peer (s, now_us, out);
     return;
-  case TS_ASK_START:
-    ts_sender_change_state (s, now_us, TS_STATE_INITIAL, out);
-    s->copy = COPY_TRACK;
-    ts_actions_add (out, TS_ACTION_TRACK);
+  }
+  case TS_ASK_CANCEL_INITIAL: {
+    g_autofree char *why = ts_sender_initial_cancel (s, now_us, out);
+    if (why)
+      ts_sender_refuse (s, now_us, ev->ask.ask, why, out);
     return;
+  }
   case TS_ASK_RESYNC:
     start_resync (s, now_us, out);
     return;
   case TS_ASK_CANCEL_RESYNC: /* the next run starts from the beginning (HVR 2.9) */
     if (ts_sender_resync_merging (s)) {
-      refuse (s, now_us, ev->ask.ask, "the replica has all of it: it is being merged", out);
+      ts_sender_refuse (s, now_us, ev->ask.ask, "the replica has all of it: it is being merged", out);
       return;
     }
     ts_sender_resync_report (s, now_us, "cancelled", out);
@@ -84,7 +108,7 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_ASK_SUSPEND: /* tracking goes on, nothing is sent (trap 5) */
     if (s->state == TS_STATE_RESYNCHRONIZING) {
       if (ts_sender_resync_merging (s))
-        refuse (s, now_us, ev->ask.ask, "the replica has all of it: it is being merged", out);
+        ts_sender_refuse (s, now_us, ev->ask.ask, "the replica has all of it: it is being merged", out);
       else
         ts_sender_resync_pause (s, now_us, out);
       return;
@@ -110,17 +134,20 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
       return;
     }
     s->refused = FALSE;
-    ts_sender_change_state (s, now_us, s->updating ? TS_STATE_DISK_UPDATE : TS_STATE_REPLICATING,
-                            out);
-    ts_sender_start_cycles (s, now_us);
-    if (!s->cutting)
+    ts_sender_change_state (s, now_us, resumed (s), out);
+    gboolean cycles = s->state == TS_STATE_REPLICATING || s->state == TS_STATE_DISK_UPDATE;
+    if (cycles || s->copy == COPY_DONE)
+      ts_sender_start_cycles (s, now_us);
+    if (cycles && !s->cutting)
       ts_sender_ask_cut (s, TS_SET_REGULAR, out);
+    if (s->state == TS_STATE_READY) /* what was refused is not asked for again before it is begun */
+      return;
     ts_sender_connect_peer (s, now_us, out);
     ts_sender_pump (s, now_us, out);
     return;
   case TS_ASK_PREPARE:
     if (s->machine_on) { /* HVR 3.6, planned failover, step 1 */
-      refuse (s, now_us, ev->ask.ask, "the virtual machine is running: shut it down first", out);
+      ts_sender_refuse (s, now_us, ev->ask.ask, "the virtual machine is running: shut it down first", out);
       return;
     }
     s->preparing = TRUE;
@@ -141,7 +168,7 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
     return;
   case TS_ASK_REVERSE: /* HVR 3.6: the replica has taken over, this side becomes its replica */
     if (s->machine_on || s->turning) {
-      refuse (s, now_us, ev->ask.ask,
+      ts_sender_refuse (s, now_us, ev->ask.ask,
               s->turning ? "it is becoming the replica" : "the virtual machine is running", out);
       return;
     }
@@ -154,7 +181,7 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
     return;
   case TS_ASK_POWER_ON:
     if (s->machine_on || s->starting || s->preparing || s->turning) {
-      refuse (s, now_us, ev->ask.ask,
+      ts_sender_refuse (s, now_us, ev->ask.ask,
               s->machine_on || s->starting ? "the virtual machine is running"
                                            : "a failover is being prepared: it must stay off",
               out);
@@ -166,10 +193,12 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_ASK_REMOVE: /* HVR 2.12: this side only; the VM goes on */
     ts_sender_hang_up (s, out);
     ts_actions_add (out, TS_ACTION_UNTRACK);
+    ts_sender_initial_forget (s, out);
     s->due_us = TS_NEVER;
     ts_sender_change_state (s, now_us, TS_STATE_DISABLED, out);
     ts_actions_add (out, TS_ACTION_FORGET);
     return;
+  case TS_ASK_IMPORT:
   case TS_ASK_FAILOVER:
   case TS_ASK_COMMIT:
   case TS_ASK_CHANGE_POINT:

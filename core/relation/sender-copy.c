@@ -9,8 +9,13 @@ ts_sender_copy_report (TsSender *s, gint64 now_us, const char *phase, TsActions 
 {
   TsRecord *r = ts_sender_record (s, now_us, "copy");
   ts_record_text (r, "phase", phase);
+  ts_record_text (r, "method", ts_initial_name (s->initial));
   ts_record_int (r, "bytes", (gint64)s->copy_acked);
-  ts_actions_report (out, ts_record_int (r, "total_bytes", (gint64)s->copy_total));
+  ts_record_int (r, "total_bytes", (gint64)s->copy_total);
+  guint64 percent = s->copy_total == 0 ? 0 : 100 * s->copy_acked / s->copy_total;
+  if (g_str_equal (phase, "done") || g_str_equal (phase, "exported")) /* also of nothing */
+    percent = 100;
+  ts_actions_report (out, ts_record_int (r, "percent", (gint64)percent));
   s->copy_reported = s->copy_acked;
 }
 
@@ -38,8 +43,32 @@ ts_sender_copy_mapped (TsSender *s, const TsEvent *ev, TsActions *out)
   s->copy = COPY_SENDING;
   s->copy_disk = 0;
   s->copy_offset = 0;
+  s->copy_acked = 0;
   ts_sender_copy_report (s, ev->now_us, "begun", out);
-  return TRUE;
+  if (s->initial != TS_INITIAL_EXPORT)
+    return TRUE;
+  ts_sender_export_begin (s, ev->now_us, out);
+  return FALSE;
+}
+
+void
+ts_sender_copy_whole (TsSender *s, gint64 now_us, const char *phase, TsActions *out)
+{
+  s->copy = COPY_DONE;
+  s->copy_acked = s->copy_total;
+  if (s->resync_run)
+    ts_sender_resync_report (s, now_us, "sent", out);
+  else {
+    ts_sender_copy_report (s, now_us, phase, out);
+    s->first_set = s->next_set;
+    s->stored = s->applied = s->next_set - 1; /* the replica counts from there, too */
+  }
+  s->send_set = s->next_set;
+  s->send_disk = 0;
+  s->send_offset = 0;
+  ts_sender_start_cycles (s, now_us);
+  if (!s->cutting)
+    ts_sender_ask_cut (s, s->resync_run ? TS_SET_RESYNC : TS_SET_INITIAL, out);
 }
 
 gboolean

@@ -154,6 +154,7 @@ ts_sender_cut_done (TsSender *s, const TsEvent *ev, TsActions *out)
         s->last_unique[i] = ev->done.logs[i].unique;
     ts_actions_add (out, TS_ACTION_DELETE_SET)->set = s->next_set++;
     ts_sender_pump (s, now_us, out); /* the end of a copy may have waited to know that number */
+    ts_sender_export_go_on (s, now_us, out);
     return;
   }
   if (!ev->done.ok) { /* what changed stays tracked: the next cut has it; but when that is LOST */

@@ -3,6 +3,7 @@
  * simulator looks into it. */
 #pragma once
 #include "core/disk/compare.h"
+#include "core/format/medium.h"
 #include "core/relation/sender.h"
 #include "core/relation/slots.h"
 
@@ -22,6 +23,7 @@ typedef enum {
   COPY_TRACK, /* waiting for tracking to start */
   COPY_MAP,   /* waiting for the maps of the disks */
   COPY_COMPARE, /* instead of MAP, where there is something at the replica already */
+  COPY_EXPORTING, /* to a medium: sender-initial.c */
   COPY_SENDING,
   COPY_ENDING, /* COPY_END is out */
   COPY_DONE,
@@ -72,6 +74,16 @@ struct _TsSender {
   guint copy_disk; /* next to send */
   guint64 copy_offset;
   guint64 copy_total, copy_acked, copy_reported;
+
+  /* initial replication: sender-initial.c */
+  TsInitial initial;     /* the method of the attempt that is scheduled or under way; DEFAULT: none is */
+  gint64 initial_due_us; /* begins then; TS_NEVER: it is not scheduled */
+  guint64 copy_run;      /* what HELLO says of the attempt */
+  gboolean attempted;    /* one has been begun: the next has another number */
+  guint64 first_set;     /* of the log set that makes the copy an instant; 0: not copied yet */
+  gboolean exported;     /* the medium is whole: only its import ends the attempt */
+  TsMedium *medium;      /* what of it has been written, while it is */
+  guint export_done;     /* so many of its pieces are answered */
 
   /* a resynchronization: sender-resync.c */
   guint64 resync_run;    /* what HELLO says of it; 0: none is under way */
@@ -200,6 +212,34 @@ void ts_sender_update_progress (TsSender *sender, gint64 now_us, TsActions *out)
 void ts_sender_update_trouble (TsSender *sender, gint64 now_us, const char *reason,
                                TsActions *out);
 void ts_sender_update_applied (TsSender *sender, gint64 now_us, guint64 number, TsActions *out);
+/* The copy is whole: cycles begin, and the set is cut that makes an instant of it. */
+void ts_sender_copy_whole (TsSender *sender, gint64 now_us, const char *phase, TsActions *out);
+
+/* --- sender-initial.c ------------------------------------------------------------------------- */
+guint64 ts_sender_hello_value (const TsSender *sender);
+void ts_sender_initial_enable (TsSender *sender, gint64 now_us, const TsInitialChoice *choice);
+/* Why it cannot be; NULL: it can.  The caller's. */
+char *ts_sender_initial_why_not (const TsInitialChoice *choice);
+/* In state 1: begins, or will. */
+void ts_sender_initial_start (TsSender *sender, gint64 now_us, const TsInitialChoice *choice,
+                              TsActions *out);
+gint64 ts_sender_initial_wake_us (const TsSender *sender);
+void ts_sender_initial_tick (TsSender *sender, gint64 now_us, TsActions *out);
+/* The replica has answered, by yes or no. */
+void ts_sender_initial_welcome (TsSender *sender, gint64 now_us, TsActions *out);
+void ts_sender_initial_refused (TsSender *sender, gint64 now_us, const char *reason,
+                                TsActions *out);
+/* NULL: done, else why not.  The caller's. */
+char *ts_sender_initial_cancel (TsSender *sender, gint64 now_us, TsActions *out);
+/* The attempt is no more, or has ended well. */
+void ts_sender_initial_forget (TsSender *sender, TsActions *out);
+void ts_sender_initial_done (TsSender *sender, gint64 now_us, TsActions *out);
+/* The maps are known: what they name goes to the medium. */
+void ts_sender_export_begin (TsSender *sender, gint64 now_us, TsActions *out);
+void ts_sender_exported (TsSender *sender, const TsEvent *event, TsActions *out);
+void ts_sender_export_ended (TsSender *sender, const TsEvent *event, TsActions *out);
+/* The end may have waited for a cut that was void. */
+void ts_sender_export_go_on (TsSender *sender, gint64 now_us, TsActions *out);
 
 /* --- sender-resync.c -------------------------------------------------------------------------- */
 /* Begins a run: tracking starts, the disks are compared, what differs is sent, a set is cut.  The
@@ -250,4 +290,6 @@ void ts_sender_peer_refused (TsSender *sender, const TsEvent *event, TsActions *
 void ts_sender_frame_in (TsSender *sender, const TsEvent *event, TsActions *out);
 
 /* --- sender-ask.c ----------------------------------------------------------------------------- */
+void ts_sender_refuse (TsSender *sender, gint64 now_us, TsAsk ask, const char *why,
+                       TsActions *out);
 void ts_sender_asked (TsSender *sender, const TsEvent *event, TsActions *out);

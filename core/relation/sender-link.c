@@ -22,7 +22,8 @@ ts_sender_waiting (const TsSender *s)
   gboolean for_update = s->update == UPDATE_SENDING || s->update == UPDATE_ENDING ||
                         (s->update_set && s->applied < s->update_set);
   gboolean for_compare = s->copy == COPY_COMPARE && ts_sender_resync_waiting (s);
-  gboolean for_apply = (s->state == TS_STATE_INITIAL && s->stored > s->applied) ||
+  /* what waits for a medium is applied when that is there, in days perhaps */
+  gboolean for_apply = (s->state == TS_STATE_INITIAL && !s->exported && s->stored > s->applied) ||
                        (s->resync_set && s->applied < s->resync_set) ||
                        (s->preparing && s->planned_set && s->applied < s->planned_set);
   return for_copy || for_update || for_compare || for_apply ||
@@ -127,11 +128,15 @@ set_applied (TsSender *s, gint64 now_us, guint64 number, TsActions *out)
   if (s->resync_run) {
     if (s->resync_set == 0 || number < s->resync_set)
       return;
+    if (s->state == TS_STATE_INITIAL)
+      ts_sender_initial_done (s, now_us, out);
     ts_sender_resync_done (s, now_us, out);
     ts_sender_change_state (s, now_us, TS_STATE_REPLICATING, out);
   }
-  if (s->state == TS_STATE_INITIAL)
+  if (s->state == TS_STATE_INITIAL) {
+    ts_sender_initial_done (s, now_us, out);
     ts_sender_change_state (s, now_us, TS_STATE_REPLICATING, out);
+  }
   ts_sender_update_applied (s, now_us, number, out);
   if (s->preparing && s->planned_set && number >= s->planned_set) {
     s->preparing = FALSE;
@@ -147,18 +152,7 @@ copy_ended (TsSender *s, gint64 now_us, TsActions *out)
 {
   if (s->copy == COPY_DONE)
     return;
-  s->copy = COPY_DONE;
-  s->copy_acked = s->copy_total;
-  if (s->resync_run)
-    ts_sender_resync_report (s, now_us, "sent", out);
-  else
-    ts_sender_copy_report (s, now_us, "done", out);
-  s->send_set = s->next_set;
-  s->send_disk = 0;
-  s->send_offset = 0;
-  ts_sender_start_cycles (s, now_us);
-  if (!s->cutting)
-    ts_sender_ask_cut (s, s->resync_run ? TS_SET_RESYNC : TS_SET_INITIAL, out);
+  ts_sender_copy_whole (s, now_us, "done", out);
 }
 
 /* The replica has not failed over: this is where the VM runs. */
@@ -209,11 +203,13 @@ welcome (TsSender *s, const TsEvent *ev, TsActions *out)
       ts_sender_require_resync (s, ev->now_us, "the replica has lost its initial copy", out);
       return;
     }
-    s->copy_disk = frame->disk;
-    s->copy_offset = frame->offset_bytes;
     if (s->copy == COPY_ENDING)
       s->copy = COPY_SENDING;
-    s->copy_acked = ts_sender_copy_bytes_until (s, s->copy_disk, s->copy_offset);
+    if (s->copy != COPY_EXPORTING) {
+      s->copy_disk = frame->disk;
+      s->copy_offset = frame->offset_bytes;
+      s->copy_acked = ts_sender_copy_bytes_until (s, s->copy_disk, s->copy_offset);
+    }
   } else {
     if (s->copy == COPY_ENDING)
       copy_ended (s, ev->now_us, out);
@@ -237,6 +233,8 @@ welcome (TsSender *s, const TsEvent *ev, TsActions *out)
   if (!ts_sender_waiting (s))
     s->attempt = 0;
   ts_sender_pump (s, ev->now_us, out);
+  if (s->welcomed)
+    ts_sender_initial_welcome (s, ev->now_us, out);
 }
 
 static void
@@ -330,6 +328,7 @@ ts_sender_peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
     s->resync_due_us = TS_NEVER; /* CHOICE: it would be refused again */
     return;
   }
+  ts_sender_initial_refused (s, ev->now_us, reason, out);
   /* HVR 2.6: not recoverable; event 32086.  Tracking goes on; nothing is sent. */
   s->returning = s->auto_start = FALSE;
   ts_sender_hang_up (s, out);

@@ -5,9 +5,10 @@
 
 /* version, disks (size, is it left out), those that are being included, was one resized while it was off, state, copy, is the VM on, next set, stored, applied, planned set and its instant,
  * success, missed,
+ * initial replication: method, when it begins, attempt, was there one, first set, exported;
  * chain of log ids per disk, then per queued set: number, data bytes, counted, manifest */
-#define STATE_TYPE "(ua(tb)ubuubttttxttaaya(ttbay))"
-#define STATE_VERSION 4
+#define STATE_TYPE "(ua(tb)ubuubttttxtt(uxtbtb)aaya(ttbay))"
+#define STATE_VERSION 5
 
 static GVariant *
 bytes_variant (const void *data, gsize len)
@@ -22,7 +23,7 @@ copy_to_keep (const TsSender *s)
 {
   if (s->begin || (s->resync_run && s->copy < COPY_SENDING))
     return COPY_COMPARE;
-  return s->copy == COPY_SENDING && !s->welcomed ? COPY_MAP : s->copy;
+  return (s->copy == COPY_SENDING || s->copy == COPY_EXPORTING) && !s->welcomed ? COPY_MAP : s->copy;
 }
 
 GBytes *
@@ -45,20 +46,23 @@ ts_sender_save (const TsSender *s)
   g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
       STATE_TYPE, STATE_VERSION, &disks, s->updating, s->resized_off, s->state, (guint32)copy_to_keep (s),
       s->machine_on || s->auto_start, s->next_set, s->stored, s->applied,
-      s->planned_set, s->planned_us, s->statistics.success, s->statistics.missed, &chain, &sets));
+      s->planned_set, s->planned_us, s->statistics.success, s->statistics.missed, s->initial,
+      s->initial_due_us, s->copy_run, s->attempted, s->first_set, s->exported, &chain, &sets));
   return g_variant_get_data_as_bytes (state);
 }
 
 static gboolean
 load (TsSender *s, GVariant *state, GError **error)
 {
-  guint32 version, number, copy;
+  guint32 version, number, copy, initial;
   g_autoptr (GVariantIter) disks = NULL;
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariantIter) sets = NULL;
   g_variant_get (state, STATE_TYPE, &version, &disks, &s->updating, &s->resized_off, &number, &copy, &s->auto_start, &s->next_set, &s->stored, &s->applied,
-                 &s->planned_set, &s->planned_us, &s->statistics.success, &s->statistics.missed, &chain, &sets);
-  if (version != STATE_VERSION || number >= TS_STATE_COUNT || copy > COPY_DONE)
+                 &s->planned_set, &s->planned_us, &s->statistics.success, &s->statistics.missed, &initial,
+                 &s->initial_due_us, &s->copy_run, &s->attempted, &s->first_set, &s->exported, &chain, &sets);
+  if (version != STATE_VERSION || number >= TS_STATE_COUNT || copy > COPY_DONE ||
+      initial > TS_INITIAL_SEEDED)
     return ts_throw (error, TS_ERROR_FORMAT, "sender state: version %u, state %u, copy %u", version,
                      number, copy);
   if (g_variant_iter_n_children (chain) != s->hello.disks ||
@@ -70,6 +74,7 @@ load (TsSender *s, GVariant *state, GError **error)
     return ts_throw (error, TS_ERROR_FORMAT, "sender state: none of its disks is replicated");
   s->state = (TsState)number;
   s->copy = (TsSenderCopy)copy;
+  s->initial = (TsInitial)initial;
   for (guint i = 0; i < s->hello.disks; i++) {
     g_autoptr (GVariant) id = g_variant_iter_next_value (chain);
     gsize len = 0;

@@ -81,6 +81,7 @@ void
 ts_sender_stop_tracking (TsSender *s, TsActions *out)
 {
   ts_sender_hang_up (s, out);
+  ts_sender_initial_forget (s, out);
   ts_actions_add (out, TS_ACTION_UNTRACK);
   for (GList *l = s->sets.head; l; l = l->next)
     ts_actions_add (out, TS_ACTION_DELETE_SET)->set = ((TsSenderSet *)l->data)->number;
@@ -163,6 +164,12 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_ACTION_HASH:
     ts_sender_resync_hashed (s, ev, out);
     return;
+  case TS_ACTION_EXPORT:
+    ts_sender_exported (s, ev, out);
+    return;
+  case TS_ACTION_EXPORT_END:
+    ts_sender_export_ended (s, ev, out);
+    return;
   case TS_ACTION_FREEZE:
     frozen (s, ev->now_us, ev->done.ok, ev->done.reason, out);
     return;
@@ -211,6 +218,7 @@ tick (TsSender *s, gint64 now_us, TsActions *out)
     ts_sender_monitor_end (s, now_us, out);
   if (now_us >= s->resync_due_us)
     ts_sender_resync_tick (s, now_us, out);
+  ts_sender_initial_tick (s, now_us, out);
   if (now_us >= s->deadline_us) {
     ts_actions_add (out, TS_ACTION_DISCONNECT);
     ts_sender_link_lost (s, now_us, "no answer from the replica", out);
@@ -219,7 +227,7 @@ tick (TsSender *s, gint64 now_us, TsActions *out)
     s->retry_us = TS_NEVER;
     if (s->copy == COPY_TRACK)
       ts_actions_add (out, TS_ACTION_TRACK);
-    if (s->copy == COPY_DONE && s->next_set == 1 && !s->cutting && !s->resync_run)
+    if (s->copy == COPY_DONE && s->next_set == s->first_set && !s->cutting && !s->resync_run)
       ts_sender_ask_cut (s, TS_SET_INITIAL, out);
     if (s->resync_run && s->copy == COPY_DONE && !s->resync_set && !s->cutting)
       ts_sender_ask_cut (s, TS_SET_RESYNC, out);
@@ -251,9 +259,8 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
       TsAction *a = ts_sender_frame (out, TS_FRAME_HELLO);
       a->source = TS_SOURCE_PAYLOAD;
       TsHello hello = ts_sender_update_hello (s);
-      a->frame.value = s->resync_run         ? s->resync_run
-                       : s->copy < COPY_DONE ? TS_HELLO_FRESH
-                                             : s->update_run;
+      a->frame.value = ts_sender_hello_value (s);
+      a->frame.set = s->exported ? s->first_set : 0;
       a->frame.payload = ts_hello_pack (&hello);
     }
     break;
@@ -306,6 +313,7 @@ ts_sender_wake_us (const TsSender *s)
     return 0;
   TsHealthInput input = health_input (s, 0);
   gint64 health_us = s->health == TS_HEALTH_NORMAL ? ts_health_wake_us (&input) : TS_NEVER;
+  health_us = min_us (health_us, ts_sender_initial_wake_us (s));
   return min_us (min_us (min_us (min_us (s->deadline_us, s->retry_us), s->freeze_by_us), s->resync_due_us),
                  min_us (min_us (s->due_us, s->monitor_us), health_us));
 }
@@ -348,7 +356,7 @@ ts_sender_new (const TsSenderOptions *options)
   s->hello.recovery_points = options->policy->recovery_points;
   s->hello.time_scale = options->policy->time_scale;
   s->deadline_us = s->retry_us = s->due_us = s->freeze_by_us = s->resync_due_us = TS_NEVER;
-  s->monitor_us = TS_NEVER;
+  s->monitor_us = s->initial_due_us = TS_NEVER;
   ts_host_settings_init (&s->settings);
   if (options->settings)
     s->settings = *options->settings;
@@ -367,6 +375,7 @@ ts_sender_free (TsSender *s)
   if (!s)
     return;
   ts_sender_resync_forget (s);
+  ts_medium_free (s->medium);
   g_queue_clear_full (&s->sets, g_free);
   g_free (s->vm);
   g_free (s->host);

@@ -10,9 +10,11 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
     [TS_STATE_DISABLED] = {"disabled", "Not enabled", 0, 0, 0, A (ENABLE) | A (POWER_ON),
                            A (ENABLE), S (READY) | S (INITIAL)},
     [TS_STATE_READY] = {"ready", "Pending Initial Replication", 1, 1, 1,
-                        A (START) | A (POWER_ON) | A (RESET_STATISTICS), 0, ANY | S (INITIAL)},
+                        A (START) | A (CANCEL_INITIAL) | A (POWER_ON) | A (RESET_STATISTICS), 0,
+                        ANY | S (INITIAL)},
     [TS_STATE_INITIAL] = {"initial", "Pending Initial Replication", 2, 3, 2,
-                          A (POWER_ON) | A (RESET_STATISTICS), A (REVERSE) | A (RESET_STATISTICS),
+                          A (CANCEL_INITIAL) | A (POWER_ON) | A (RESET_STATISTICS),
+                          A (IMPORT) | A (REVERSE) | A (RESET_STATISTICS),
                           ANY | S (READY) | S (REPLICATING) | S (RESYNC_REQUIRED)},
     [TS_STATE_REPLICATING] = {"replicating", "Replication Enabled", 4, 4, 3,
                               A (SUSPEND) | A (PREPARE) | A (CANCEL_FAILOVER) | A (POWER_ON) |
@@ -42,7 +44,7 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
                         A (RESUME) | A (RESYNC) | A (REVERSE) | A (POWER_ON) | A (RESIZE) |
                             A (RESET_STATISTICS),
                         A (FAILOVER) | A (RESIZE) | A (RESET_STATISTICS),
-                        S (DISABLED) | S (INITIAL) | S (REPLICATING) | S (DISK_UPDATE) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
+                        S (DISABLED) | S (READY) | S (INITIAL) | S (REPLICATING) | S (DISK_UPDATE) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
                             S (RECOVERED)},
     [TS_STATE_RESYNC_REQUIRED] = {"resync-required", "Resynchronization Required", 10, 10, 9,
                                   A (RESYNC) | A (RESUME) | A (REVERSE) | A (POWER_ON) |
@@ -86,6 +88,8 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
 static const char *const ask_names[TS_ASK_COUNT] = {
     [TS_ASK_ENABLE] = "enable",
     [TS_ASK_START] = "start initial replication",
+    [TS_ASK_CANCEL_INITIAL] = "cancel initial replication",
+    [TS_ASK_IMPORT] = "import initial replication",
     [TS_ASK_SUSPEND] = "suspend",
     [TS_ASK_RESUME] = "resume",
     [TS_ASK_PREPARE] = "prepare planned failover",

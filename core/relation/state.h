@@ -37,7 +37,9 @@ typedef enum { TS_ROLE_PRIMARY, TS_ROLE_REPLICA } TsRole;
 /* What an operator may ask of one side (HVR reference 3.4). */
 typedef enum {
   TS_ASK_ENABLE,             /* P  CreateReplicationRelationship */
-  TS_ASK_START,              /* P  StartReplication: initial replication over the network, now */
+  TS_ASK_START,              /* P  StartReplication: by one of three methods, now or later */
+  TS_ASK_CANCEL_INITIAL,     /* P  RequestReplicationStateChange (1): Stop-VMInitialReplication */
+  TS_ASK_IMPORT,             /* R  ImportInitialReplica: of an export that was brought here */
   TS_ASK_SUSPEND,            /* either  RequestReplicationStateChange (7) */
   TS_ASK_RESUME,             /* either  RequestReplicationStateChange (3) */
   TS_ASK_PREPARE,            /* P  RequestReplicationStateChange (4): planned failover */

@@ -274,3 +274,9 @@ ts_manifest_unpack (GBytes *bytes, TsManifest *manifest, GError **error)
   *manifest = read;
   return TRUE;
 }
+
+gboolean
+ts_hello_is_fresh (guint64 value)
+{
+  return (value & TS_HELLO_FRESH) != 0 && (value & (TS_RESYNC_RUN | TS_UPDATE_RUN)) == 0;
+}

@@ -29,12 +29,19 @@ typedef enum { /* value of TS_FRAME_REFUSE */
 
 /* A resynchronization's run is numbered as no set is: HELLO says it as value, its frames as set. */
 #define TS_RESYNC_RUN (G_GUINT64_CONSTANT (1) << 63)
-/* Value of HELLO: the primary has still to copy its disks, so a host that knows of no replica may
- * begin one.  Else one that knows of none has lost it, or it was removed there. */
-#define TS_HELLO_FRESH 1
 /* So is the run that brings disks to the replica which were not replicated before; its copy's frames
  * say it as set.  WELCOME then has a payload: how far that copy has come (ts_mark_pack). */
 #define TS_UPDATE_RUN (G_GUINT64_CONSTANT (1) << 62)
+/* Bits of HELLO's value, when it is no run: the primary has still to copy its disks, so a host that
+ * knows of no replica may begin one (without: it has lost it, or it was removed there).  The bits
+ * below number the attempt: a replica that holds part of another one begins anew.
+ * SEEDED: with the disks that are there already; EXPORTED: the copy comes on a medium, and sets (the
+ * first is HELLO's set) come before it. */
+#define TS_HELLO_FRESH (G_GUINT64_CONSTANT (1) << 61)
+#define TS_HELLO_SEEDED (G_GUINT64_CONSTANT (1) << 60)
+#define TS_HELLO_EXPORTED (G_GUINT64_CONSTANT (1) << 59)
+/* Does a primary say so that still has to copy? */
+gboolean ts_hello_is_fresh (guint64 value);
 
 #define TS_WIRE_DISKS_MAX 16 /* HVR reference 1.8 */
 

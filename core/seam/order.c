@@ -2,6 +2,9 @@
 
 static const char *const verb_names[TS_DO_COUNT] = {
     [TS_DO_PROTECT] = "protect",
+    [TS_DO_START_INITIAL] = "start_initial",
+    [TS_DO_CANCEL_INITIAL] = "cancel_initial",
+    [TS_DO_IMPORT] = "import",
     [TS_DO_FAILOVER] = "failover",
     [TS_DO_COMMIT] = "commit",
     [TS_DO_TEST_FAILOVER] = "test_failover",

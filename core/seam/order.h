@@ -5,10 +5,16 @@
 #pragma once
 #include <glib.h>
 #include "core/relation/point.h"
+#include "core/relation/policy.h"
 
 typedef enum {
   /* the operator's */
-  TS_DO_PROTECT,       /* vm, policy, host (the replica's): enable, then initial replication now */
+  TS_DO_PROTECT,       /* vm, policy, host (the replica's), initial: enable, then initial replication.
+                          Done when that has begun, or is scheduled */
+  TS_DO_START_INITIAL, /* vm, initial: begins it again, or one that is scheduled at another time */
+  TS_DO_CANCEL_INITIAL, /* vm */
+  TS_DO_IMPORT,        /* vm, medium_of: the medium that was exported of that VM is carried to the
+                          replica's host, and imported */
   TS_DO_FAILOVER,      /* vm, planned, point: HVR 3.6.  Done when the copy has been started */
   TS_DO_COMMIT,        /* vm */
   TS_DO_TEST_FAILOVER, /* vm, point: a second VM beside the replica.  Done when it has started */
@@ -70,6 +76,8 @@ typedef struct {
   guint disk;           /* RESIZE_DISK, ATTACH_DISK: its number */
   guint32 disks;        /* REPLICATE_DISKS: bit 1 << number */
   TsPointChoice point;
+  TsInitialChoice initial;
+  gint medium_of;       /* IMPORT: the VM that was exported; -1: itself */
   TsLinkMode link_mode;
 } TsOrder;
 

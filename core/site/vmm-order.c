@@ -231,6 +231,10 @@ ask_reached (const TsVmmOrder *order, TsAsk ask, const TsLevel *level)
     return level->role == TS_LEVEL_PRIMARY && state != TS_STATE_DISABLED;
   case TS_ASK_START:
     return state != TS_STATE_DISABLED && state != TS_STATE_READY;
+  case TS_ASK_CANCEL_INITIAL: /* a plan that is dropped looks like none */
+    return order->said && state == TS_STATE_READY;
+  case TS_ASK_IMPORT:
+    return state == TS_STATE_REPLICATING;
   case TS_ASK_SUSPEND:
     return state == TS_STATE_SUSPENDED || state == TS_STATE_RESYNC_SUSPENDED;
   case TS_ASK_RESUME:

@@ -23,6 +23,9 @@ typedef struct {
     UNTIL_CHANGED,
     UNTIL_RESIZED,
     UNTIL_DISKS, /* told, that it has begun, or that there was nothing to do */
+    UNTIL_BEGUN,    /* initial replication has, or is scheduled */
+    UNTIL_GIVEN_UP, /* it is no more */
+    UNTIL_IMPORTED,
   } until;
   TsState state;
 } Stage;
@@ -32,8 +35,11 @@ typedef struct {
 
 static const Stage protect[] = {
     {P, FALSE, TS_ASK_ENABLE, UNTIL_STATE, TS_STATE_READY},
-    {P, FALSE, TS_ASK_START, UNTIL_STATE, TS_STATE_INITIAL},
+    {P, FALSE, TS_ASK_START, UNTIL_BEGUN, TS_STATE_INITIAL},
 };
+static const Stage start_initial[] = {{P, FALSE, TS_ASK_START, UNTIL_BEGUN, TS_STATE_INITIAL}};
+static const Stage cancel_initial[] = {{P, FALSE, TS_ASK_CANCEL_INITIAL, UNTIL_GIVEN_UP, 0}};
+static const Stage import[] = {{R, FALSE, TS_ASK_IMPORT, UNTIL_IMPORTED, 0}};
 static const Stage unplanned[] = {
     {R, FALSE, TS_ASK_FAILOVER, UNTIL_STATE, TS_STATE_RECOVERED},
     {R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
@@ -117,6 +123,8 @@ typedef struct {
 
 static const Course courses[TS_DO_COUNT] = {
     [TS_DO_PROTECT] = COURSE (protect),        [TS_DO_FAILOVER] = COURSE (unplanned),
+    [TS_DO_START_INITIAL] = COURSE (start_initial), [TS_DO_CANCEL_INITIAL] = COURSE (cancel_initial),
+    [TS_DO_IMPORT] = COURSE (import),
     [TS_DO_TEST_FAILOVER] = COURSE (test),     [TS_DO_STOP_TEST_FAILOVER] = COURSE (stop_test),
     [TS_DO_CANCEL_FAILOVER] = COURSE_OF (cancel, REPLICA), [TS_DO_COMMIT] = COURSE (commit),
     [TS_DO_PAUSE] = COURSE_OF (pause_it, PRIMARY), [TS_DO_RESUME] = COURSE_OF (resume, PRIMARY),
@@ -137,6 +145,7 @@ struct _TsOperation {
   gboolean planned, synced;
   TsPointChoice point;
   TsDiskChange disks;
+  TsInitialChoice initial;
   guint at;
   gboolean given, refused;
   gboolean prepared; /* the primary is */
@@ -177,6 +186,7 @@ ts_operation_new (const TsOrder *order, const char *vm, const char *primary, con
                             : courses[order->verb];
   op->point = order->point;
   op->disks = (TsDiskChange){order->disks, order->disk, order->amount_bytes};
+  op->initial = order->initial;
   op->sides = order->sides != TS_SIDES_DEFAULT ? order->sides : op->course.sides;
   skip_others (op);
   return op;
@@ -220,7 +230,7 @@ ts_operation_phase (const TsOperation *op, TsSideOrder *order)
   /* after a shut down and a last log it is as good as a planned one */
   gboolean whole = op->planned || (op->synced && op->prepared);
   *order = (TsSideOrder){stage->side, stage->shut_down, stage->ask, whole, op->point,
-                         op->disks};
+                         op->disks,   op->initial};
   return TS_OPERATION_ORDER;
 }
 
@@ -281,14 +291,16 @@ ts_operation_may_cancel (const TsOperation *op)
          op->course.stages[op->at].ask == TS_ASK_PREPARE;
 }
 
-/* Pausing and resuming a resynchronization lead to states of its own (HVR 3.5). */
+/* Pausing and resuming a resynchronization lead to states of its own (HVR 3.5); an error during
+ * initial replication, or before it, leads back there. */
 static gboolean
 reaches (const Stage *stage, gint64 state)
 {
   return state == (gint64)stage->state ||
          (stage->ask == TS_ASK_SUSPEND && state == TS_STATE_RESYNC_SUSPENDED) ||
          (stage->ask == TS_ASK_RESUME &&
-          (state == TS_STATE_RESYNCHRONIZING || state == TS_STATE_DISK_UPDATE));
+          (state == TS_STATE_RESYNCHRONIZING || state == TS_STATE_DISK_UPDATE ||
+           state == TS_STATE_READY || state == TS_STATE_INITIAL));
 }
 
 void
@@ -306,7 +318,8 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
   } else if (g_str_equal (record->kind, "failure")) {
     if (is_ours (ts_record_get_text (record, "action")))
       ts_operation_fail (op, ts_record_get_text (record, "reason"));
-  } else if (g_str_equal (record->kind, "state") && stage->until == UNTIL_STATE) {
+  } else if (g_str_equal (record->kind, "state") &&
+             (stage->until == UNTIL_STATE || stage->until == UNTIL_BEGUN)) {
     gint64 state = ts_record_get_int (record, "wmi", -1);
     if (reaches (stage, state)) {
       op->prepared |= state == TS_STATE_PREPARED;
@@ -317,6 +330,14 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
   } else if (g_str_equal (record->kind, "power")) {
     gboolean on = ts_record_get_int (record, "on", 0) != 0;
     if ((stage->until == UNTIL_ON && on) || (stage->until == UNTIL_OFF && !on))
+      next_stage (op);
+  } else if (g_str_equal (record->kind, "copy")) {
+    const char *phase = ts_record_get_text (record, "phase");
+    if ((stage->until == UNTIL_BEGUN && g_strcmp0 (phase, "scheduled") == 0) ||
+        (stage->until == UNTIL_GIVEN_UP && g_strcmp0 (phase, "cancelled") == 0))
+      next_stage (op);
+  } else if (g_str_equal (record->kind, "import")) {
+    if (stage->until == UNTIL_IMPORTED && g_strcmp0 (ts_record_get_text (record, "phase"), "done") == 0)
       next_stage (op);
   } else if (g_str_equal (record->kind, "removed")) {
     if (stage->until == UNTIL_REMOVED)

@@ -15,6 +15,7 @@ typedef struct {
   gboolean planned; /* with FAILOVER */
   TsPointChoice point; /* with FAILOVER, TEST_FAILOVER, CHANGE_POINT */
   TsDiskChange disks;  /* with RESIZE, UPDATE_DISKS */
+  TsInitialChoice initial; /* with ENABLE, START */
 } TsSideOrder;
 
 typedef enum {
@@ -26,7 +27,8 @@ typedef enum {
 
 typedef struct _TsOperation TsOperation;
 
-/* TRUE for the verbs that are operations on a VM's relation: protect, failover, commit, pause,
+/* TRUE for the verbs that are operations on a VM's relation: protect, start_initial, cancel_initial,
+ * import, failover, commit, pause,
  * cancel_failover, change_point, test_failover, stop_test_failover, reverse, resume, resync,
  * cancel_resync, remove, power_on, reset_statistics. */
 gboolean ts_operation_is (TsVerb verb);

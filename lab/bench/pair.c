@@ -286,8 +286,8 @@ static gboolean
 ask (TsBenchPair *pair, TsAsk verb, GError **error)
 {
   return order (pair, PRIMARY, "ask",
-                g_variant_new ("(suubux)", VM, (guint32)TS_ROLE_PRIMARY, (guint32)verb, FALSE, 0u,
-                               (gint64)0),
+                g_variant_new ("(suubuxux)", VM, (guint32)TS_ROLE_PRIMARY, (guint32)verb, FALSE,
+                               0u, (gint64)0, 0u, (gint64)0),
                 error);
 }
 

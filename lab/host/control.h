@@ -5,7 +5,7 @@
  *   relate (ss + policy: vm, peer, the policy     record (v: core/base/record.h)
  *           as ts_policy_pack has it): before     trouble (s reason): it ends after that
  *           it is asked
- *   ask (suubux vm, role, TsAsk, planned, point)
+ *   ask (suubuxux vm, role, TsAsk, planned, point, TsInitial, begins in us)
  *   shut-down (s vm): the guest has been told; watch it
  *                                                 quit (s vm): tell its guest to power off
  *   frozen (stbs vm, number, is it?, why not)     freeze (st vm, number): ask its guest

@@ -90,7 +90,9 @@ struct _TsLabRelation {
   TsLabWorker *apply;              /* receiver's */
   guint64 create_bytes[TS_WIRE_DISKS_MAX]; /* receiver's: of the disks that are to be made */
   TsLabSeen seen[TS_WIRE_DISKS_MAX]; /* receiver's; only the apply worker: watch.c */
-  TsExtents *resync_map[TS_WIRE_DISKS_MAX]; /* receiver's; only the storage worker */
+  /* receiver's; only the storage worker, and the apply worker while a medium is awaited */
+  TsExtents *resync_map[TS_WIRE_DISKS_MAX];
+  guint64 export_run; /* sender's; only the storage worker: whose medium is being written; 0: none */
   TsLabTimer *measure;             /* sender's: when its tracker is asked next; NULL: not tracked */
   guint32 measured_disks;          /* those that were cut last */
   guint slot_source;               /* tells it that it has a slot; 0: nothing to tell */
@@ -189,7 +191,7 @@ TsSenderOptions ts_lab_relation_options (const TsLabRelation *relation);
 TsLabRelation *ts_lab_relation_restore (TsLabVm *vm, GError **error);
 void ts_lab_relation_free (TsLabRelation *relation);
 void ts_lab_relation_ask (TsLabRelation *relation, TsAsk ask, gboolean planned,
-                          const TsPointChoice *point);
+                          const TsPointChoice *point, const TsInitialChoice *initial);
 void ts_lab_relation_ask_disks (TsLabRelation *relation, TsAsk ask, const TsDiskChange *disks);
 void ts_lab_relation_machine (TsLabRelation *relation, gboolean on);
 /* The receiver's new connection, and what it said first. Takes link. */
@@ -223,7 +225,8 @@ struct _TsLabJob {
   gint64 instant_us;                /* CUT */
   TsCutLog logs[TS_WIRE_DISKS_MAX]; /* CUT */
   TsManifest manifest;              /* SEAL */
-  GBytes *hashes;                   /* HASH */
+  GBytes *hashes;                   /* HASH, EXPORT, IMPORT */
+  GBytes *medium;                   /* IMPORT_OPEN */
   guint64 tracked_bytes;
 };
 
@@ -252,5 +255,11 @@ void ts_lab_source_perform (TsLabRelation *relation, TsAction *action);
 void ts_lab_source_frozen (TsLabRelation *relation, guint64 number, gboolean ok,
                            const char *reason);
 void ts_lab_replica_perform (TsLabRelation *relation, TsAction *action);
+/* relation-initial.c: disks that are there already, export, import. */
+void ts_lab_initial_adopt (TsLabJob *job);
+void ts_lab_initial_perform (TsLabRelation *relation, TsAction *action);
+/* relation-resync.c: a log of a set onto the overlay of a disk, durable. */
+gboolean ts_lab_resync_apply (TsLabRelation *relation, guint disk, const TsHrl *log,
+                              GError **error);
 /* relation-resync.c: hashes, and the overlays of a resynchronization. */
 void ts_lab_resync_perform (TsLabRelation *relation, TsAction *action);

@@ -167,7 +167,7 @@ caller_frame (TsLabLink *link, TsFrame *frame, gpointer user)
     refuse_caller (caller, TS_REFUSE_STATE, error->message);
     return;
   }
-  if (!relation && frame->value != TS_HELLO_FRESH) {
+  if (!relation && !ts_hello_is_fresh (frame->value)) {
     refuse_caller (caller, TS_REFUSE_STATE, "there is no replica of that virtual machine here");
     return;
   }
@@ -278,7 +278,11 @@ order_ask (TsLabHost *host, GVariant *body)
   guint32 role, ask, how;
   gboolean planned;
   TsPointChoice point;
-  g_variant_get (body, "(&suubux)", &name, &role, &ask, &planned, &how, &point.number);
+  guint32 method;
+  TsInitialChoice initial;
+  g_variant_get (body, "(&suubuxux)", &name, &role, &ask, &planned, &how, &point.number, &method,
+                 &initial.in_us);
+  initial.method = (TsInitial)method;
   TsLabVm *vm = vm_by_name (host, name);
   if (!vm || ask >= TS_ASK_COUNT || how > TS_CHOOSE_SET)
     return;
@@ -290,7 +294,7 @@ order_ask (TsLabHost *host, GVariant *body)
                 "replication is not enabled for this virtual machine here");
     return;
   }
-  ts_lab_relation_ask (relation, (TsAsk)ask, planned, &point);
+  ts_lab_relation_ask (relation, (TsAsk)ask, planned, &point, &initial);
 }
 
 /* What is asked of one side about the VM's disks. */
@@ -433,7 +437,7 @@ ts_lab_host_obey (TsLabHost *host, const char *kind, GVariant *body)
   } orders[] = {
       {"boot", "(s)", order_boot},
       {"relate", "(ss" TS_POLICY_TYPE ")", order_relate},
-      {"ask", "(suubux)", order_ask},
+      {"ask", "(suubuxux)", order_ask},
       {"shut-down", "(s)", order_shut_down},
       {"frozen", "(stbs)", order_frozen},
       {"ping", "(sbt)", order_ping},

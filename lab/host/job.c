@@ -31,6 +31,7 @@ job_drop (gpointer data)
   g_clear_error (&job->job.error);
   ts_extents_free (job->job.map);
   g_clear_pointer (&job->job.hashes, g_bytes_unref);
+  g_clear_pointer (&job->job.medium, g_bytes_unref);
   g_free (job);
 }
 
@@ -67,6 +68,7 @@ ts_lab_job_done (TsLabJob *job)
                .logs = job->logs,
                .map = job->map,
                .hashes = job->hashes,
+               .medium = job->medium,
                .sealed = &job->manifest},
   };
   if (job->error) {

@@ -262,10 +262,10 @@ do_ask (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
     obey (m, "boot", g_variant_new ("(s)", vm->config->name));
     return;
   }
-  obey (m, "ask", g_variant_new ("(suubux)", vm->config->name, (guint32)(replica ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY),
+  obey (m, "ask", g_variant_new ("(suubuxux)", vm->config->name, (guint32)(replica ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY),
                                  (guint32)ask, ts_variant_bool (fields, "planned", FALSE),
                                  (guint32)ts_variant_int (fields, "point_how", TS_CHOOSE_LATEST),
-                                 ts_variant_int (fields, "point_number", 0)));
+                                 ts_variant_int (fields, "point_number", 0), 0u, (gint64)0));
 }
 
 /* The runner tells the guest, for only it can speak with it; the host watches the machine. */

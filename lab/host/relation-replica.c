@@ -145,7 +145,7 @@ apply (TsLabJob *job)
   TsLabVm *vm = job->relation->vm;
   guint disks = vm->config->disks;
   g_autoptr (GPtrArray) logs = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_hrl_free);
-  if (!ts_lab_watch_look (job->relation, job->action.held, &job->error))
+  if (!job->action.aside && !ts_lab_watch_look (job->relation, job->action.held, &job->error))
     return;
   for (guint i = 0; i < disks; i++) {
     gboolean has = (job->action.disks >> i & 1) != 0; /* else the set holds nothing of it */
@@ -154,6 +154,12 @@ apply (TsLabJob *job)
     if (has && !log)
       return;
     g_ptr_array_add (logs, log);
+  }
+  if (job->action.aside) { /* the disks themselves wait for the medium */
+    for (guint i = 0; i < disks && !job->error; i++)
+      if (logs->pdata[i])
+        ts_lab_resync_apply (job->relation, i, logs->pdata[i], &job->error);
+    return;
   }
   for (guint i = 0; i < disks && job->action.undo && !job->error; i++) {
     if (!logs->pdata[i] || !(job->action.undo->disks >> i & 1))
@@ -248,7 +254,7 @@ ts_lab_replica_perform (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_CREATE:
     for (guint i = 0; i < relation->vm->config->disks; i++)
       relation->create_bytes[i] = ts_receiver_hello (relation->receiver)->disk[i].size_bytes;
-    ts_lab_job_start (relation, action, storage, create, NULL);
+    ts_lab_job_start (relation, action, storage, action->adopt ? ts_lab_initial_adopt : create, NULL);
     return;
   case TS_ACTION_WRITE:
     ts_lab_job_start (relation, action, storage, write_copy, NULL);

@@ -6,6 +6,7 @@
  * durable, so it never names what is not there; what is missing in it is sent again.  (A qcow2
  * overlay would need a QEMU to write it.) */
 #include "lab/host/host-internal.h"
+#include "core/disk/apply.h"
 #include "core/disk/compare.h"
 #include "lab/machine/disk.h"
 #include <glib/gstdio.h>
@@ -146,6 +147,25 @@ flush (TsLabJob *job)
     if (disk && disk->ops->flush (disk, &job->error))
       save_map (relation->vm, i, relation->resync_map[i], &job->error);
   }
+}
+
+gboolean
+ts_lab_resync_apply (TsLabRelation *relation, guint disk, const TsHrl *log, GError **error)
+{
+  TsLabVm *vm = relation->vm;
+  g_autofree char *path = overlay_path (vm, disk);
+  g_autoptr (TsDisk) overlay = ts_lab_disk_open (path, TRUE, error);
+  if (!overlay)
+    return FALSE;
+  if (!relation->resync_map[disk] && !(relation->resync_map[disk] = load_map (vm, disk, error)))
+    return FALSE;
+  if (!ts_apply_log (overlay, log, error))
+    return FALSE;
+  for (guint64 i = 0; i < ts_hrl_count (log); i++) {
+    TsHrlEntry entry = ts_hrl_entry (log, i);
+    ts_extents_add (relation->resync_map[disk], entry.disk_offset_bytes, entry.len_bytes);
+  }
+  return save_map (vm, disk, relation->resync_map[disk], error);
 }
 
 static void

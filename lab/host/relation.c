@@ -315,6 +315,13 @@ perform (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_RESYNC_DROP:
     ts_lab_resync_perform (relation, action);
     return;
+  case TS_ACTION_EXPORT:
+  case TS_ACTION_EXPORT_END:
+  case TS_ACTION_EXPORT_DROP:
+  case TS_ACTION_IMPORT_OPEN:
+  case TS_ACTION_IMPORT:
+    ts_lab_initial_perform (relation, action);
+    return;
   case TS_ACTION_FORGET:
     ts_lab_forget (relation);
     return;
@@ -360,11 +367,11 @@ tick (gpointer user)
 
 void
 ts_lab_relation_ask (TsLabRelation *relation, TsAsk ask, gboolean planned,
-                     const TsPointChoice *point)
+                     const TsPointChoice *point, const TsInitialChoice *initial)
 {
   TsEvent event = {.now_us = ts_lab_host_now_us (relation->host),
                    .kind = TS_EVENT_ASK,
-                   .ask = {.ask = ask, .planned = planned, .point = *point}};
+                   .ask = {.ask = ask, .planned = planned, .point = *point, .initial = *initial}};
   ts_lab_relation_step (relation, &event);
 }
 

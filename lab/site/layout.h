@@ -8,6 +8,8 @@
  *   RUN/HOST/replica.NAME/    likewise: what an authorization entry with that storage location let in
  *   RUN/HOST/spool/VM/        log sets
  *   RUN/HOST/history/VM/      undo logs
+ *   RUN/HOST/export/VM_GUID/  an initial replication that is exported (lab/host/medium.h)
+ *   RUN/HOST/import/VM_GUID/  one that was carried here
  *   RUN/HOST/state/           what relations persist
  *   SOCKETS/                  short: sockets have room for 107 bytes of path
  *

@@ -1,6 +1,7 @@
 /* lab/world/world-order.c -- what is asked of the lab: operations on a VM, workloads, comparing, fate. */
 #include "lab/world/world-internal.h"
 #include "core/base/error.h"
+#include "lab/host/medium.h"
 #include "lab/machine/disk.h"
 
 void
@@ -60,9 +61,11 @@ give (TsWorld *world, const Running *running, const TsSideOrder *order, GError *
                               error);
   if (!order->shut_down)
     return ts_lab_seat_order (seat, "ask",
-                              g_variant_new ("(suubux)", vm, (guint32)order->side,
+                              g_variant_new ("(suubuxux)", vm, (guint32)order->side,
                                              (guint32)order->ask, order->planned,
-                                             (guint32)order->point.how, order->point.number),
+                                             (guint32)order->point.how, order->point.number,
+                                             (guint32)order->initial.method,
+                                             order->initial.in_us),
                               error);
   TsLabGuest *guest = ts_lab_guest_at (world, running->vm, host);
   if (!ts_lab_seat_order (seat, "shut-down", g_variant_new ("(s)", vm), error))
@@ -272,6 +275,69 @@ begin_operation (TsWorld *world, const TsOrder *wanted)
   go_on_all (world);
 }
 
+/* --- a medium that is carried ------------------------------------------------------------------ */
+
+typedef struct {
+  TsWorld *world;
+  char *step, *from, *to;
+  TsOrder order;
+  GError *error;
+} Carriage;
+
+static void
+carry (gpointer data)
+{
+  Carriage *c = data;
+  ts_lab_medium_carry (c->from, c->to, &c->error);
+}
+
+static void
+carried (gpointer data)
+{
+  Carriage *c = data;
+  if (c->error)
+    ts_lab_world_step (c->world, c->step, c->order.verb, "failed", c->error->message);
+  else
+    begin_operation (c->world, &c->order);
+}
+
+static void
+carriage_free (gpointer data)
+{
+  Carriage *c = data;
+  g_free (c->step);
+  g_free (c->from);
+  g_free (c->to);
+  g_clear_error (&c->error);
+  g_free (c);
+}
+
+/* From the export folder of one host to the import folder of the other, then the operation. */
+static void
+begin_import (TsWorld *world, const TsOrder *order)
+{
+  guint of = (guint)(order->medium_of < 0 ? order->vm : order->medium_of);
+  const TsLabVmView *view = &world->vms[order->vm];
+  if (view->replica < 0) {
+    begin_operation (world, order); /* refuses it */
+    return;
+  }
+  const TsVmSpec *vm = ts_topology_vm (world->topology, (guint)order->vm);
+  const TsVmSpec *exported = ts_topology_vm (world->topology, of);
+  Carriage *c = g_new0 (Carriage, 1);
+  c->world = world;
+  c->step = g_strdup (order->step);
+  c->order = *order;
+  c->order.step = c->step;
+  c->from = ts_lab_medium_folder (&world->layout,
+                                  ts_topology_host (world->topology, world->vms[of].primary)->name,
+                                  "export", exported->name, &exported->id);
+  c->to = ts_lab_medium_folder (&world->layout,
+                                ts_topology_host (world->topology, (guint)view->replica)->name,
+                                "import", vm->name, &vm->id);
+  ts_lab_worker_push (world->worker, carry, carried, carriage_free, c);
+}
+
 /* --- comparing -------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -405,6 +471,10 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
 {
   if (world->finished)
     return ts_throw (error, TS_ERROR_STATE, "the run has ended");
+  if (order->verb == TS_DO_IMPORT) {
+    begin_import (world, order);
+    return TRUE;
+  }
   if (ts_operation_is (order->verb)) {
     begin_operation (world, order);
     return TRUE;
@@ -438,6 +508,9 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_SITE_UP:
     return ts_lab_fault_site_up (world, order, error);
   case TS_DO_PROTECT:
+  case TS_DO_START_INITIAL:
+  case TS_DO_CANCEL_INITIAL:
+  case TS_DO_IMPORT:
   case TS_DO_FAILOVER:
   case TS_DO_COMMIT:
   case TS_DO_CANCEL_FAILOVER:

@@ -27,10 +27,27 @@ disk_name (const TsScenario *scenario, const TsOrder *order, guint disk)
 }
 
 static char *
+initial_text (const TsInitialChoice *choice)
+{
+  GString *text = g_string_new (NULL);
+  if (choice->method == TS_INITIAL_NETWORK)
+    g_string_append (text, ", first copy over the network");
+  else if (choice->method == TS_INITIAL_EXPORT)
+    g_string_append (text, ", first copy on a medium");
+  else if (choice->method == TS_INITIAL_SEEDED)
+    g_string_append (text, ", first copy from what is there");
+  g_autofree char *in = ts_format_duration (choice->in_us);
+  if (choice->in_us > 0)
+    g_string_append_printf (text, ", begun %s later", in);
+  return g_string_free (text, FALSE);
+}
+
+static char *
 order_text (const TsScenario *scenario, const TsOrder *order)
 {
   const TsTopology *topology = scenario->topology;
   g_autofree char *choice = ts_point_choice_text (&order->point);
+  g_autofree char *initial = initial_text (&order->initial);
   g_autofree char *point = order->point.how == TS_CHOOSE_LATEST
                                ? g_strdup ("")
                                : g_strdup_printf (" to point %s", choice);
@@ -57,9 +74,21 @@ order_text (const TsScenario *scenario, const TsOrder *order)
     if (order->host < 0)
       return g_strdup_printf ("protect %s by policy %s", who,
                               ts_topology_policy (topology, (guint)order->policy)->name);
-    return g_strdup_printf ("protect %s by policy %s, replica on %s", vm_name (scenario, order->vm),
+    return g_strdup_printf ("protect %s by policy %s, replica on %s%s",
+                            vm_name (scenario, order->vm),
                             ts_topology_policy (topology, (guint)order->policy)->name,
-                            ts_topology_host (topology, (guint)order->host)->name);
+                            ts_topology_host (topology, (guint)order->host)->name, initial);
+  case TS_DO_START_INITIAL:
+    return g_strdup_printf ("start the initial replication of %s%s", vm_name (scenario, order->vm),
+                            initial);
+  case TS_DO_CANCEL_INITIAL:
+    return g_strdup_printf ("cancel the initial replication of %s", vm_name (scenario, order->vm));
+  case TS_DO_IMPORT:
+    return order->medium_of < 0 || order->medium_of == order->vm
+               ? g_strdup_printf ("import the medium of %s", vm_name (scenario, order->vm))
+               : g_strdup_printf ("import the medium of %s for %s",
+                                  vm_name (scenario, order->medium_of),
+                                  vm_name (scenario, order->vm));
   case TS_DO_FAILOVER:
     return g_strdup_printf ("%s failover of %s%s", order->planned ? "planned" : "unplanned",
                             who, point);
@@ -293,6 +322,16 @@ explain_topology (const TsScenario *scenario, GString *out)
         out, "  policy %s: a cycle every %s, %s, compression %s\n", spec->name, frequency,
         spec->policy.authentication == TS_AUTH_KERBEROS ? "Kerberos" : "certificates",
         spec->policy.compression ? "on" : "off");
+    if (spec->policy.initial != TS_INITIAL_NETWORK || spec->policy.initial_at_us >= 0) {
+      TsInitialChoice first = {.method = spec->policy.initial};
+      g_autofree char *text = initial_text (&first);
+      g_string_append_printf (out, "    %s", text + 2);
+      if (spec->policy.initial_at_us >= 0)
+        g_string_append_printf (out, ", begun at %02u:%02u",
+                                (guint)(spec->policy.initial_at_us / TS_HOUR),
+                                (guint)(spec->policy.initial_at_us % TS_HOUR / TS_MIN));
+      g_string_append_c (out, '\n');
+    }
     if (spec->policy.recovery_points > 0) {
       g_autofree char *every = ts_format_duration (spec->policy.app_consistent_us);
       g_string_append_printf (out, "    %u hourly recovery points beside the latest%s%s\n",

@@ -186,6 +186,37 @@ ts_board_test_find (const char *name)
   return -1;
 }
 
+static const char *const copy_names[] = {
+    [TS_BOARD_COPY_NONE] = "not begun",      [TS_BOARD_COPY_SCHEDULED] = "scheduled",
+    [TS_BOARD_COPY_BEGUN] = "begun",         [TS_BOARD_COPY_EXPORTED] = "exported",
+    [TS_BOARD_COPY_IMPORTED] = "imported",   [TS_BOARD_COPY_DONE] = "done",
+    [TS_BOARD_COPY_CANCELLED] = "cancelled", [TS_BOARD_COPY_FAILED] = "failed",
+};
+
+gint
+ts_board_copy_find (const char *name)
+{
+  for (guint i = 0; name != NULL && i < G_N_ELEMENTS (copy_names); i++)
+    if (g_str_equal (copy_names[i], name))
+      return (gint)i;
+  return -1;
+}
+
+static void
+hear_copy (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
+{
+  gint copy = ts_board_copy_find (ts_record_get_text (record, "phase"));
+  if (copy >= 0) /* progress is none */
+    vm->copy = (TsBoardInitial)copy;
+}
+
+static void
+hear_import (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
+{
+  if (g_strcmp0 (ts_record_get_text (record, "phase"), "done") == 0)
+    vm->copy = TS_BOARD_COPY_IMPORTED;
+}
+
 static void
 hear_test (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
 {
@@ -244,7 +275,7 @@ static const struct {
     {"probe", hear_probe},       {"survey", hear_survey},         {"test_failover", hear_test},
     {"disks", hear_disks},
     {"compare", hear_compare},   {"reverse", hear_reverse},       {"history", hear_history},
-    {"failover", hear_failover},
+    {"failover", hear_failover}, {"copy", hear_copy},             {"import", hear_import},
 };
 
 void
@@ -277,6 +308,7 @@ static const struct {
     [TS_WAIT_POINTS] = {"points", "recovery points since the step began"},
     [TS_WAIT_KEPT] = {"kept", "older recovery points that are kept"},
     [TS_WAIT_APPLIED] = {"applied", "log sets cut and applied since the step began"},
+    [TS_WAIT_COPY] = {"copy", "what initial replication has come to"},
     [TS_WAIT_PENDING] = {"pending_below", "bytes not yet acknowledged"},
     [TS_WAIT_CONNECTION] = {"connection", "of the primary to its replica server"},
     [TS_WAIT_POWER] = {"power", "of a machine"},
@@ -371,6 +403,8 @@ ts_predicate_holds (const TsPredicate *predicate, const TsBoard *board, const Ts
     return copies_say (predicate, board, TRUE) == predicate->value;
   case TS_WAIT_SURVEY:
     return vm->surveys > 0 && !vm->surveying;
+  case TS_WAIT_COPY:
+    return (gint)vm->copy == predicate->value;
   case TS_WAIT_TEST:
     return predicate->value == TS_BOARD_TEST_OFF ? vm->test == TS_BOARD_TEST_OFF
                                                  : (gint)vm->test >= predicate->value;
@@ -436,6 +470,8 @@ ts_predicate_text (const TsPredicate *predicate, const TsTopology *topology)
                             host_text (predicate, topology));
   case TS_WAIT_SURVEY:
     return g_strdup_printf ("the copy of %s has read its disks back", vm);
+  case TS_WAIT_COPY:
+    return g_strdup_printf ("the initial replication of %s is %s", vm, copy_names[predicate->value]);
   case TS_WAIT_TEST:
     return g_strdup_printf ("the test failover of %s is %s", vm, test_names[predicate->value]);
   case TS_WAIT_STEP:
@@ -505,6 +541,8 @@ ts_predicate_now (const TsPredicate *predicate, const TsBoard *board, const TsPr
         "it %s", switch_text (copies_say (predicate, board, TRUE), "answers", "does not answer"));
   case TS_WAIT_SURVEY:
     return g_strdup (vm->surveying ? "it still reads" : "no survey was begun");
+  case TS_WAIT_COPY:
+    return g_strdup_printf ("it is %s", copy_names[vm->copy]);
   case TS_WAIT_TEST:
     if (vm->test_bad > 0)
       return g_strdup_printf ("its disks are not whole: %lld broken", (long long)vm->test_bad);

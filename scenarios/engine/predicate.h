@@ -17,6 +17,7 @@ typedef enum {
   TS_WAIT_POINTS,
   TS_WAIT_KEPT,
   TS_WAIT_APPLIED,
+  TS_WAIT_COPY,
   TS_WAIT_PENDING,
   TS_WAIT_CONNECTION,
   TS_WAIT_POWER,
@@ -33,7 +34,7 @@ typedef struct {
   gint vm, host;    /* -1: any */
   TsRole role;      /* STATE, HEALTH */
   gint value;       /* STATE: TsState; HEALTH: TsHealth; on/up: 1, off/down: 0;
-                      TEST: TsBoardTest */
+                      TEST: TsBoardTest; COPY: TsBoardInitial */
   guint64 amount;   /* CYCLES, MISSED, POINTS, KEPT, APPLIED: how many; PENDING: bytes */
   const char *step; /* STEP: owned by the scenario */
 } TsPredicate;
@@ -57,6 +58,18 @@ typedef enum { /* how far a test failover has come; WHOLE is past SERVING */
 } TsBoardTest;
 gint ts_board_test_find (const char *name); /* "serving"; -1: none */
 
+typedef enum { /* what initial replication was told to have come to last */
+               TS_BOARD_COPY_NONE,
+               TS_BOARD_COPY_SCHEDULED,
+               TS_BOARD_COPY_BEGUN,
+               TS_BOARD_COPY_EXPORTED,
+               TS_BOARD_COPY_IMPORTED,
+               TS_BOARD_COPY_DONE,
+               TS_BOARD_COPY_CANCELLED,
+               TS_BOARD_COPY_FAILED,
+} TsBoardInitial;
+gint ts_board_copy_find (const char *name); /* "exported"; -1: none */
+
 typedef struct {
   TsBoardSide side[2];                     /* by TsRole */
   TsBoardCopy *copies;                     /* by host */
@@ -68,6 +81,7 @@ typedef struct {
   gint connection;
   guint64 surveys; /* done */
   gboolean surveying;
+  TsBoardInitial copy;
   TsBoardTest test;
   gint64 test_bad;             /* what its survey found broken; -1: not surveyed */
   guint64 compared, differing; /* disks compared, and how many of them differed */

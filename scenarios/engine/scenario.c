@@ -441,6 +441,15 @@ build_links (Build *build)
   }
 }
 
+static TsInitial
+initial_of (const char *text)
+{
+  for (TsInitial method = TS_INITIAL_NETWORK; method <= TS_INITIAL_SEEDED; method++)
+    if (g_strcmp0 (text, ts_initial_name (method)) == 0)
+      return method;
+  return TS_INITIAL_DEFAULT;
+}
+
 static void
 build_policies (Build *build)
 {
@@ -456,6 +465,9 @@ build_policies (Build *build)
     spec->policy.recovery_points =
         (guint32)ts_value_integer (ts_yaml_get (node, "recovery_points"));
     spec->policy.app_consistent_us = ts_value_duration (ts_yaml_get (node, "app_consistent"));
+    const TsYaml *at = ts_yaml_get (node, "initial_at");
+    spec->policy.initial = initial_of (text_of (node, "initial"));
+    spec->policy.initial_at_us = at != NULL ? ts_value_clock (at) : -1;
     spec->policy.compression = ts_value_switch (ts_yaml_get (node, "compression"));
     spec->policy.resync.automatic = !g_str_equal (text_of (node, "auto_resync"), "manual");
     spec->policy.resync.from_us = ts_value_clock (ts_yaml_get (node, "resync_from"));
@@ -564,6 +576,8 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
       .planned = g_strcmp0 (kind, "planned") == 0,
       .shut_down_first = first != NULL && ts_value_switch (first),
       .sides = sides_of (text_of (node, "side")),
+      .initial.method = initial_of (text_of (node, "initial")),
+      .medium_of = optional_index (build, "vms", node, "medium_of"),
       .link_mode = g_strcmp0 (mode, "blackhole") == 0 ? TS_LINK_BLACKHOLE : TS_LINK_UP,
   };
   build_step_disks (build, step, node);
@@ -590,6 +604,11 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
       tell (build, place, "step %s: to: no link joins sites %s and %s", step->id,
             ts_topology_site (topology, from)->name, ts_topology_site (topology, to)->name);
   }
+  const TsYaml *later = ts_yaml_get (node, "start_in");
+  step->order.initial.in_us = later != NULL ? ts_value_duration (later) : 0;
+  if (later != NULL && step->order.initial.method == TS_INITIAL_EXPORT)
+    tell (build, later, "step %s: start_in: an export begins when it is asked for (HVR 2.2)",
+          step->id);
   if (step->order.verb == TS_DO_POWER_ON)
     step->order.host = optional_index (build, "hosts", node, "host");
   if (step->order.shut_down_first && step->order.planned)
@@ -650,6 +669,9 @@ build_predicate (Build *build, TsStep *step, const TsYaml *node)
     predicate->step = text_of (steps->items->pdata[other], "id"); /* the tree lives as long */
     break;
   }
+  case TS_WAIT_COPY:
+    predicate->value = ts_board_copy_find (value->text);
+    break;
   case TS_WAIT_TEST:
     predicate->value = ts_board_test_find (value->text);
     break;

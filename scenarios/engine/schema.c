@@ -7,7 +7,7 @@
 #define WAIT(kind) (G_GUINT64_CONSTANT (1) << TS_WAIT_##kind)
 
 #define DO_VM                                                                                      \
-  (DO (PROTECT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |        \
+  (DO (PROTECT) | DO (START_INITIAL) | DO (CANCEL_INITIAL) | DO (IMPORT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |        \
    DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (CHANGE_POINT) | DO (REMOVE) | DO (POWER_ON) | DO (PAUSE) | \
    DO (RESUME) | DO (RESET_STATISTICS) | DO (RESYNC) | DO (CANCEL_RESYNC) | DO (WORKLOAD_START) |   \
    DO (RESIZE_DISK) | DO (REPLICATE_DISKS) | DO (ATTACH_DISK) |                                     \
@@ -294,6 +294,12 @@ static const TsSchemaRow rows[] = {
      "so often the guest is frozen for a cycle, 1h to 12h; in hours less than recovery_points; 0: "
      "never"},
 
+    {"policy", "initial", TS_VALUE_CHOICE, "network|export|seeded", FALSE, "network", 0, 0, 0,
+     "how the first copy comes to the replica: over the network; on a medium that is imported there; "
+     "there is one already, and what differs is sent"},
+    {"policy", "initial_at", TS_VALUE_CLOCK, NULL, FALSE, NULL, 0, 0, 0,
+     "network, seeded: the time of day at which initial replication begins; without it at once"},
+
     {"lab", "time_scale", TS_VALUE_INTEGER, NULL, FALSE, "1", 1, 360, 0,
      "divides policy intervals, the hours between recovery points, and the steps' by, at and ages "
      "of points, for a quicker run on real machines"},
@@ -373,6 +379,13 @@ static const TsSchemaRow rows[] = {
     {"step", "to", TS_VALUE_REFERENCE, "hosts", FALSE, NULL, 0, 0, DO (PROTECT),
      "the host that keeps the replica; with vault it is placed unless said"},
     {"step", "to", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, DO (MOVE), "another host of its cloud"},
+    {"step", "initial", TS_VALUE_CHOICE, "network|export|seeded", FALSE, NULL, 0, 0,
+     DO (PROTECT) | DO (START_INITIAL), "how the first copy comes to the replica; else as the policy says"},
+    {"step", "start_in", TS_VALUE_DURATION, NULL, FALSE, NULL, 0, TS_INITIAL_AHEAD_US_MAX,
+     DO (PROTECT) | DO (START_INITIAL),
+     "network, seeded: initial replication begins so much later, up to 7 days; else as the policy says"},
+    {"step", "medium_of", TS_VALUE_REFERENCE, "vms", FALSE, NULL, 0, 0, DO (IMPORT),
+     "whose medium is carried there; else its own"},
     {"step", "kind", TS_VALUE_CHOICE, "planned|unplanned", TRUE, NULL, 0, 0, DO (FAILOVER),
      "planned: the source is shut down and its last log sent first"},
     {"step", "shut_down_first", TS_VALUE_SWITCH, NULL, FALSE, "off", 0, 0, DO (FAILOVER),
@@ -411,6 +424,8 @@ static const TsSchemaRow rows[] = {
      "at least so many older recovery points are kept; 0: none"},
     {"wait", "applied", TS_VALUE_INTEGER, NULL, TRUE, NULL, 1, 100000, WAIT (APPLIED),
      "so many of the log sets that are cut from now on are on the replica's disks"},
+    {"wait", "copy", TS_VALUE_CHOICE, "scheduled|begun|exported|imported|done|cancelled|failed", TRUE,
+     NULL, 0, 0, WAIT (COPY), "what initial replication has come to"},
     {"wait", "pending_below", TS_VALUE_SIZE, NULL, TRUE, NULL, 1, 0, WAIT (PENDING),
      "less than this waits to be acknowledged by the replica"},
     {"wait", "connection", TS_VALUE_CHOICE, "up|down", TRUE, NULL, 0, 0, WAIT (CONNECTION),
@@ -563,7 +578,12 @@ ts_schema_choices (const TsSchemaRow *row)
 /* ---- verbs ---- */
 
 static const char *const verb_help[TS_DO_COUNT] = {
-    [TS_DO_PROTECT] = "enable replication, then the initial copy over the network at once",
+    [TS_DO_PROTECT] = "enable replication, then initial replication, now or later",
+    [TS_DO_START_INITIAL] =
+        "begin initial replication again after it was cancelled, or at another time than planned",
+    [TS_DO_CANCEL_INITIAL] =
+        "end initial replication, or its plan; an export that is finished cannot be ended so",
+    [TS_DO_IMPORT] = "carry the exported medium to the replica's host, and import it there",
     [TS_DO_FAILOVER] = "start the copy at the other site from a recovery point",
     [TS_DO_COMMIT] = "make a failover final: its other recovery points go",
     [TS_DO_TEST_FAILOVER] =

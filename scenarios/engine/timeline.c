@@ -181,6 +181,7 @@ begin_order (Timeline *timeline, Progressing *at, gint64 t_us)
   TsOrder order = at->step->order;
   if (order.point.how == TS_CHOOSE_AGE)
     order.point.number = ts_scenario_scaled_us (timeline->scenario, order.point.number);
+  order.initial.in_us = ts_scenario_scaled_us (timeline->scenario, order.initial.in_us);
   if (timeline->with->ops->order (timeline->with->world, &order, &error) ||
       at->phase != BEGUN) /* it told the outcome itself */
     return;

@@ -104,7 +104,7 @@ look (TsSimVm *vm)
   if (vm->kept->len == 0 || vm->replica == G_MAXUINT)
     return NULL;
   TsSimRelation *rel = ts_sim_host_relation (ts_sim_host (vm->world, vm->replica), vm);
-  if (!rel || !rel->receiver || !rel->disks || !rel->host->up)
+  if (!rel || !rel->receiver || !rel->disks || !rel->host->up || ts_receiver_aside (rel->receiver))
     return NULL;
   const TsPoint *points;
   guint count = ts_receiver_points (rel->receiver, &points);

@@ -26,16 +26,17 @@ look (TsSimVm *vm)
   if (vm->replica == G_MAXUINT || vm->images.length == 0)
     return NULL;
   TsSimRelation *rel = ts_sim_host_relation (ts_sim_host (vm->world, vm->replica), vm);
-  if (!rel || !rel->receiver || !rel->disks)
+  if (!rel || !rel->receiver || !rel->disks || ts_receiver_aside (rel->receiver))
     return NULL;
   guint64 applied = ts_receiver_applied_set (rel->receiver);
   TsSimImage *image;
   while ((image = g_queue_peek_head (&vm->images)) && image->set <= applied) {
     g_queue_pop_head (&vm->images);
     guint64 differing = 0;
-    if (image->set == applied)
+    gboolean ours = image->set == applied && applied > ts_receiver_base_set (rel->receiver);
+    if (ours)
       differing = ts_sim_image_differing (image, rel->disks, ts_sim_relation_blank (rel));
-    if (differing == 0 && image->set == applied) /* the next comparison is of what changes now */
+    if (differing == 0 && ours) /* the next comparison is of what changes now */
       for (guint i = 0; i < rel->disks->len; i++)
         if ((image->which & ~ts_sim_relation_blank (rel)) >> i & 1)
           ts_sim_disk_share (g_ptr_array_index (rel->disks, i),
