@@ -103,3 +103,20 @@ endforeach()
 add_test(NAME bench-simulator COMMAND twinsite bench --only simulator --machines 1,50
   --out ${CMAKE_CURRENT_BINARY_DIR}/bench-simulator)
 set_tests_properties(bench-simulator PROPERTIES TIMEOUT 300 LABELS "sim")
+# initial replication; the plan and the cancelled one on the lab by hand
+foreach(name ir-scheduled ir-cancel ir-seeded ir-export-import)
+  add_test(NAME scenario-sim-${name}
+    COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
+      --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+  set_tests_properties(scenario-sim-${name} PROPERTIES TIMEOUT 300 LABELS "scenario;sim"
+    ENVIRONMENT "G_DEBUG=fatal-criticals")
+endforeach()
+if(TS_LAB)
+  foreach(name ir-seeded ir-export-import)
+    add_test(NAME scenario-lab-${name}
+      COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on lab --no-plots
+        --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+    set_tests_properties(scenario-lab-${name} PROPERTIES TIMEOUT 900 LABELS "scenario;lab"
+      RUN_SERIAL TRUE SKIP_RETURN_CODE 69)
+  endforeach()
+endif()
