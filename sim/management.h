@@ -76,6 +76,10 @@ void ts_sim_vault_request (TsSimVault *vault, const TsVaultRequest *request);
 void ts_sim_vault_accept (TsSimConn *conn, gpointer vault);
 guint ts_sim_vault_kill (TsSimVault *vault, gboolean power); /* how many died */
 void ts_sim_vault_start (TsSimVault *vault);
+/* It dies when so many more transactions are durable, before anything that stands behind the last of
+ * them is done, and comes back after down_us. */
+void ts_sim_vault_die_at (TsSimVault *vault, guint64 commits, gint64 down_us);
+guint64 ts_sim_vault_commits (const TsSimVault *vault);
 
 /* --- vmm.c ------------------------------------------------------------------------------------ */
 TsSimVmm *ts_sim_vmm_new (TsSimManagement *management, guint index);
@@ -83,6 +87,8 @@ void ts_sim_vmm_free (TsSimVmm *vmm);
 void ts_sim_vmm_set_key (TsSimVmm *vmm, const char *key);
 guint ts_sim_vmm_kill (TsSimVmm *vmm, gboolean power);
 void ts_sim_vmm_start (TsSimVmm *vmm);
+void ts_sim_vmm_die_at (TsSimVmm *vmm, guint64 commits, gint64 down_us);
+guint64 ts_sim_vmm_commits (const TsSimVmm *vmm);
 gboolean ts_sim_vmm_up (const TsSimVmm *vmm);
 guint ts_sim_vmm_site (const TsSimVmm *vmm);
 gint64 ts_sim_vmm_ahead_us (const TsSimVmm *vmm);

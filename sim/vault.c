@@ -14,6 +14,8 @@ struct _TsSimVault {
   guint64 connections; /* so far, of all lives */
   guint64 timer;
   gint64 armed_us;
+  guint64 commits, dies_at; /* of all lives; 0: it does not */
+  gint64 down_us;
   TsRandom random;
   GPtrArray *lines; /* Line */
 };
@@ -137,12 +139,40 @@ batch_free (gpointer data)
 }
 
 static void
+rise (gpointer user, gpointer data)
+{
+  ts_sim_vault_start (user);
+}
+
+/* One more transaction: the one at which it is to die? */
+static void
+committed (TsSimVault *vault)
+{
+  TsWorld *world = vault->management->world;
+  vault->commits++;
+  if (vault->commits != vault->dies_at)
+    return;
+  ts_sim_vault_kill (vault, FALSE);
+  ts_sim_clock_at (world->clock, ts_sim_now_us (world) + vault->down_us, rise, vault, NULL, NULL);
+}
+
+static void
 performed (gpointer user, gpointer data)
 {
   TsSimVault *vault = user;
   Batch *batch = data;
-  for (guint i = 0; i < batch->actions->len && batch->life == vault->life; i++)
-    perform (vault, &g_array_index (batch->actions, TsVaultAction, i));
+  gboolean dirty = FALSE; /* its rows are durable, and nothing else of it has been done */
+  for (guint i = 0; i < batch->actions->len && batch->life == vault->life; i++) {
+    TsVaultAction *action = &g_array_index (batch->actions, TsVaultAction, i);
+    gboolean row = action->kind == TS_VAULT_ACTION_PUT || action->kind == TS_VAULT_ACTION_DELETE;
+    if (dirty && !row)
+      committed (vault);
+    dirty = row;
+    if (batch->life == vault->life)
+      perform (vault, action);
+  }
+  if (dirty && batch->life == vault->life)
+    committed (vault);
 }
 
 static void
@@ -282,4 +312,17 @@ ts_sim_vault_start (TsSimVault *vault)
   load (vault);
   TsVaultEvent event = {.kind = TS_VAULT_EVENT_TICK};
   step (vault, &event);
+}
+
+void
+ts_sim_vault_die_at (TsSimVault *vault, guint64 commits, gint64 down_us)
+{
+  vault->dies_at = vault->commits + commits;
+  vault->down_us = down_us;
+}
+
+guint64
+ts_sim_vault_commits (const TsSimVault *vault)
+{
+  return vault->commits;
 }

@@ -10,6 +10,8 @@ struct _TsSimVmm {
   char *key;
   guint64 life, timer;
   gint64 armed_us;
+  guint64 commits, dies_at; /* of all lives; 0: it does not */
+  gint64 down_us;
   TsSimConn *conn;
   GHashTable *runs; /* how often a script was run here; looked up, never walked */
 };
@@ -224,12 +226,40 @@ batch_free (gpointer data)
 }
 
 static void
+rise (gpointer user, gpointer data)
+{
+  ts_sim_vmm_start (user);
+}
+
+/* One more transaction: the one at which it is to die? */
+static void
+committed (TsSimVmm *vmm)
+{
+  TsWorld *world = vmm->management->world;
+  vmm->commits++;
+  if (vmm->commits != vmm->dies_at)
+    return;
+  ts_sim_vmm_kill (vmm, FALSE);
+  ts_sim_clock_at (world->clock, ts_sim_now_us (world) + vmm->down_us, rise, vmm, NULL, NULL);
+}
+
+static void
 performed (gpointer user, gpointer data)
 {
   TsSimVmm *vmm = user;
   Batch *batch = data;
-  for (guint i = 0; i < batch->actions->len && batch->life == vmm->life; i++)
-    perform (vmm, &g_array_index (batch->actions, TsVmmAction, i));
+  gboolean dirty = FALSE; /* its rows are durable, and nothing else of it has been done */
+  for (guint i = 0; i < batch->actions->len && batch->life == vmm->life; i++) {
+    TsVmmAction *action = &g_array_index (batch->actions, TsVmmAction, i);
+    gboolean row = action->kind == TS_VMM_ACTION_PUT || action->kind == TS_VMM_ACTION_DELETE;
+    if (dirty && !row)
+      committed (vmm);
+    dirty = row;
+    if (batch->life == vmm->life)
+      perform (vmm, action);
+  }
+  if (dirty && batch->life == vmm->life)
+    committed (vmm);
 }
 
 static void
@@ -428,4 +458,17 @@ ts_sim_vmm_free (TsSimVmm *vmm)
   g_hash_table_unref (vmm->runs);
   g_free (vmm->key);
   g_free (vmm);
+}
+
+void
+ts_sim_vmm_die_at (TsSimVmm *vmm, guint64 commits, gint64 down_us)
+{
+  vmm->dies_at = vmm->commits + commits;
+  vmm->down_us = down_us;
+}
+
+guint64
+ts_sim_vmm_commits (const TsSimVmm *vmm)
+{
+  return vmm->commits;
 }

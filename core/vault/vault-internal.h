@@ -66,8 +66,11 @@ struct _TsVault {
   GHashTable *levels;         /* "fabric/vm" to GPtrArray of TsLevel; looked up, never walked */
   GPtrArray *jobs;            /* TsVaultJob, running or suspended */
   gboolean begun;             /* a step of this life was made */
+  gboolean restored;          /* it is not its first */
   gint64 begun_us;            /* when */
 };
+
+#define TS_VAULT_FRESH_US TS_MIN /* CHOICE: for a VMM server that is to come, or to take an order */
 
 gint64 ts_vault_scaled_us (const TsVault *vault, gint64 us);
 
@@ -132,6 +135,8 @@ void ts_vault_line_message (TsVault *vault, guint64 connection, GVariant *messag
 void ts_vault_lines_tick (TsVault *vault);
 gint64 ts_vault_lines_wake_us (const TsVault *vault);
 const TsVaultLine *ts_vault_line (const TsVault *vault, const char *fabric); /* NULL: not connected */
+/* Connected, or about to be: a vault that has just come back gives them a minute. */
+gboolean ts_vault_reachable (const TsVault *vault, const char *fabric);
 void ts_vault_line_free (gpointer line);
 void ts_vault_say (TsVault *vault, const char *fabric, TsMessageKind kind, TsFields *fields);
 

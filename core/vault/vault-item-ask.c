@@ -61,7 +61,7 @@ enable (TsVault *vault, TsVaultCall *call)
   g_autofree char *target_fabric = ts_path_segment (ts_doc_text (pair, "target"), 2);
   const char *ends[] = {fabric, target_fabric};
   for (guint i = 0; i < 2; i++)
-    if (!ts_vault_line (vault, ends[i])) {
+    if (!ts_vault_reachable (vault, ends[i])) {
       ts_vault_refuse (vault, call, 503, TS_SITE_NOT_CONNECTED, NULL,
                        "the Provider of %s is not connected", ends[i]);
       return;

@@ -17,8 +17,8 @@ ts_item_view_init (const TsVault *vault, const TsDoc *item, TsItemView *view)
   view->target_fabric = g_strdup (view->source_is_primary ? recovery : primary);
   view->source = ts_vault_level (vault, view->source_fabric, vm, TS_LEVEL_PRIMARY);
   view->target = ts_vault_level (vault, view->target_fabric, vm, TS_LEVEL_REPLICA);
-  view->source_connected = ts_vault_line (vault, view->source_fabric) != NULL;
-  view->target_connected = ts_vault_line (vault, view->target_fabric) != NULL;
+  view->source_connected = ts_vault_reachable (vault, view->source_fabric);
+  view->target_connected = ts_vault_reachable (vault, view->target_fabric);
   view->failed_over = *failed_over != '\0';
   view->planned = g_str_equal (failed_over, "planned");
   view->committed = ts_doc_bool (item, "committed");

@@ -6,7 +6,6 @@
  * gives an order again under its old id. */
 #include "core/vault/vault-internal.h"
 
-#define FRESH_PATIENCE_US (60 * TS_S)  /* CHOICE: for a VMM server that is to take an order */
 #define GIVEN_PATIENCE_US (5 * TS_MIN) /* CHOICE: for one that has taken it */
 #define JOBS_MAX 1000                  /* CHOICE: older ones that have ended go */
 
@@ -313,8 +312,8 @@ wait_for_fabric (TsVault *vault, TsVaultJob *job, TsDoc *task)
     ts_vault_set_int (vault, task, "silent_us", since_us);
   }
   since_us = MAX (since_us, vault->begun_us); /* a vault that comes back gives them time anew */
-  gint64 patience_us = given && !ts_doc_bool (task, "may_fail") ? GIVEN_PATIENCE_US : FRESH_PATIENCE_US;
-  if (!given && ts_doc_bool (task, "may_fail") && vault->now_us > vault->begun_us + FRESH_PATIENCE_US)
+  gint64 patience_us = given && !ts_doc_bool (task, "may_fail") ? GIVEN_PATIENCE_US : TS_VAULT_FRESH_US;
+  if (!given && ts_doc_bool (task, "may_fail") && vault->now_us > vault->begun_us + TS_VAULT_FRESH_US)
     patience_us = 0; /* it is only to be tried */
   if (vault->now_us < since_us + ts_vault_scaled_us (vault, patience_us))
     return;

@@ -30,6 +30,13 @@ ts_vault_line (const TsVault *vault, const char *fabric)
   return NULL;
 }
 
+gboolean
+ts_vault_reachable (const TsVault *vault, const char *fabric)
+{
+  return ts_vault_line (vault, fabric) ||
+         (vault->restored && vault->now_us < vault->begun_us + ts_vault_scaled_us (vault, TS_VAULT_FRESH_US));
+}
+
 static void
 send (TsVault *vault, const TsVaultLine *line, TsMessageKind kind, TsFields *fields)
 {

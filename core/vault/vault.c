@@ -93,6 +93,7 @@ ts_vault_restore (const char *name, guint32 time_scale, const TsVaultRow *rows, 
   for (guint i = 0; i < count; i++)
     if (!load (vault, &rows[i], error))
       return NULL;
+  vault->restored = count > 0;
   ts_vault_job_load (vault);
   return g_steal_pointer (&vault);
 }
