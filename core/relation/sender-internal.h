@@ -124,6 +124,7 @@ struct _TsSender {
   gboolean crashed;    /* restored after a crash of the host: see ts_sender_restore */
   gboolean returning;  /* ... and asks the replica whether it has failed over meanwhile */
   gboolean auto_start; /* the VM was on when the host crashed */
+  gboolean track_due;  /* TRACK has failed, or is to be asked for after a restart: at retry_us */
   gboolean welcomed;   /* the replica is there: the copy may have been sent to it in part */
   gboolean begin;      /* to compare with the old primary's disks, at the first tick */
   gboolean preparing;  /* planned failover: asked for, not yet prepared */

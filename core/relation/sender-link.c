@@ -170,6 +170,8 @@ returned (TsSender *s, gint64 now_us, TsActions *out)
   /* What was asked for before that was known goes on, on a connection of its own. */
   if (s->state != TS_STATE_RESYNC_REQUIRED && s->copy != COPY_TRACK && s->copy != COPY_MAP)
     ts_sender_connect_peer (s, now_us, out);
+  if (s->track_due)
+    s->retry_us = now_us + ts_sender_backoff_us (1, s->interval_us);
 }
 
 static void

@@ -119,6 +119,7 @@ ts_sender_restore (const TsSenderOptions *options, GBytes *bytes, GError **error
     s->begin = TRUE;
   } else if (s->state == TS_STATE_INITIAL && !s->welcomed) { /* the copy begins, as if it had not */
     s->copy = COPY_TRACK;
+    s->track_due = TRUE;
     s->crashed = FALSE;
   }
   s->returning = s->state != TS_STATE_DISABLED && s->state != TS_STATE_PREPARED;

@@ -133,6 +133,7 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
       return;
     if (!ev->done.ok) {
       ts_sender_own_failure (s, ev->now_us, ev, out);
+      s->track_due = TRUE;
       s->retry_us = ev->now_us + ts_sender_backoff_us (1, s->interval_us);
       return;
     }
@@ -225,8 +226,9 @@ tick (TsSender *s, gint64 now_us, TsActions *out)
   }
   if (now_us >= s->retry_us) {
     s->retry_us = TS_NEVER;
-    if (s->copy == COPY_TRACK)
+    if (s->copy == COPY_TRACK && s->track_due) /* not one that is under way: what was tracked would go */
       ts_actions_add (out, TS_ACTION_TRACK);
+    s->track_due = FALSE;
     if (s->copy == COPY_DONE && s->next_set == s->first_set && !s->cutting && !s->resync_run)
       ts_sender_ask_cut (s, TS_SET_INITIAL, out);
     if (s->resync_run && s->copy == COPY_DONE && !s->resync_set && !s->cutting)
@@ -289,6 +291,8 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
     s->machine_on = ev->machine.on;
     if (s->machine_on)
       s->auto_start = FALSE;
+    if (s->machine_on && s->track_due) /* there is something to track now */
+      s->retry_us = ev->now_us;
     if (s->state != TS_STATE_DISABLED)
       ts_sender_persist (s, out);
     if (s->machine_on)
