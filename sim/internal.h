@@ -96,6 +96,8 @@ struct _TsSimVm {
   GPtrArray *kept;        /* TsSimImage *: of recovery points that are kept */
   guint64 kept_seen;      /* kept-point-is-past's: what it looked at last */
   gint64 newest_point_us;
+  GPtrArray *aside; /* TsSimDisk: a copy of its disks on host aside_host (edit.c); NULL: none */
+  guint aside_host;
 };
 
 typedef struct { /* a guest's write */
@@ -112,6 +114,10 @@ struct _TsSimMachine {
   gboolean on, ready, is_copy, working;
   gboolean is_test;   /* is_copy too */
   guint32 blank;      /* a copy's: disks that are not replicated; an empty one stands in each's place */
+  const GPtrArray *off_disks; /* it was switched off with these; NULL: not known (watch.c) */
+  guint64 off_writes[TS_WIRE_DISKS_MAX];
+  gboolean defined;   /* on its host, in this life of it: before that it cannot be tracked */
+  gboolean edited;    /* while it was off: what tracks it does not know all that was changed */
   gboolean frozen;    /* asked to stop writing */
   gboolean held_back; /* a write was due while it was frozen */
   guint64 life;       /* counts switchings */
@@ -175,6 +181,18 @@ void ts_sim_forget_images (TsSimVm *vm);
 void ts_sim_forget_images_from (TsSimVm *vm, guint64 set);
 /* Takes the record; tells the observer and whoever waits for it. */
 void ts_sim_report (TsWorld *world, TsRecord *record);
+
+/* Records of a step, of a fault's begin, of its evidence. */
+void ts_sim_report_step (TsWorld *world, const char *id, const char *verb, const char *phase,
+                         const char *reason);
+void ts_sim_tell_fault (TsWorld *world, const char *id, const char *fault, const char *target,
+                        const char *mode);
+void ts_sim_tell_evidence (TsWorld *world, const char *id, const char *fault, const char *target,
+                           const char *what, guint64 count);
+
+/* --- edit.c ----------------------------------------------------------------------------------- */
+/* EDIT_DISK, KEEP_DISKS, RESTORE_DISKS. */
+void ts_sim_edit (TsSimVm *vm, const TsOrder *order);
 
 /* --- host.c ----------------------------------------------------------------------------------- */
 TsSimHost *ts_sim_host_new (TsWorld *world, guint index);
@@ -245,6 +263,13 @@ void ts_sim_initial_power_loss (TsSimVm *vm);
 /* The medium that was exported of `of` goes to where that of vm is looked for; one that is not whole
  * stays. */
 void ts_sim_initial_carry (TsSimVm *vm, TsSimVm *of);
+
+/* --- watch.c, the primary's side ------------------------------------------------------------- */
+#define TS_SIM_EDITED "the disks were changed while the virtual machine was off"
+/* A source is off, or tracked anew while it is: what its disks are now is known. */
+void ts_sim_watch_off (TsSimMachine *machine);
+/* It is still off, or about to be started: has anybody changed them (machine->edited)? */
+void ts_sim_watch_source (TsSimMachine *machine);
 
 /* --- relation-resync.c ------------------------------------------------------------------------ */
 /* Empty ones, in place of those that are there. */

@@ -119,7 +119,9 @@ booted (gpointer user, gpointer data)
 void
 ts_sim_machine_power_on (TsSimMachine *machine, const char *why)
 {
-  machine->on = TRUE;
+  ts_sim_watch_source (machine);
+  machine->off_disks = NULL;
+  machine->on = machine->defined = TRUE;
   machine->ready = machine->frozen = FALSE;
   ts_sim_probes_silent (machine);
   machine->life++;
@@ -142,6 +144,7 @@ switched_off (gpointer user, gpointer data)
   machine->on = machine->ready = FALSE;
   ts_sim_probes_silent (machine);
   machine->life++;
+  ts_sim_watch_off (machine);
   report_power (machine, "shutdown");
 }
 
@@ -162,6 +165,7 @@ ts_sim_machine_turn_off (TsSimMachine *machine, const char *why)
   machine->on = machine->ready = machine->working = FALSE;
   ts_sim_probes_silent (machine);
   machine->life++;
+  ts_sim_watch_off (machine);
   report_power (machine, why);
 }
 
@@ -172,4 +176,5 @@ ts_sim_machine_power_loss (TsSimMachine *machine, TsRandom *random)
     for (guint i = 0; i < machine->owned->len; i++)
       ts_sim_disk_power_loss (g_ptr_array_index (machine->owned, i), random);
   ts_sim_machine_turn_off (machine, "power lost");
+  machine->defined = FALSE;
 }

@@ -794,7 +794,13 @@ cut (TsSimRelation *rel, const TsAction *action)
   g_autoptr (GError) error = NULL;
   work->instant_us = now_us (rel);
   guint64 bytes = 0;
-  if (ts_sim_tracker_cut (rel->tracker, action->set, action->disks,
+  if (!rel->vm->source->on)
+    ts_sim_watch_source (rel->vm->source);
+  if (rel->vm->source->edited) {
+    work->ok = FALSE;
+    work->code = TS_ERROR_LOST;
+    work->reason = g_strdup (TS_SIM_EDITED);
+  } else if (ts_sim_tracker_cut (rel->tracker, action->set, action->disks,
                           (guint32)(work->instant_us / TS_S), rel->spool, work->logs, &error)) {
     keep_image (rel, action->set,
                 action->set_kind == TS_SET_DISKS
@@ -810,6 +816,24 @@ cut (TsSimRelation *rel, const TsAction *action)
   if (rel->vm->spec->tracking == TS_TRACKING_LOG)
     bytes = MIN (bytes, TS_SIM_LOG_BUFFER_BYTES);
   post (rel, work, profile->cut_us + ts_profile_disk_us (profile, bytes));
+}
+
+static void
+track (TsSimRelation *rel, const TsAction *action)
+{
+  TsSimMachine *source = rel->vm->source;
+  Work *work = work_of (rel, action);
+  source->edited = FALSE;
+  if (source->defined) {
+    if (!source->on)
+      ts_sim_watch_off (source);
+    ts_sim_tracker_start (rel->tracker);
+  } else {
+    work->ok = FALSE;
+    work->code = TS_ERROR_STATE;
+    work->reason = g_strdup ("the machine is not there");
+  }
+  post (rel, work, profile_of (rel)->track_us);
 }
 
 static void
@@ -909,8 +933,7 @@ perform_now (TsSimRelation *rel, TsAction *action)
     send_frame (rel, action);
     break;
   case TS_ACTION_TRACK:
-    ts_sim_tracker_start (rel->tracker);
-    post (rel, work_of (rel, action), profile->track_us);
+    track (rel, action);
     break;
   case TS_ACTION_UNTRACK:
     ts_sim_tracker_stop (rel->tracker);

@@ -28,6 +28,7 @@ become_primary (TsSimRelation *rel, gint64 now_us, TsActions *out)
   vm->source = vm->copy ? g_steal_pointer (&vm->copy)
                         : ts_sim_machine_new (vm, rel->host, rel->disks); /* was never started */
   vm->source->is_copy = FALSE;
+  vm->source->off_disks = NULL;
   vm->source->owned = g_ptr_array_ref (rel->disks);
   if (!rel->tracker) { /* or not since its start: the first cut will find that out */
     g_autofree char *name = g_strdup_printf ("hrl/%s@%s/turn/%" G_GINT64_FORMAT, vm->spec->name,

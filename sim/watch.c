@@ -31,3 +31,25 @@ ts_sim_watch_look (TsSimRelation *rel, guint32 held, GError **error)
                        i);
   return TRUE;
 }
+
+/* --- the primary's, while its machine is off (HVR 2.9: mounted, edited, patched, restored) -------
+ *
+ * CHOICE: looked at whenever a cycle cuts, and when the machine is started. */
+
+void
+ts_sim_watch_off (TsSimMachine *machine)
+{
+  machine->off_disks = machine->disks;
+  for (guint i = 0; i < machine->disks->len; i++)
+    machine->off_writes[i] = ts_sim_disk_writes (g_ptr_array_index (machine->disks, i));
+}
+
+void
+ts_sim_watch_source (TsSimMachine *machine)
+{
+  if (machine->off_disks != machine->disks)
+    return;
+  for (guint i = 0; i < machine->disks->len; i++)
+    machine->edited |=
+        ts_sim_disk_writes (g_ptr_array_index (machine->disks, i)) != machine->off_writes[i];
+}

@@ -84,8 +84,8 @@ ts_sim_report (TsWorld *world, TsRecord *record)
   ts_record_free (record);
 }
 
-static void
-report_step (TsWorld *world, const char *id, const char *verb, const char *phase,
+void
+ts_sim_report_step (TsWorld *world, const char *id, const char *verb, const char *phase,
              const char *reason)
 {
   TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "step");
@@ -148,7 +148,7 @@ go_on (TsSimVm *vm)
       g_autoptr (TsOperation) operation = g_steal_pointer (&vm->operation);
       gboolean refused;
       const char *reason = ts_operation_reason (operation, &refused);
-      report_step (vm->world, ts_operation_step_id (operation), ts_operation_verb (operation),
+      ts_sim_report_step (vm->world, ts_operation_step_id (operation), ts_operation_verb (operation),
                    *reason == '\0' ? "done"
                    : refused       ? "refused"
                                    : "failed",
@@ -202,13 +202,13 @@ begin_operation (TsSimVm *vm, const TsOrder *wanted)
     go_on (vm);
   }
   if (vm->operation) {
-    report_step (world, order->step, ts_verb_name (order->verb), "refused",
+    ts_sim_report_step (world, order->step, ts_verb_name (order->verb), "refused",
                  "another operation is in progress");
     return;
   }
   if (order->verb == TS_DO_PROTECT) {
     if (ts_sim_host_relation (ts_sim_host (world, vm->primary), vm)) {
-      report_step (world, order->step, ts_verb_name (order->verb), "refused",
+      ts_sim_report_step (world, order->step, ts_verb_name (order->verb), "refused",
                    "the virtual machine is protected already");
       return;
     }
@@ -225,17 +225,17 @@ begin_operation (TsSimVm *vm, const TsOrder *wanted)
     ts_sim_report (world,
                    ts_record_int (record, "interval_us", ts_policy_interval_us (&policy->policy)));
   } else if (vm->replica == G_MAXUINT) {
-    report_step (world, order->step, ts_verb_name (order->verb), "refused",
+    ts_sim_report_step (world, order->step, ts_verb_name (order->verb), "refused",
                  "the virtual machine is not protected");
     return;
   }
   if (order->verb == TS_DO_REPLICATE_DISKS && (order->disks & vm->detached)) {
-    report_step (world, order->step, ts_verb_name (order->verb), "refused",
+    ts_sim_report_step (world, order->step, ts_verb_name (order->verb), "refused",
                  "a disk of them is not attached");
     return;
   }
   if (order->verb == TS_DO_REVERSE && !failed_over (vm)) {
-    report_step (world, order->step, ts_verb_name (order->verb), "refused",
+    ts_sim_report_step (world, order->step, ts_verb_name (order->verb), "refused",
                  "the virtual machine has not failed over");
     return;
   }
@@ -276,7 +276,7 @@ compare (TsSimVm *vm, const TsOrder *order)
   TsSimRelation *replica =
       vm->replica == G_MAXUINT ? NULL : ts_sim_host_relation (ts_sim_host (world, vm->replica), vm);
   if (!replica || !replica->disks) {
-    report_step (world, order->step, "compare", "failed", "there is no replica to compare with");
+    ts_sim_report_step (world, order->step, "compare", "failed", "there is no replica to compare with");
     return;
   }
   guint32 blank = replica->receiver ? ts_sim_relation_blank (replica) : 0;
@@ -286,7 +286,7 @@ compare (TsSimVm *vm, const TsOrder *order)
     TsSimDisk *disk = g_ptr_array_index (vm->source->disks, i);
     if (ts_sim_disk_ops (disk)->size_bytes !=
         ts_sim_disk_ops (g_ptr_array_index (replica->disks, i))->size_bytes) {
-      report_step (world, order->step, "compare", "failed", "the disks have different sizes");
+      ts_sim_report_step (world, order->step, "compare", "failed", "the disks have different sizes");
       return;
     }
     guint64 differing = ts_sim_disk_differing_bytes (disk, g_ptr_array_index (replica->disks, i));
@@ -298,7 +298,7 @@ compare (TsSimVm *vm, const TsOrder *order)
     ts_sim_report (world,
                    ts_record_int (record, "bytes", (gint64)ts_sim_disk_ops (disk)->size_bytes));
   }
-  report_step (world, order->step, "compare", "done", "");
+  ts_sim_report_step (world, order->step, "compare", "done", "");
 }
 
 static void
@@ -308,7 +308,7 @@ attach_disk (TsSimVm *vm, const TsOrder *order)
   TsSimMachine *machine = running (vm);
   const char *name = ts_vm_spec_disk (vm->spec, order->disk)->name;
   if (!machine->on || !(vm->detached >> order->disk & 1)) {
-    report_step (world, order->step, "attach_disk", "failed",
+    ts_sim_report_step (world, order->step, "attach_disk", "failed",
                  machine->on ? "it is attached" : "the virtual machine does not run");
     return;
   }
@@ -317,11 +317,11 @@ attach_disk (TsSimVm *vm, const TsOrder *order)
   ts_record_text (record, "vm", vm->spec->name);
   ts_record_text (record, "host", machine->host->spec->name);
   ts_sim_report (world, ts_record_text (record, "disk", name));
-  report_step (world, order->step, "attach_disk", "done", "");
+  ts_sim_report_step (world, order->step, "attach_disk", "done", "");
 }
 
-static void
-tell_fault (TsWorld *world, const char *id, const char *fault, const char *target, const char *mode)
+void
+ts_sim_tell_fault (TsWorld *world, const char *id, const char *fault, const char *target, const char *mode)
 {
   TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "fault");
   ts_record_text (record, "id", id);
@@ -330,8 +330,8 @@ tell_fault (TsWorld *world, const char *id, const char *fault, const char *targe
   ts_sim_report (world, ts_record_text (record, "mode", mode));
 }
 
-static void
-tell_evidence (TsWorld *world, const char *id, const char *fault, const char *target,
+void
+ts_sim_tell_evidence (TsWorld *world, const char *id, const char *fault, const char *target,
                const char *what, guint64 count)
 {
   TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "evidence");
@@ -358,7 +358,7 @@ tell_link_evidence (TsWorld *world, guint link)
     if (fault->told || fault->link != link)
       continue;
     fault->told = TRUE;
-    tell_evidence (world, fault->id, "link", ts_topology_link (world->topology, link)->name,
+    ts_sim_tell_evidence (world, fault->id, "link", ts_topology_link (world->topology, link)->name,
                    "packets swallowed", swallowed (world, link) - fault->dropped_before);
   }
 }
@@ -377,8 +377,8 @@ set_link (TsWorld *world, const TsOrder *order)
     g_ptr_array_add (world->faults, fault);
   }
   ts_sim_link_set_mode (g_ptr_array_index (world->links, link), order->link_mode);
-  tell_fault (world, order->step, "link", name, ts_link_mode_name (order->link_mode));
-  report_step (world, order->step, "link", "done", "");
+  ts_sim_tell_fault (world, order->step, "link", name, ts_link_mode_name (order->link_mode));
+  ts_sim_report_step (world, order->step, "link", "done", "");
 }
 
 void
@@ -415,56 +415,12 @@ ts_sim_world_moments (TsWorld *world, guint host, TsActionKind action, TsDeathMo
   return ts_sim_host (world, host)->moments[action][moment];
 }
 
-/* A byte in each of so many blocks, evenly over all disks. */
-static void
-edit_disk (TsSimVm *vm, const TsOrder *order)
-{
-  TsWorld *world = vm->world;
-  TsSimHost *host = ts_sim_host (world, (guint)order->host);
-  TsSimRelation *rel = ts_sim_host_relation (host, vm);
-  GPtrArray *disks = vm->source->host == host && !vm->source->is_copy ? vm->source->disks
-                     : rel                                            ? rel->disks
-                                                                      : NULL;
-  const char *why = NULL;
-  if (!disks)
-    why = "there are no disks of it on this host";
-  else if ((vm->source->on && vm->source->host == host) ||
-           (vm->copy && vm->copy->on && vm->copy->host == host))
-    why = "the virtual machine runs there";
-  if (why) {
-    report_step (world, order->step, "edit_disk", "failed", why);
-    return;
-  }
-  guint64 blocks = 0, edits = order->amount_bytes / TS_COMPARE_BLOCK_BYTES;
-  for (guint i = 0; i < disks->len; i++)
-    blocks += ts_sim_disk_ops (g_ptr_array_index (disks, i))->size_bytes / TS_COMPARE_BLOCK_BYTES;
-  edits = MIN (edits, blocks);
-  tell_fault (world, order->step, "edit_disk", vm->spec->name, host->spec->name);
-  for (guint64 n = 0; n < edits; n++) {
-    guint64 block = n * (blocks / edits);
-    guint i = 0;
-    TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (disks, 0));
-    while (block >= disk->size_bytes / TS_COMPARE_BLOCK_BYTES) {
-      block -= disk->size_bytes / TS_COMPARE_BLOCK_BYTES;
-      disk = ts_sim_disk_ops (g_ptr_array_index (disks, ++i));
-    }
-    guint8 byte;
-    guint64 at = block * TS_COMPARE_BLOCK_BYTES + 17;
-    disk->ops->read (disk, at, &byte, 1, NULL);
-    byte ^= 0xff;
-    disk->ops->write (disk, at, &byte, 1, NULL);
-    disk->ops->flush (disk, NULL);
-  }
-  tell_evidence (world, order->step, "edit_disk", vm->spec->name, "blocks changed", edits);
-  report_step (world, order->step, "edit_disk", "done", "");
-}
-
 static void
 site_down (TsWorld *world, const TsOrder *order)
 {
   guint died = 0;
   const char *name = ts_topology_site (world->topology, (guint)order->site)->name;
-  tell_fault (world, order->step, "site_down", name, "power");
+  ts_sim_tell_fault (world, order->step, "site_down", name, "power");
   for (guint i = 0; i < world->hosts->len; i++) {
     TsSimHost *host = ts_sim_host (world, i);
     if (host->spec->site == (guint)order->site)
@@ -472,15 +428,15 @@ site_down (TsWorld *world, const TsOrder *order)
   }
   if (world->management)
     ts_sim_management_site_power (world->management, (guint)order->site, FALSE);
-  tell_evidence (world, order->step, "site_down", name, "hosts and machines gone", died);
-  report_step (world, order->step, "site_down", "done", "");
+  ts_sim_tell_evidence (world, order->step, "site_down", name, "hosts and machines gone", died);
+  ts_sim_report_step (world, order->step, "site_down", "done", "");
 }
 
 static void
 site_up (TsWorld *world, const TsOrder *order)
 {
   const char *name = ts_topology_site (world->topology, (guint)order->site)->name;
-  tell_fault (world, order->step, "site_down", name, "up");
+  ts_sim_tell_fault (world, order->step, "site_down", name, "up");
   for (guint i = 0; i < world->hosts->len; i++) {
     TsSimHost *host = ts_sim_host (world, i);
     if (host->spec->site == (guint)order->site)
@@ -488,7 +444,7 @@ site_up (TsWorld *world, const TsOrder *order)
   }
   if (world->management)
     ts_sim_management_site_power (world->management, (guint)order->site, TRUE);
-  report_step (world, order->step, "site_up", "done", "");
+  ts_sim_report_step (world, order->step, "site_up", "done", "");
 }
 
 /* A process of the management dies, or comes back. */
@@ -501,15 +457,15 @@ set_process (TsWorld *world, const TsOrder *order)
   const char *name = vmm ? ((TsVmmSpec *)m->spec->vmms->pdata[order->vmm - 1])->name : "vault";
   gboolean down = order->verb == TS_DO_VAULT_DOWN || order->verb == TS_DO_VMM_DOWN;
   const char *fault = vmm ? "vmm_down" : "vault_down";
-  tell_fault (world, order->step, fault, name, down ? "killed" : "up");
+  ts_sim_tell_fault (world, order->step, fault, name, down ? "killed" : "up");
   if (down)
-    tell_evidence (world, order->step, fault, name, "processes gone",
+    ts_sim_tell_evidence (world, order->step, fault, name, "processes gone",
                    vmm ? ts_sim_vmm_kill (vmm, FALSE) : ts_sim_vault_kill (m->vault, FALSE));
   else if (vmm)
     ts_sim_vmm_start (vmm);
   else
     ts_sim_vault_start (m->vault);
-  report_step (world, order->step, verb, "done", "");
+  ts_sim_report_step (world, order->step, verb, "done", "");
 }
 
 /* --- the table of calls ----------------------------------------------------------------------- */
@@ -566,6 +522,7 @@ vm_free (gpointer data)
   ts_sim_forget_images (vm);
   ts_operation_free (vm->operation);
   g_ptr_array_unref (vm->discarded);
+  g_clear_pointer (&vm->aside, g_ptr_array_unref);
   g_ptr_array_unref (vm->kept);
   ts_sim_medium_unref (vm->exported);
   ts_sim_medium_unref (vm->carried);
@@ -761,11 +718,11 @@ sim_order (TsWorld *world, const TsOrder *order, GError **error)
   switch ((int)order->verb) { /* the rest of them */
   case TS_DO_WORKLOAD_START:
     ts_sim_workload_start (running (vm));
-    report_step (world, order->step, ts_verb_name (order->verb), "done", "");
+    ts_sim_report_step (world, order->step, ts_verb_name (order->verb), "done", "");
     break;
   case TS_DO_WORKLOAD_STOP:
     ts_sim_workload_stop (running (vm));
-    report_step (world, order->step, ts_verb_name (order->verb), "done", "");
+    ts_sim_report_step (world, order->step, ts_verb_name (order->verb), "done", "");
     break;
   case TS_DO_COMPARE:
     compare (vm, order);
@@ -777,7 +734,9 @@ sim_order (TsWorld *world, const TsOrder *order, GError **error)
     set_link (world, order);
     break;
   case TS_DO_EDIT_DISK:
-    edit_disk (vm, order);
+  case TS_DO_KEEP_DISKS:
+  case TS_DO_RESTORE_DISKS:
+    ts_sim_edit (vm, order);
     break;
   case TS_DO_SITE_DOWN:
     site_down (world, order);

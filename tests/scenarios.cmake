@@ -92,7 +92,7 @@ add_test(NAME scenario-sim-published-resync
 set_tests_properties(scenario-sim-published-resync PROPERTIES TIMEOUT 300 LABELS "scenario;sim"
   ENVIRONMENT "G_DEBUG=fatal-criticals")
 # resynchronization; on the lab by hand
-foreach(name resync-manual resync-scheduled resync-replica-edited too-much-tracked)
+foreach(name resync-manual resync-scheduled resync-replica-edited resync-replica-restored resync-primary-crash resync-primary-edited too-much-tracked)
   add_test(NAME scenario-sim-${name}
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)

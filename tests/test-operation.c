@@ -228,6 +228,21 @@ reset_waits_for_nobody (void **state)
   assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_DONE);
 }
 
+static void
+power_off_waits_until_it_is_off (void **state)
+{
+  TsOrder order = {.verb = TS_DO_POWER_OFF, .step = "s"};
+  g_autoptr (TsOperation) op = ts_operation_new (&order, "app", "a", "b");
+  TsSideOrder o;
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_ORDER);
+  assert_true (o.shut_down && o.side == TS_ROLE_PRIMARY);
+  ts_operation_given (op);
+  hear_power (op, "a", TRUE);
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_WAITING);
+  hear_power (op, "a", FALSE);
+  assert_int_equal (ts_operation_phase (op, &o), TS_OPERATION_DONE);
+}
+
 int
 main (void)
 {
@@ -243,6 +258,7 @@ main (void)
       cmocka_unit_test (a_test_failover_is_done_when_it_has_started),
       cmocka_unit_test (stopping_a_test_is_done_when_it_is_gone),
       cmocka_unit_test (reset_waits_for_nobody),
+      cmocka_unit_test (power_off_waits_until_it_is_off),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -28,6 +28,7 @@ typedef enum {
   TS_DO_CANCEL_RESYNC,      /* vm */
   TS_DO_REMOVE,             /* vm, sides: replication ends there; disks and VM stay */
   TS_DO_POWER_ON,           /* vm, sides: Start-VM, where it is off; on its primary, or its copy */
+  TS_DO_POWER_OFF,          /* vm: its guest shuts down, on its primary; fine when it is off */
   TS_DO_RESIZE_DISK,        /* vm, disk, amount, sides: each side's disk is resized apart (HVR 2.6) */
   TS_DO_REPLICATE_DISKS,    /* vm, disks: from now on exactly those.  Done when that has begun */
   TS_DO_ATTACH_DISK,        /* vm, disk: of a running machine; it is not replicated until it is included */
@@ -38,6 +39,8 @@ typedef enum {
   /* fate's */
   TS_DO_LINK,      /* link, link_mode */
   TS_DO_EDIT_DISK, /* vm, host, amount: so many bytes of its disks there change, by nobody's order */
+  TS_DO_KEEP_DISKS,    /* vm, host: a copy of its disks there is put aside */
+  TS_DO_RESTORE_DISKS, /* vm, host: and put back, by nobody's order */
   TS_DO_SITE_DOWN, /* site: every host and VM in it loses power at once */
   TS_DO_SITE_UP,   /* site: power is back; hosts find what they had made durable */
   /* of a vault (management.h) */

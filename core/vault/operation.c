@@ -92,6 +92,7 @@ static const Stage power_on[] = {
     {P, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
     {R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
 };
+static const Stage power_off[] = {{P, TRUE, 0, UNTIL_OFF, 0}};
 static const Stage resync[] = {{P, FALSE, TS_ASK_RESYNC, UNTIL_STATE, TS_STATE_RESYNCHRONIZING}};
 static const Stage cancel_resync[] = {
     {P, FALSE, TS_ASK_CANCEL_RESYNC, UNTIL_STATE, TS_STATE_RESYNC_REQUIRED}};
@@ -131,6 +132,7 @@ static const Course courses[TS_DO_COUNT] = {
     [TS_DO_REMOVE] = COURSE_OF (remove_it, BOTH),  [TS_DO_POWER_ON] = COURSE_OF (power_on, PRIMARY),
     [TS_DO_CHANGE_POINT] = COURSE (change),
     [TS_DO_RESIZE_DISK] = COURSE (resize),     [TS_DO_REPLICATE_DISKS] = COURSE (replicate_disks),
+    [TS_DO_POWER_OFF] = COURSE (power_off),
     [TS_DO_RESET_STATISTICS] = COURSE (reset), [TS_DO_REVERSE] = COURSE (reverse),
     [TS_DO_RESYNC] = COURSE (resync),          [TS_DO_CANCEL_RESYNC] = COURSE (cancel_resync),
 };

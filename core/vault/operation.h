@@ -30,7 +30,7 @@ typedef struct _TsOperation TsOperation;
 /* TRUE for the verbs that are operations on a VM's relation: protect, start_initial, cancel_initial,
  * import, failover, commit, pause,
  * cancel_failover, change_point, test_failover, stop_test_failover, reverse, resume, resync,
- * cancel_resync, remove, power_on, reset_statistics. */
+ * cancel_resync, remove, power_on, power_off, reset_statistics. */
 gboolean ts_operation_is (TsVerb verb);
 
 /* primary, replica: names of the two hosts as they are before the operation. */

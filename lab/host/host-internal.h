@@ -7,6 +7,7 @@
 #include "core/relation/sender.h"
 #include "core/relation/slots.h"
 #include "core/relation/traffic.h"
+#include "core/seam/death.h"
 #include "lab/clock.h"
 #include "lab/host/control.h"
 #include "lab/host/host-config.h"
@@ -37,7 +38,14 @@ struct _TsLabHost {
   GList *callers;       /* Caller (host.c): connected, have not said HELLO */
   GMainLoop *loop;
   int status; /* to exit with */
+  TsDeath death; /* a fault by count, ordered by the runner; never armed otherwise */
 };
+
+typedef struct { /* a file as it was left: watch.c */
+  gboolean known;
+  guint64 inode, size_bytes;
+  gint64 changed_s, changed_ns;
+} TsLabSeen;
 
 struct _TsLabVm { /* the machine of one VM on this host, at home or as a copy */
   TsLabHost *host;
@@ -53,18 +61,14 @@ struct _TsLabVm { /* the machine of one VM on this host, at home or as a copy */
   TsLabWorker *agent; /* talks to its guest agent, which may take long */
   guint asking;       /* pings that wait for it */
   TsLabTimer *watch;
+  TsLabSeen off[TS_WIRE_DISKS_MAX]; /* the disks at home, when it was switched off: watch.c */
+  gboolean edited; /* since: what tracks them does not know all that was changed */
   gboolean on, looking;   /* looking: a look is on the worker */
   gint64 shut_down_by_us; /* TS_NEVER: not asked */
   char *owner, *owner_group, *storage; /* of the replica here (owner.c); NULL: there is none */
 };
 
 typedef struct _TsLabJob TsLabJob;
-
-typedef struct { /* a file as it was left: watch.c */
-  gboolean known;
-  guint64 inode, size_bytes;
-  gint64 changed_s, changed_ns;
-} TsLabSeen;
 
 /* One side of one VM's replication: a sender or a receiver with what performs its actions. */
 struct _TsLabRelation {
@@ -112,6 +116,9 @@ void ts_lab_host_give_up (TsLabHost *host, const GError *reason);
 void ts_lab_host_obey (TsLabHost *host, const char *kind, GVariant *body);
 /* The relation of that VM on this host, or NULL. */
 TsLabRelation *ts_lab_host_relation (const TsLabHost *host, const TsLabVm *vm);
+
+/* A moment of an action: this process is killed there, without a word, if it was told to be. */
+void ts_lab_host_moment (TsLabHost *host, TsActionKind action, TsDeathMoment moment);
 
 /* --- owner.c ---------------------------------------------------------------------------------- */
 /* The folder in which its replica's disks lie. */
@@ -243,8 +250,19 @@ void ts_lab_job_complain (TsLabJob *job);
 void ts_lab_watch_begin (TsLabRelation *relation);
 /* They will be changed by ourselves: not to be believed until the next begin. */
 void ts_lab_watch_end (TsLabRelation *relation);
-/* TS_ERROR_LOST, once, when somebody else has written to one of the mask since. */
+/* TS_ERROR_STATE when somebody else has written to one of the mask since; again and again, until the next end:
+ * who has heard it may forget it in a crash. */
 gboolean ts_lab_watch_look (TsLabRelation *relation, guint32 held, GError **error);
+/* After a start of the host: what was seen before. */
+void ts_lab_watch_recall (TsLabRelation *relation);
+void ts_lab_watch_recall_off (TsLabVm *vm);
+/* The next three in the main loop.  The machine of a source is off, or its disks are tracked anew while
+ * it is: what they are now is known. */
+void ts_lab_watch_off (TsLabVm *vm);
+/* It is still off, or about to be started: has anybody changed them (vm->edited)? */
+void ts_lab_watch_source (TsLabVm *vm);
+/* It is started, or not a source any more. */
+void ts_lab_watch_forget_off (TsLabVm *vm);
 
 /* --- relation-source.c, relation-replica.c: what only one side does ----------------------------
  */

@@ -107,6 +107,15 @@ untrack (TsLabJob *job)
     ts_lab_tracker_stop (vm->tracker, &job->error);
 }
 
+static void
+tracked (TsLabJob *job)
+{
+  TsLabVm *vm = job->relation->vm;
+  if (!job->error && !vm->on)
+    ts_lab_watch_off (vm);
+  ts_lab_job_done (job);
+}
+
 /* --- map -------------------------------------------------------------------------------------- */
 
 /* What is allocated.  Zeros in it are not looked for: that would be reading all of it once more;
@@ -189,6 +198,14 @@ cut (TsLabJob *job)
   job->instant_us = ts_lab_clock_at (&relation->host->clock, instant_us);
 }
 
+/* What tracks it knows nothing of that. */
+static void
+cut_edited (TsLabJob *job)
+{
+  ts_throw (&job->error, TS_ERROR_LOST,
+            "the disks were changed while the virtual machine was off");
+}
+
 static void
 resize (TsLabJob *job)
 {
@@ -250,7 +267,9 @@ ts_lab_source_perform (TsLabRelation *relation, TsAction *action)
 {
   switch ((int)action->kind) {
   case TS_ACTION_TRACK:
-    ts_lab_job_start (relation, action, relation->storage, track, NULL);
+    relation->vm->edited = FALSE;
+    ts_lab_watch_forget_off (relation->vm);
+    ts_lab_job_start (relation, action, relation->storage, track, tracked);
     return;
   case TS_ACTION_UNTRACK:
     ts_lab_source_measure_end (relation);
@@ -260,9 +279,13 @@ ts_lab_source_perform (TsLabRelation *relation, TsAction *action)
     ts_lab_job_start (relation, action, relation->storage, map, NULL);
     return;
   case TS_ACTION_CUT:
-    ts_lab_job_start (relation, action, relation->storage, cut, cut_done);
+    if (!relation->vm->on)
+      ts_lab_watch_source (relation->vm);
+    ts_lab_job_start (relation, action, relation->storage, relation->vm->edited ? cut_edited : cut,
+                      cut_done);
     return;
   case TS_ACTION_RESIZE:
+    ts_lab_watch_forget_off (relation->vm); /* what changes now is our own doing */
     ts_lab_job_start (relation, action, relation->storage, resize, NULL);
     return;
   case TS_ACTION_FREEZE:

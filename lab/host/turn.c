@@ -21,6 +21,8 @@ static void
 take_over (TsLabRelation *relation, const char *role, TsActions *out)
 {
   TsLabHost *host = relation->host;
+  ts_lab_watch_forget_off (relation->vm);
+  relation->vm->edited = FALSE;
   g_autofree char *old = g_steal_pointer (&relation->state_path);
   relation->state_path =
       ts_lab_path_state (&host->layout, host->config->name, relation->vm->config->name, role);

@@ -133,6 +133,8 @@ ts_lab_vm_is_off (TsLabVm *vm, const char *why)
   TsRecord *record = ts_record_bool (ts_lab_host_record (host, vm, "power"), "on", FALSE);
   ts_lab_host_report (host, ts_record_text (record, "why", why));
   TsLabRelation *relation = ts_lab_host_relation (host, vm);
+  if (!relation || relation->sender)
+    ts_lab_watch_off (vm);
   if (relation)
     ts_lab_relation_machine (relation, FALSE);
 }
@@ -175,6 +177,11 @@ make_disks (TsLabVm *vm, guint wanted, GError **error)
     g_autofree char *data = ts_lab_vm_data_path (vm, i);
     if (g_file_test (path, G_FILE_TEST_EXISTS) || (i != wanted && !ts_lab_vm_has_disk (vm, i)))
       continue;
+    if (g_file_test (data, G_FILE_TEST_EXISTS)) { /* it was leaving when its host died (turn.c) */
+      if (!ts_lab_disk_wrap (path, data, config->disk[i].size_bytes, error))
+        return FALSE;
+      continue;
+    }
     if (!ts_lab_disk_create_tracked (path, data, config->disk[i].size_bytes, error) ||
         !ts_lab_disk_fill (data, i, config->disk[i].fill_bytes, vm->host->config->seed, error))
       return FALSE;
@@ -487,6 +494,8 @@ ts_lab_vm_boot (TsLabVm *vm)
 {
   Boot *booted = g_new0 (Boot, 1);
   booted->vm = vm;
+  ts_lab_watch_source (vm);
+  ts_lab_watch_forget_off (vm);
   ts_lab_worker_push (vm->worker, boot, boot_done, boot_drop, booted);
 }
 
@@ -503,6 +512,7 @@ ts_lab_vm_new (TsLabHost *host, guint index)
   vm->agent = ts_lab_worker_new ("agent");
   vm->watch = ts_lab_timer_new (&host->clock, watch, vm);
   vm->shut_down_by_us = TS_NEVER;
+  ts_lab_watch_recall_off (vm);
   for (guint i = 0; i < vm->config->disks; i++) { /* of an earlier life of this host */
     g_autofree char *data = ts_lab_vm_data_path (vm, i);
     g_autoptr (GError) error = NULL;

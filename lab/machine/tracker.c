@@ -371,14 +371,10 @@ ts_lab_tracker_free (TsLabTracker *tracker)
   g_free (tracker);
 }
 
-gboolean
-ts_lab_tracker_start (TsLabTracker *tracker, GError **error)
+static gboolean
+start_running (TsLabTracker *tracker, GError **error)
 {
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
   TsLabMachine *machine = tracker->machine;
-  g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
-  if (!ts_lab_machine_running (machine))
-    return ts_throw (error, TS_ERROR_STATE, "track machine %s: it is off", machine->name);
   for (guint d = 0; d < machine->disks; d++)
     if (machine->disk[d].raw)
       return ts_throw (error, TS_ERROR_ARGUMENT,
@@ -394,6 +390,22 @@ ts_lab_tracker_start (TsLabTracker *tracker, GError **error)
   virDomainCheckpointFree (point);
   tracker->base = g_steal_pointer (&name);
   return TRUE;
+}
+
+gboolean
+ts_lab_tracker_start (TsLabTracker *tracker, GError **error)
+{
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+  TsLabMachine *machine = tracker->machine;
+  g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
+  if (ts_lab_machine_running (machine))
+    return start_running (tracker, error);
+  /* libvirt makes checkpoints of a running domain only.  One that runs no instruction is enough: when
+   * it goes, QEMU leaves the bitmaps in the images. */
+  if (!ts_lab_machine_start_paused (machine, error))
+    return FALSE;
+  gboolean fine = start_running (tracker, error);
+  return ts_lab_machine_destroy (machine, fine ? error : NULL) && fine;
 }
 
 gboolean

@@ -17,8 +17,9 @@ TsLabTracker *ts_lab_tracker_new (TsLabMachine *machine, const char *folder,
 void ts_lab_tracker_free (TsLabTracker *tracker); /* stops nothing; NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsLabTracker, ts_lab_tracker_free)
 
-/* The first checkpoint, all disks at one instant.  From here on every write is tracked.  Machine is
- * running, its disks are qcow2 (TS_ERROR_STATE, TS_ERROR_ARGUMENT).  Starting again forgets what
+/* The first checkpoint, all disks at one instant.  From here on every write is tracked.  Its
+ * disks are qcow2 (TS_ERROR_ARGUMENT); a machine that is off is started for it, without running an
+ * instruction, and is off again.  Starting again forgets what
  * was tracked before. */
 gboolean ts_lab_tracker_start (TsLabTracker *tracker, GError **error);
 /* Deletes checkpoints and bitmaps.  Fine when nothing is tracked. */

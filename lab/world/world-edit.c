@@ -1,6 +1,9 @@
-/* lab/world/world-edit.c -- somebody writes to a machine's disks, behind everybody's back. */
+/* lab/world/world-edit.c -- somebody writes to a machine's disks, or puts an older copy of them back,
+ * behind everybody's back.  Twin of sim/edit.c. */
 #include "core/base/error.h"
 #include "core/disk/compare.h"
+#include "core/base/units.h"
+#include "lab/command.h"
 #include "lab/machine/disk.h"
 #include "lab/world/world-internal.h"
 
@@ -16,14 +19,22 @@ edit_block (const char *path, guint64 block, GError **error)
   return disk->ops->write (disk, at, &byte, 1, error) && disk->ops->flush (disk, error);
 }
 
+static gboolean
+is_off (TsWorld *world, const TsOrder *order, GError **error)
+{
+  TsLabGuest *guest = ts_lab_guest_at (world, (guint)order->vm, (guint)order->host);
+  if (guest && guest->power_lost_us == TS_NEVER && guest->channel)
+    return ts_throw (error, TS_ERROR_STATE, "the virtual machine runs there");
+  return TRUE;
+}
+
 gboolean
 ts_lab_fault_edit_disk (TsWorld *world, const TsOrder *order, guint64 *edited, GError **error)
 {
   const TsVmSpec *vm = ts_topology_vm (world->topology, (guint)order->vm);
   guint64 blocks = 0, edits = order->amount_bytes / TS_COMPARE_BLOCK_BYTES;
-  TsLabGuest *guest = ts_lab_guest_at (world, (guint)order->vm, (guint)order->host);
-  if (guest && guest->power_lost_us == TS_NEVER && guest->channel)
-    return ts_throw (error, TS_ERROR_STATE, "the virtual machine runs there");
+  if (!is_off (world, order, error))
+    return FALSE;
   for (guint i = 0; i < vm->disks->len; i++)
     blocks += ts_vm_spec_disk (vm, i)->size_bytes / TS_COMPARE_BLOCK_BYTES;
   edits = MIN (edits, blocks);
@@ -36,6 +47,56 @@ ts_lab_fault_edit_disk (TsWorld *world, const TsOrder *order, guint64 *edited, G
                                                      ts_vm_spec_disk (vm, i)->name);
     if (!edit_block (path, block, error))
       return FALSE;
+  }
+  return TRUE;
+}
+
+/* --- an older copy ---------------------------------------------------------------------------- */
+
+#define COPY_US (5 * TS_MIN)
+
+static char *
+aside_path (const char *path)
+{
+  return g_strconcat (path, ".aside", NULL);
+}
+
+static gboolean
+copy_file (const char *from, const char *to, GError **error)
+{
+  const char *const argv[] = {"cp", "--sparse=always", from, to, NULL};
+  return ts_lab_command (argv, "coreutils", COPY_US, NULL, error);
+}
+
+gboolean
+ts_lab_fault_keep_disks (TsWorld *world, const TsOrder *order, GError **error)
+{
+  const TsVmSpec *vm = ts_topology_vm (world->topology, (guint)order->vm);
+  for (guint i = 0; i < vm->disks->len; i++) {
+    g_autofree char *path = ts_lab_world_plain_path (world, (guint)order->vm, (guint)order->host,
+                                                     ts_vm_spec_disk (vm, i)->name);
+    g_autofree char *aside = aside_path (path);
+    if (!is_off (world, order, error) || !copy_file (path, aside, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+ts_lab_fault_restore_disks (TsWorld *world, const TsOrder *order, guint64 *blocks, GError **error)
+{
+  const TsVmSpec *vm = ts_topology_vm (world->topology, (guint)order->vm);
+  for (guint i = 0; i < vm->disks->len; i++) {
+    guint64 bytes = 0;
+    g_autofree char *path = ts_lab_world_plain_path (world, (guint)order->vm, (guint)order->host,
+                                                     ts_vm_spec_disk (vm, i)->name);
+    g_autofree char *aside = aside_path (path);
+    if (!g_file_test (aside, G_FILE_TEST_EXISTS))
+      return ts_throw (error, TS_ERROR_STATE, "no copy of these disks was put aside");
+    if (!is_off (world, order, error) || !ts_lab_disk_compare (path, aside, &bytes, error) ||
+        !copy_file (aside, path, error))
+      return FALSE;
+    *blocks += (bytes + TS_COMPARE_BLOCK_BYTES - 1) / TS_COMPARE_BLOCK_BYTES;
   }
   return TRUE;
 }

@@ -494,7 +494,9 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_ATTACH_DISK:
     order_attach (world, order);
     return TRUE;
-  case TS_DO_EDIT_DISK: {
+  case TS_DO_EDIT_DISK:
+  case TS_DO_KEEP_DISKS:
+  case TS_DO_RESTORE_DISKS: {
     g_autoptr (GError) reason = NULL;
     ts_lab_fault_edit (world, order, &reason);
     ts_lab_world_step (world, order->step, order->verb, reason ? "failed" : "done",
@@ -520,6 +522,7 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_REVERSE:
   case TS_DO_REMOVE:
   case TS_DO_POWER_ON:
+  case TS_DO_POWER_OFF:
   case TS_DO_PAUSE:
   case TS_DO_RESUME:
   case TS_DO_RESYNC:

@@ -112,6 +112,8 @@ order_text (const TsScenario *scenario, const TsOrder *order)
                                                                : "");
   case TS_DO_POWER_ON:
     return g_strdup_printf ("start %s", vm_name (scenario, order->vm));
+  case TS_DO_POWER_OFF:
+    return g_strdup_printf ("shut %s down", vm_name (scenario, order->vm));
   case TS_DO_PAUSE:
     return g_strdup_printf ("pause the replication of %s", vm_name (scenario, order->vm));
   case TS_DO_RESUME:
@@ -160,6 +162,12 @@ order_text (const TsScenario *scenario, const TsOrder *order)
                             vm_name (scenario, order->vm),
                             ts_topology_host (topology, (guint)order->host)->name);
   }
+  case TS_DO_KEEP_DISKS:
+  case TS_DO_RESTORE_DISKS:
+    return g_strdup_printf ("a copy of the disks of %s on %s is put %s",
+                            vm_name (scenario, order->vm),
+                            ts_topology_host (topology, (guint)order->host)->name,
+                            order->verb == TS_DO_KEEP_DISKS ? "aside" : "back");
   case TS_DO_SITE_DOWN:
     return g_strdup_printf ("site %s loses power",
                             ts_topology_site (topology, (guint)order->site)->name);

@@ -8,7 +8,7 @@
 
 #define DO_VM                                                                                      \
   (DO (PROTECT) | DO (START_INITIAL) | DO (CANCEL_INITIAL) | DO (IMPORT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |        \
-   DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (CHANGE_POINT) | DO (REMOVE) | DO (POWER_ON) | DO (PAUSE) | \
+   DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (CHANGE_POINT) | DO (REMOVE) | DO (POWER_ON) | DO (POWER_OFF) | DO (PAUSE) | \
    DO (RESUME) | DO (RESET_STATISTICS) | DO (RESYNC) | DO (CANCEL_RESYNC) | DO (WORKLOAD_START) |   \
    DO (RESIZE_DISK) | DO (REPLICATE_DISKS) | DO (ATTACH_DISK) |                                     \
    DO (WORKLOAD_STOP) | DO (COMPARE) | DO (MOVE))
@@ -16,6 +16,7 @@
 #define DO_PLAN                                                                                    \
   (DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |                       \
    DO (STOP_TEST_FAILOVER) | DO (REVERSE))
+#define DO_DISKS (DO (EDIT_DISK) | DO (KEEP_DISKS) | DO (RESTORE_DISKS))
 #define WAIT_VM (((G_GUINT64_CONSTANT (1) << TS_WAIT_COUNT) - 1) & ~WAIT (STEP))
 
 #define STATES                                                                                     \
@@ -354,7 +355,7 @@ static const TsSchemaRow rows[] = {
     {"step", "expect_failed", TS_VALUE_SWITCH, NULL, FALSE, NULL, 0, 0, 0,
      "on: it is begun and must fail, such as a plan with a script that fails"},
 
-    {"step", "vm", TS_VALUE_REFERENCE, "vms", TRUE, NULL, 0, 0, (DO_VM & ~DO_PLAN) | DO (EDIT_DISK),
+    {"step", "vm", TS_VALUE_REFERENCE, "vms", TRUE, NULL, 0, 0, (DO_VM & ~DO_PLAN) | DO_DISKS,
      "whom it concerns"},
     {"step", "vm", TS_VALUE_REFERENCE, "vms", FALSE, NULL, 0, 0, DO_PLAN, "whom it concerns; or:"},
     {"step", "plan", TS_VALUE_REFERENCE, "plans", FALSE, NULL, 0, 0, DO_PLAN,
@@ -364,7 +365,7 @@ static const TsSchemaRow rows[] = {
      "which VMM server"},
     {"step", "live", TS_VALUE_SWITCH, NULL, FALSE, "on", 0, 0, DO (MOVE),
      "it runs on meanwhile; off: it is turned off and on again"},
-    {"step", "on", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, DO (EDIT_DISK),
+    {"step", "on", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, DO_DISKS,
      "the host on which the disks lie; the machine must not run there"},
     {"step", "bytes", TS_VALUE_SIZE, NULL, TRUE, NULL, 4 * TS_KIB, TS_GIB, DO (EDIT_DISK),
      "so many, a multiple of 4 KiB: one byte in each of so many blocks, all over the disks"},
@@ -603,6 +604,7 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_REMOVE] = "end replication, on one side or both; disks and machine stay as they are",
     [TS_DO_POWER_ON] = "start a machine that is off; a source whose failover is prepared, and a replica, "
                        "refuse",
+    [TS_DO_POWER_OFF] = "shut a machine down, on its primary; replication goes on",
     [TS_DO_RESIZE_DISK] = "make a disk larger or smaller, on one side or both (the replica first)",
     [TS_DO_REPLICATE_DISKS] = "change which disks are replicated; one that is new is copied while the others go on",
     [TS_DO_ATTACH_DISK] = "give a running machine one disk more",
@@ -620,6 +622,9 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_VMM_DOWN] = "a VMM server's process is killed",
     [TS_DO_VMM_UP] = "a VMM server comes back, with what it had made durable",
     [TS_DO_EDIT_DISK] = "somebody writes to a machine's disks on a host, behind everybody's back",
+    [TS_DO_KEEP_DISKS] = "a copy of a machine's disks on a host is put aside; the machine does not run there",
+    [TS_DO_RESTORE_DISKS] = "that copy is put back, as a restored volume or an applied snapshot would, behind "
+                            "everybody's back",
     [TS_DO_SITE_DOWN] = "every host and machine of the site loses power at once",
 };
 
