@@ -45,6 +45,9 @@ set_tests_properties(test-own-machine PROPERTIES FIXTURES_REQUIRED own-image PRO
 ts_test(test-remote LIBS ts_lab SOURCES machine-support.c world-support.c TIMEOUT 300 LABELS lab)
 target_compile_definitions(test-remote PRIVATE TS_TESTS_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
 set_tests_properties(test-lab-world test-remote PROPERTIES RUN_SERIAL ON)
+# hosts killed at steps of what they do; all of them: test-lab-death all
+ts_test(test-lab-death LIBS ts_lab SOURCES world-support.c TIMEOUT 900 LABELS lab)
+set_tests_properties(test-lab-death PROPERTIES RUN_SERIAL ON)
 # the bench: its parts; then all of it, small and without peers (it verifies the copies it measures)
 ts_test(test-bench LIBS ts_lab)
 add_test(NAME bench-small COMMAND twinsite bench --size 64MiB --rounds 1 --cases 5:64,5:4 --no-peers

@@ -27,7 +27,7 @@
 /* Small disks, so that a copy is a few frames; a cycle every 15 s, an hour in a minute, an
  * application-consistent point in each; two points are kept. */
 static Fixture *
-stage (void)
+stage (gboolean automatic)
 {
   Fixture *f = fixture_new ();
   TsPolicy *policy = &ts_topology_policy (f->topology, 0)->policy;
@@ -35,6 +35,7 @@ stage (void)
   policy->time_scale = 60;
   policy->recovery_points = 2;
   policy->app_consistent_us = TS_HOUR;
+  policy->resync.automatic = automatic; /* at any time of the day: at once */
   TsVmSpec *vm = ts_topology_vm (f->topology, 0);
   ts_vm_spec_disk (vm, 0)->size_bytes = TS_MIB;
   ts_vm_spec_disk (vm, 0)->fill_bytes = 400 * TS_KIB;
@@ -152,6 +153,16 @@ static void
 cycles (Fixture *f)
 {
   fixture_run (f, 65 * TS_S);
+}
+
+/* The primary's host dies first, so that a resynchronization begins while its machine starts. */
+static void
+alone (Fixture *f)
+{
+  fixture_site_down (f, 0);
+  fixture_run (f, TS_S);
+  fixture_site_up (f, 0);
+  fixture_run (f, 35 * TS_S);
 }
 
 static gboolean
@@ -283,14 +294,20 @@ typedef struct {
   const char *name;
   void (*prepare) (Fixture *f);
   void (*play) (Fixture *f);
+  gboolean automatic; /* a resynchronization begins by itself, at once */
 } Act;
 
 static const Act acts[] = {
-    {"enable", NULL, enable},          {"cycles", protected_long, cycles},
-    {"resync", protected, resync},     {"planned", protected, planned},
-    {"cancelled", protected, cancelled}, {"unplanned", protected, unplanned},
-    {"points", protected_long, points}, {"test", protected, test},
-    {"pauses", protected, pauses},
+    {"enable", NULL, enable, FALSE},
+    {"cycles", protected_long, cycles, FALSE},
+    {"alone", protected, alone, TRUE},
+    {"resync", protected, resync, FALSE},
+    {"planned", protected, planned, FALSE},
+    {"cancelled", protected, cancelled, FALSE},
+    {"unplanned", protected, unplanned, FALSE},
+    {"points", protected_long, points, FALSE},
+    {"test", protected, test, FALSE},
+    {"pauses", protected, pauses, FALSE},
 };
 
 /* --- the loop --------------------------------------------------------------------------------- */
@@ -369,7 +386,7 @@ tell (void **state_of_test)
 static gboolean
 die (const Act *act, const Way *way, gboolean loud)
 {
-  Fixture *f = stage ();
+  Fixture *f = stage (act->automatic);
   if (act->prepare)
     act->prepare (f);
   const TsDeath death = {.armed = TRUE,
@@ -392,7 +409,7 @@ die (const Act *act, const Way *way, gboolean loud)
 static void
 count_moments (const Act *act, guint moments[2][TS_ACTION_KINDS][TS_DEATH_MOMENTS])
 {
-  Fixture *f = stage ();
+  Fixture *f = stage (act->automatic);
   if (act->prepare)
     act->prepare (f);
   for (guint turn = 0; turn < 2; turn++) {
@@ -423,7 +440,6 @@ every_death (void **state_of_test)
           Way way = {h, k, m, n};
           g_autofree char *name = way_name (act, &way);
           deaths++;
-          g_test_message ("%s", name);
           if (g_getenv ("TWINSITE_DEATHS"))
             print_message ("%s\n", name);
           if (!die (act, &way, FALSE))

@@ -9,6 +9,7 @@
  *   shut-down (s vm): the guest has been told; watch it
  *                                                 quit (s vm): tell its guest to power off
  *   frozen (stbs vm, number, is it?, why not)     freeze (st vm, number): ask its guest
+ *   die-at (uuu TsActionKind, TsDeathMoment, which one): a fault, SIGKILL there
  *   ping (sbt vm, of a test?, number): ask its    pong (sbtbs vm, of a test?, number, does it
  *        guest agent                                    answer?, why not)
  *                                                 thaw (st vm, number)

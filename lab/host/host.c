@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HANDSHAKE_US (10 * TS_S)
 #define HELLO_US (10 * TS_S)  /* a peer that does not say who it is by then is turned away */
@@ -428,6 +429,27 @@ order_shut_down (TsLabHost *host, GVariant *body)
   ts_lab_host_report (host, ts_record_text (record, "why", "shutdown"));
 }
 
+/* A fault (core/seam/death.h): SIGKILL at the n-th action of a kind from now on. */
+static void
+order_die_at (TsLabHost *host, GVariant *body)
+{
+  guint32 action, moment;
+  TsDeath death = {.armed = TRUE};
+  g_variant_get (body, "(uuu)", &action, &moment, &death.count);
+  if (action >= TS_ACTION_KINDS || moment >= TS_DEATH_MOMENTS)
+    return;
+  death.action = (TsActionKind)action;
+  death.moment = (TsDeathMoment)moment;
+  host->death = death;
+}
+
+void
+ts_lab_host_moment (TsLabHost *host, TsActionKind action, TsDeathMoment moment)
+{
+  if (G_UNLIKELY (ts_death_strikes (&host->death, action, moment)))
+    kill (getpid (), SIGKILL);
+}
+
 void
 ts_lab_host_obey (TsLabHost *host, const char *kind, GVariant *body)
 {
@@ -457,7 +479,10 @@ ts_lab_host_obey (TsLabHost *host, const char *kind, GVariant *body)
 static void
 ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
 {
-  ts_lab_host_obey (user, kind, body);
+  if (g_str_equal (kind, "die-at") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(uuu)")))
+    order_die_at (user, body); /* the runner's alone: no VMM server may order that */
+  else
+    ts_lab_host_obey (user, kind, body);
 }
 
 static void

@@ -18,6 +18,7 @@ static void
 job_done (gpointer data)
 {
   Job *job = data;
+  ts_lab_host_moment (job->job.relation->host, job->job.action.kind, TS_DEATH_AFTER);
   job->done (&job->job);
 }
 

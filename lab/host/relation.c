@@ -239,7 +239,7 @@ ask_slot (TsLabRelation *relation)
 }
 
 static void
-perform (TsLabRelation *relation, TsAction *action)
+perform_now (TsLabRelation *relation, TsAction *action)
 {
   switch (action->kind) {
   case TS_ACTION_REPORT:
@@ -299,6 +299,8 @@ perform (TsLabRelation *relation, TsAction *action)
       ts_lab_replica_perform (relation, action);
     return;
   case TS_ACTION_POWER_ON:
+    ts_lab_watch_source (relation->vm);
+    ts_lab_watch_forget_off (relation->vm);
     if (relation->sender)
       ts_lab_job_start (relation, action, relation->vm->worker, start_at_home, started_at_home);
     else
@@ -329,6 +331,18 @@ perform (TsLabRelation *relation, TsAction *action)
     break;
   }
   g_assert_not_reached ();
+}
+
+/* Killed "during" it, a worker has been asked, and may have begun; "after" it, see ts_lab_job_done. */
+static void
+perform (TsLabRelation *relation, TsAction *action)
+{
+  TsActionKind kind = action->kind;
+  ts_lab_host_moment (relation->host, kind, TS_DEATH_BEFORE);
+  perform_now (relation, action);
+  ts_lab_host_moment (relation->host, kind, TS_DEATH_DURING);
+  if (kind == TS_ACTION_PERSIST)
+    ts_lab_host_moment (relation->host, kind, TS_DEATH_AFTER);
 }
 
 static void
@@ -548,6 +562,7 @@ ts_lab_relation_restore (TsLabVm *vm, GError **error)
     if (relation) {
       ts_receiver_free (relation->receiver);
       relation->receiver = ts_receiver_restore (name, bytes, &reason);
+      ts_lab_watch_recall (relation);
       if (relation->receiver) {
         ts_receiver_set_settings (relation->receiver, &host->config->settings);
         arm (relation);

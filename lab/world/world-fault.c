@@ -1,5 +1,6 @@
 /* lab/world/world-fault.c -- what fate does, for real, and the evidence that it bit. */
 #include "lab/world/store.h"
+#include "lab/world/world.h"
 #include "core/base/error.h"
 #include "core/base/units.h"
 
@@ -120,10 +121,10 @@ unplug (TsWorld *world, guint site, GError **error)
   return TRUE;
 }
 
-gboolean
-ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error)
+/* id: whose step it is. */
+static gboolean
+site_down (TsWorld *world, guint site, const char *id, GError **error)
 {
-  guint site = (guint)order->site;
   const char *name = ts_topology_site (world->topology, site)->name;
   gint64 begun_us = ts_lab_world_now_us (world);
   if (!unplug (world, site, error))
@@ -140,7 +141,7 @@ ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error)
   gint64 dead_us = ts_lab_world_now_us (world);
 
   TsRecord *fault = ts_record_new (begun_us, "lab", "fault");
-  ts_record_text (fault, "id", order->step);
+  ts_record_text (fault, "id", id);
   ts_record_text (fault, "fault", "site_down");
   ts_record_text (fault, "target", name);
   ts_lab_world_report (world, ts_record_text (fault, "mode", "power"));
@@ -151,13 +152,46 @@ ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error)
       continue;
     ts_lab_guest_lost_power (guest, dead_us);
   }
-  tell_evidence (world, order->step, "site_down", name, "processes killed", killed);
+  tell_evidence (world, id, "site_down", name, "processes killed", killed);
   for (guint i = 0; i < world->seats->len; i++) {
     const TsLabSeat *seat = world->seats->pdata[i];
     if (seat->spec->site == site)
       ts_lab_operations_host_lost (world, seat->spec->name);
   }
   return TRUE;
+}
+
+gboolean
+ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error)
+{
+  return site_down (world, (guint)order->site, order->step, error);
+}
+
+void
+ts_lab_world_die_at (TsWorld *world, guint host, const TsDeath *death)
+{
+  TsLabSeat *seat = world->seats->pdata[host];
+  g_autoptr (GError) error = NULL;
+  seat->mortal = TRUE;
+  GVariant *body = g_variant_new ("(uuu)", (guint32)death->action, (guint32)death->moment,
+                                  (guint32)death->count);
+  if (!ts_lab_seat_order (seat, "die-at", body, &error))
+    ts_lab_world_break (world, "host %s: %s", seat->spec->name, error->message);
+}
+
+gboolean
+ts_lab_world_died (const TsWorld *world, guint host)
+{
+  return ((const TsLabSeat *)world->seats->pdata[host])->dead;
+}
+
+void
+ts_lab_fault_died (TsWorld *world, guint host)
+{
+  g_autoptr (GError) error = NULL;
+  guint site = ts_topology_host (world->topology, host)->site;
+  if (!site_down (world, site, "death", &error))
+    ts_lab_world_break (world, "%s", error->message);
 }
 
 /* --- a site comes back --------------------------------------------------------------------------
@@ -228,11 +262,17 @@ void
 ts_lab_fault_edit (TsWorld *world, const TsOrder *order, GError **error)
 {
   const char *vm = ts_topology_vm (world->topology, (guint)order->vm)->name;
+  const char *verb = ts_verb_name (order->verb);
   guint64 edited = 0;
-  tell_fault (world, order->step, "edit_disk", vm,
+  if (order->verb == TS_DO_KEEP_DISKS) {
+    ts_lab_fault_keep_disks (world, order, error);
+    return;
+  }
+  tell_fault (world, order->step, verb, vm,
               ts_topology_host (world->topology, (guint)order->host)->name);
-  if (ts_lab_fault_edit_disk (world, order, &edited, error))
-    tell_evidence (world, order->step, "edit_disk", vm, "blocks changed", edited);
+  if (order->verb == TS_DO_EDIT_DISK ? ts_lab_fault_edit_disk (world, order, &edited, error)
+                                     : ts_lab_fault_restore_disks (world, order, &edited, error))
+    tell_evidence (world, order->step, verb, vm, "blocks changed", edited);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */

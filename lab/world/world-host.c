@@ -49,6 +49,10 @@ closed (TsLabControl *control, gpointer user)
   g_clear_pointer (&seat->control, ts_lab_control_free);
   if (seat->dead || seat->world->finished)
     return;
+  if (seat->mortal) {
+    ts_lab_fault_died (seat->world, seat->index);
+    return;
+  }
   g_autofree char *log = ts_lab_path_host (&seat->world->layout, seat->spec->name, "host.log");
   ts_lab_world_break (seat->world, "host %s has ended by itself: see %s", seat->spec->name, log);
 }

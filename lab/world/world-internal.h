@@ -25,6 +25,7 @@ typedef struct { /* a host process, seen by the runner */
   TsLabControl *control; /* NULL: not yet, or gone */
   gboolean ready;
   gboolean dead; /* lost power, as ordered */
+  gboolean mortal; /* it was told to die at some action: when it is gone, its site loses power */
 } TsLabSeat;
 
 typedef struct _TsLabOwnGuest TsLabOwnGuest;
@@ -191,11 +192,16 @@ gboolean ts_lab_fault_site_up (TsWorld *world, const TsOrder *order, GError **er
 /* Changes disks; fails where the machine runs. */
 gboolean ts_lab_fault_edit_disk (TsWorld *world, const TsOrder *order, guint64 *edited,
                                  GError **error);
+gboolean ts_lab_fault_keep_disks (TsWorld *world, const TsOrder *order, GError **error);
+gboolean ts_lab_fault_restore_disks (TsWorld *world, const TsOrder *order, guint64 *blocks,
+                                     GError **error);
 /* The same, with fault and evidence told. */
 void ts_lab_fault_edit (TsWorld *world, const TsOrder *order, GError **error);
 /* Where a host has the plain data of a disk, whichever part it has now. */
 char *ts_lab_world_plain_path (const TsWorld *world, guint vm, guint host, const char *disk);
 gboolean ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error);
+/* A host process that was told to die is gone: whatever runs in its site is killed, too. */
+void ts_lab_fault_died (TsWorld *world, guint host);
 /* All that a link has passed and dropped so far. */
 gboolean ts_lab_fault_counters (TsWorld *world, guint link, TsShaperCounters counters[2],
                                 GError **error);

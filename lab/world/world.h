@@ -9,6 +9,13 @@
  * Kept in the run's folder: lab/HOST/host.log, VM.console, lab/SITE.site/site.log.  Disks, logs and
  * keys are removed with the world, unless TWINSITE_KEEP is set. */
 #pragma once
+#include "core/seam/death.h"
 #include "core/seam/world.h"
 
 const TsWorldOps *ts_lab_world_ops (void);
+
+/* For tests: that host's process kills itself at the n-th such action from now on; the rest of its
+ * site is killed then, as by TS_DO_SITE_DOWN, and TS_DO_SITE_UP brings it back.  Again: instead. */
+void ts_lab_world_die_at (TsWorld *world, guint host, const TsDeath *death);
+/* Is it dead? */
+gboolean ts_lab_world_died (const TsWorld *world, guint host);
