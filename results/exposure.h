@@ -1,8 +1,9 @@
 /* results/exposure.h -- the curve of what a disaster would cost: a sawtooth of slope 1.
  *
  * Private to results/.  exposure (t) = t - instant of the newest point that was usable at t.  The
- * curve begins with the first point and ends when the VM was no longer protected
- * (ts_facts_protected_until_us). */
+ * curve begins with the first point and ends when the VM was no longer protected; after a failover
+ * that is taken back it goes on from the points that there were, after one that is reversed with the
+ * first point of the other direction (TsLeg). */
 #pragma once
 #include "results/facts.h"
 

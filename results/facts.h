@@ -9,6 +9,11 @@ typedef struct {
   gint64 instant_us; /* ... the newest usable point represents this instant */
 } TsPointStep;
 
+typedef struct { /* a time during which the VM was protected: some of the points */
+  guint first, count;   /* they never fall; those of another leg may begin anew */
+  gint64 from_us, to_us; /* from the first point, or a failover taken back; to the disaster, or the end */
+} TsLeg;
+
 typedef struct {
   char *vm;
   GPtrArray *records; /* const TsRecord *, those that name the VM, by (time, order of hearing) */
@@ -22,10 +27,17 @@ typedef struct {
 
   gboolean is_protected; /* a policy or a point was told */
   gint64 interval_us;    /* of the last policy */
-  GArray *points;        /* TsPointStep, t_us ascending, instant_us never falling */
+  GArray *points;        /* TsPointStep, t_us ascending, instant_us never falling within a leg */
+  GArray *legs;          /* TsLeg, by time */
 
-  /* The VM's failover: the first one that was promoted, else the first that was commanded.  What
-   * its copy said counts until the failover was cancelled: what comes then is another copy. */
+  /* One failover of the VM: which, of how many.  Records from..to (not it) are of it: those behind
+   * the one before it was taken back (cancelled) or gone on from (reversed), until that is so of this
+   * one; its copy may be heard until the next one's command.  A failover is one that was promoted;
+   * commands before that are tries of the same.  0 of 0: nobody failed over. */
+  guint failover, failovers;
+  guint from, to, heard_to;
+  gboolean reversed, cancelled; /* at over_us; neither: it is as it stands at the end */
+  gint64 over_us;
   gint64 commanded_us, promoted_us;
   gboolean planned;
   char *copy;             /* host of the copy, or NULL */
@@ -45,15 +57,19 @@ typedef struct {
 
 /* vm's facts from the journal. */
 TsFacts *ts_facts_new (const TsJournal *journal, const char *vm) G_GNUC_WARN_UNUSED_RESULT;
+/* The same of its failover number n, 2 up to facts->failovers (1 is facts itself). */
+TsFacts *ts_facts_of_failover (const TsFacts *facts, guint n) G_GNUC_WARN_UNUSED_RESULT;
 void ts_facts_free (TsFacts *facts); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsFacts, ts_facts_free)
 
 /* Names of all VMs that the journal knows, sorted; NULL-terminated, free with g_strfreev. */
 char **ts_facts_vms (const TsJournal *journal);
 
-/* Until when the VM was protected by what it sent: the disaster when a failover was commanded, else
- * the journal's end. */
+/* Until when the VM was protected by what it sent: the last leg's end; without one the disaster when a
+ * failover was commanded, else the journal's end. */
 gint64 ts_facts_protected_until_us (const TsFacts *facts);
+/* How much of [from_us, to_us] it was protected, or was to be for the first time. */
+gint64 ts_facts_protected_us (const TsFacts *facts, gint64 from_us, gint64 to_us);
 
 /* Does the record have this kind, and this text in that field? */
 gboolean ts_record_is (const TsRecord *record, const char *kind);

@@ -109,12 +109,30 @@ typedef struct {
   char *disk;
 } TsFigureLoss;
 
+/* One of a VM's failovers: its story, and what is measured of each. */
+enum {
+  TS_FAILOVER_RPO,
+  TS_FAILOVER_RTO,
+  TS_FAILOVER_LOST,
+  TS_FAILOVER_LOST_BYTES,
+  TS_FAILOVER_UNFLUSHED,
+  TS_FAILOVER_MEASURES
+};
+typedef struct {
+  TsFailoverStory story;
+  char *copy; /* story's */
+  TsMeasure measures[TS_FAILOVER_MEASURES];
+} TsFailoverFigures;
+/* Of one of those measures: the metric, of the first failover. */
+const TsMetric *ts_failover_metric (guint measure);
+
 /* All metrics of one VM over the whole run, index as ts_metric_get (); behind them those of `also`. */
 typedef struct {
   char *vm;
   guint count;
   TsMeasure *measures; /* [count] */
   GArray *losses; /* TsFigureLoss */
+  GPtrArray *failovers; /* TsFailoverFigures *, all of them */
 } TsVmFigures;
 
 typedef struct {

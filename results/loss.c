@@ -47,14 +47,16 @@ by_place (gconstpointer a, gconstpointer b)
 static gint64
 promised_until_us (const TsFacts *facts)
 {
-  gint64 until_us = facts->survey_begun_us;
+  const gint64 seen_us[] = {facts->survey_begun_us, facts->copy_on_us, facts->ready_us,
+                            facts->first_survey_us};
+  gint64 until_us = G_MAXINT64;
   if (facts->power_lost_us < 0 && !facts->planned)
     return facts->disaster_us;
-  if (facts->copy_on_us >= 0)
-    until_us = MIN (until_us, facts->copy_on_us);
-  if (facts->ready_us >= 0)
-    until_us = MIN (until_us, facts->ready_us);
-  return MIN (until_us, facts->first_survey_us);
+  for (guint i = 0; i < G_N_ELEMENTS (seen_us); i++)
+    if (seen_us[i] >= 0)
+      until_us = MIN (until_us, seen_us[i]);
+  /* a copy that nobody has seen run cannot have written before it was promoted */
+  return until_us < G_MAXINT64 ? until_us : MAX (facts->promoted_us, facts->disaster_us);
 }
 
 static void
@@ -79,7 +81,7 @@ hear_held (Books *books, const TsLedgerEntry *entry)
 {
   const TsFacts *facts = books->facts;
   if (entry->t_us < facts->survey_begun_us || entry->t_us > facts->survey_done_us ||
-      strcmp (entry->copy, facts->copy) != 0)
+      g_strcmp0 (entry->copy, facts->copy) != 0)
     return;
   switch (entry->held) {
   case TS_HELD_WHOLE:
@@ -109,9 +111,9 @@ of_vm (const TsLedger *ledger, const char *vm)
 }
 
 static void
-open_books (Books *books, const TsFacts *facts, const TsLedger *ledger)
+open_books (Books *books, const TsFacts *facts, const TsLedger *ledger, const TsLossCount *before)
 {
-  gint64 until_us = promised_until_us (facts);
+  gint64 until_us = promised_until_us (facts), since_us = before ? before->since_us : -1;
   *books = (Books){.facts = facts};
   books->writes = g_ptr_array_new ();
   books->known = g_ptr_array_new ();
@@ -119,13 +121,15 @@ open_books (Books *books, const TsFacts *facts, const TsLedger *ledger)
   books->broken = g_ptr_array_new ();
   books->flushed_disks = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
   books->entries = of_vm (ledger, facts->vm);
+  for (guint i = 0; before && i < before->promised->len; i++)
+    g_ptr_array_add (books->writes, &g_array_index (before->promised, TsLedgerEntry, i));
   for (guint i = 0; i < books->entries->len; i++) {
     const TsLedgerEntry *entry = &g_array_index (books->entries, TsLedgerEntry, i);
     if (facts->excluded && g_strv_contains ((const char *const *)facts->excluded, entry->disk))
       continue; /* nobody promised that the copy has it (HVR 2.6) */
     switch (entry->kind) {
     case TS_LEDGER_WRITE:
-      if (entry->t_us <= until_us)
+      if (entry->t_us > since_us && entry->t_us <= until_us)
         g_ptr_array_add (books->writes, (gpointer)entry);
       if (entry->t_us <= facts->survey_done_us)
         g_ptr_array_add (books->known, (gpointer)entry);
@@ -354,17 +358,42 @@ refuse (TsLossCount *count, const TsFacts *facts)
   return count->kind != TS_MEASURE_VALUE;
 }
 
+/* What the failover behind this one starts from: what this one's copy has, once replication goes on from
+ * it (all of it, when nobody has read its disks: CHOICE); all of it, when it was taken back.  What a
+ * copy wrote that was thrown away was promised by nobody; of a source that ran on meanwhile it cannot
+ * be told apart (CHOICE: all of that counts). */
+static void
+promise (const Books *books, const TsFacts *facts, TsLossCount *count)
+{
+  gboolean older, ran_on = facts->power_lost_us < 0 && !facts->planned;
+  gboolean read = count->kind == TS_MEASURE_VALUE;
+  for (guint i = 0; i < books->writes->len; i++) {
+    const TsLedgerEntry *write = books->writes->pdata[i];
+    if (facts->cancelled || !read || is_held (books, write, &older))
+      g_array_append_vals (count->promised, write, 1);
+  }
+  count->since_us = facts->cancelled && !ran_on ? facts->over_us : promised_until_us (facts);
+}
+
 TsLossCount *
-ts_loss_count (const TsFacts *facts, const TsLedger *ledger)
+ts_loss_count (const TsFacts *facts, const TsLedger *ledger, const TsLossCount *before)
 {
   TsLossCount *count = g_new0 (TsLossCount, 1);
   count->losses = g_array_new (FALSE, FALSE, sizeof (TsLoss));
+  count->promised = g_array_new (FALSE, FALSE, sizeof (TsLedgerEntry));
   count->first_missing_us = -1;
-  if (refuse (count, facts))
+  gboolean refused = refuse (count, facts), last = facts->failover == facts->failovers;
+  if (refused && last)
     return count;
 
   Books books;
-  open_books (&books, facts, ledger);
+  open_books (&books, facts, ledger, before);
+  if (!last)
+    promise (&books, facts, count);
+  if (refused) {
+    close_books (&books);
+    return count;
+  }
   for (guint i = 0; i < books.broken->len; i++) {
     const TsLedgerEntry *broken = books.broken->pdata[i];
     gboolean torn = broken->held == TS_HELD_TORN;
@@ -390,5 +419,6 @@ ts_loss_count_free (TsLossCount *count)
   if (!count)
     return;
   g_array_unref (count->losses);
+  g_array_unref (count->promised);
   g_free (count);
 }

@@ -20,8 +20,16 @@ typedef struct {
   guint64 held_records;    /* whole ones */
   gint64 first_missing_us; /* when the first missing write was acknowledged; -1: none is missing */
   GArray *losses;          /* TsLoss */
+
+  /* For the failover behind this one: the writes that are still promised (TsLedgerEntry; texts are the
+   * ledger's), and since when those that are heard are new ones. */
+  GArray *promised;
+  gint64 since_us;
 } TsLossCount;
 
-TsLossCount *ts_loss_count (const TsFacts *facts, const TsLedger *ledger) G_GNUC_WARN_UNUSED_RESULT;
+/* before: of the failover before this one; NULL: this is the first.  What that one has lost is not lost
+ * again. */
+TsLossCount *ts_loss_count (const TsFacts *facts, const TsLedger *ledger,
+                            const TsLossCount *before) G_GNUC_WARN_UNUSED_RESULT;
 void ts_loss_count_free (TsLossCount *count); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsLossCount, ts_loss_count_free)

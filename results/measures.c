@@ -74,9 +74,8 @@ clip (TsAsk *ask)
 void
 ts_measure_exposure (TsAsk *ask)
 {
-  gint64 at_us = MIN (ask->to_us, ts_facts_protected_until_us (ask->facts));
   if (clip (ask))
-    answer_at (ask, ts_exposure_at (ask->facts, at_us), at_us);
+    answer_at (ask, ts_exposure_at (ask->facts, ask->to_us), ask->to_us);
 }
 
 void
@@ -294,12 +293,16 @@ ts_measure_cycles_due (TsAsk *ask)
     answer (ask, 0);
     return;
   }
-  gint64 start_us = g_array_index (facts->points, TsPointStep, 0).t_us;
-  gint64 to_us = MIN (ask->to_us, ts_facts_protected_until_us (facts)) - start_us;
-  gint64 from_us = ask->from_us - start_us;
-  gint64 until = to_us > 0 ? to_us / facts->interval_us : 0;
-  gint64 before = from_us > 0 ? (from_us - 1) / facts->interval_us : 0;
-  answer (ask, MAX (until - before, 0));
+  gint64 due = 0;
+  for (guint i = 0; i < facts->legs->len; i++) {
+    const TsLeg *leg = &g_array_index (facts->legs, TsLeg, i);
+    gint64 to_us = MIN (ask->to_us, leg->to_us) - leg->from_us;
+    gint64 from_us = ask->from_us - leg->from_us;
+    gint64 until = to_us > 0 ? to_us / facts->interval_us : 0;
+    gint64 before = from_us > 0 ? (from_us - 1) / facts->interval_us : 0;
+    due += MAX (until - before, 0);
+  }
+  answer (ask, due);
 }
 
 void
@@ -473,7 +476,7 @@ ts_measure_pending_over (TsAsk *ask)
       continue;
     gint64 begin_us = MAX (since_us, ask->from_us);
     if (stands > ask->parameter && record->t_us > begin_us) {
-      over_us += record->t_us - begin_us;
+      over_us += ts_facts_protected_us (ask->facts, begin_us, record->t_us);
       first_us = first_us < 0 ? begin_us : first_us;
     }
     stands = ts_record_get_int (record, "bytes", 0);
@@ -481,7 +484,7 @@ ts_measure_pending_over (TsAsk *ask)
   }
   gint64 begin_us = MAX (since_us, ask->from_us);
   if (stands > ask->parameter && to_us > begin_us) {
-    over_us += to_us - begin_us;
+    over_us += ts_facts_protected_us (ask->facts, begin_us, to_us);
     first_us = first_us < 0 ? begin_us : first_us;
   }
   if (stands < 0)

@@ -6,7 +6,13 @@
 typedef struct {
   TsFacts *facts;
   TsLossCount *loss;
+} Failover;
+
+typedef struct {
+  GPtrArray *failovers; /* Failover *, in order; the first is there without one, too */
 } Vm;
+
+#define WORST_OF_ALL G_MAXUINT
 
 struct _TsMetrics {
   char **names;   /* sorted */
@@ -21,9 +27,10 @@ typedef struct {
   void (*measure) (TsAsk *ask);
 } Row;
 
-typedef struct { /* of a family, what it asks filled in */
+typedef struct { /* of a family, what it asks filled in; or of a failover that is not the first */
   Row row;
   gint64 parameter;
+  guint failover; /* 0: the first */
 } Made;
 
 #define US TS_UNIT_US
@@ -163,10 +170,10 @@ parse_parameter (Asks asks, const char *text, gint64 *parameter)
   return TRUE;
 }
 
-/* A metric of a family, made when it is first asked for and kept: who holds one need not free it,
- * as with those of the table.  A scenario names a few; they may be read in several threads. */
+/* A metric that is not in the table, made when it is first asked for and kept: who holds one need not
+ * free it, as with those of the table.  A scenario names a few; they may be read in several threads. */
 static const TsMetric *
-find_in_family (guint family, const char *name, gint64 parameter)
+make (const Row *row, const char *name, const char *key, gint64 parameter, guint failover)
 {
   static GMutex mutex;
   static GHashTable *all; /* name -> Made *; only asked, never walked */
@@ -177,20 +184,62 @@ find_in_family (guint family, const char *name, gint64 parameter)
   if (made)
     return &made->row.metric;
   made = g_new0 (Made, 1);
-  made->row.metric = families[family].metric;
+  made->row = *row;
   made->row.metric.name = g_strdup (name);
-  made->row.metric.key =
-      g_strconcat (families[family].key_prefix, name + strlen (families[family].prefix), NULL);
-  made->row.measure = families[family].measure;
+  made->row.metric.key = g_strdup (key);
   made->parameter = parameter;
+  made->failover = failover;
   g_hash_table_insert (all, (gpointer)made->row.metric.name, made);
   return &made->row.metric;
+}
+
+static const TsMetric *
+find_in_family (guint family, const char *name, gint64 parameter)
+{
+  Row row = {families[family].metric, families[family].measure};
+  g_autofree char *key =
+      g_strconcat (families[family].key_prefix, name + strlen (families[family].prefix), NULL);
+  return make (&row, name, key, parameter, 0);
+}
+
+/* Is there one for each failover? */
+static gboolean
+is_of_failover (const Row *row)
+{
+  return row->metric.scope == TS_SCOPE_RUN && row->measure != ts_measure_interval &&
+         row->measure != ts_measure_loss_divergent;
+}
+
+/* "rto@2", "loss.lost@worst". */
+static const TsMetric *
+find_of_failover (const char *name, const char *at)
+{
+  guint64 number = 0;
+  gsize len = (gsize)(at - name);
+  gboolean worst = strcmp (at + 1, "worst") == 0;
+  if (!worst && (at[1] == '0' || !g_ascii_string_to_unsigned (at + 1, 10, 1, 99, &number, NULL)))
+    return NULL;
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
+    const TsMetric *metric = &rows[i].metric;
+    if (strlen (metric->name) != len || strncmp (metric->name, name, len) != 0)
+      continue;
+    g_autofree char *key =
+        worst ? g_strconcat (metric->key, "_of_worst_failover", NULL)
+              : g_strdup_printf ("%s_of_failover_%u", metric->key, (guint)number);
+    return is_of_failover (&rows[i])
+               ? make (&rows[i], name, key, 0, worst ? WORST_OF_ALL : (guint)number)
+               : NULL;
+  }
+  return NULL;
 }
 
 const TsMetric *
 ts_metric_find (const char *name)
 {
+  const char *at = strchr (name, '@');
   gint64 parameter;
+  if (at)
+    return find_of_failover (name, at);
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
     if (strcmp (rows[i].metric.name, name) == 0)
       return &rows[i].metric;
@@ -243,12 +292,36 @@ ts_measure_format (const TsMeasure *measure, TsUnit unit)
 /* --- entry points ----------------------------------------------------------------------------- */
 
 static void
+failover_free (gpointer data)
+{
+  Failover *failover = data;
+  ts_facts_free (failover->facts);
+  ts_loss_count_free (failover->loss);
+  g_free (failover);
+}
+
+static void
 vm_free (gpointer data)
 {
   Vm *vm = data;
-  ts_facts_free (vm->facts);
-  ts_loss_count_free (vm->loss);
+  g_ptr_array_unref (vm->failovers);
   g_free (vm);
+}
+
+static Vm *
+vm_new (const TsJournal *journal, const TsLedger *ledger, const char *name)
+{
+  Vm *vm = g_new0 (Vm, 1);
+  vm->failovers = g_ptr_array_new_with_free_func (failover_free);
+  Failover *before = NULL;
+  for (guint n = 1; n == 1 || n <= before->facts->failovers; n++) {
+    Failover *failover = g_new0 (Failover, 1);
+    failover->facts = before ? ts_facts_of_failover (before->facts, n) : ts_facts_new (journal, name);
+    failover->loss = ts_loss_count (failover->facts, ledger, before ? before->loss : NULL);
+    g_ptr_array_add (vm->failovers, failover);
+    before = failover;
+  }
+  return vm;
 }
 
 TsMetrics *
@@ -258,12 +331,8 @@ ts_metrics_new (const TsJournal *journal, const TsLedger *ledger)
   metrics->names = ts_facts_vms (journal);
   metrics->end_us = ts_journal_end_us (journal);
   metrics->vms = g_ptr_array_new_with_free_func (vm_free);
-  for (guint i = 0; metrics->names[i]; i++) {
-    Vm *vm = g_new0 (Vm, 1);
-    vm->facts = ts_facts_new (journal, metrics->names[i]);
-    vm->loss = ts_loss_count (vm->facts, ledger);
-    g_ptr_array_add (metrics->vms, vm);
-  }
+  for (guint i = 0; metrics->names[i]; i++)
+    g_ptr_array_add (metrics->vms, vm_new (journal, ledger, metrics->names[i]));
   return metrics;
 }
 
@@ -305,12 +374,76 @@ find_vm (const TsMetrics *metrics, const char *name)
   return NULL;
 }
 
+static const Failover *
+failover_of (const Vm *vm, guint n) /* from 1 */
+{
+  return vm->failovers->pdata[n - 1];
+}
+
 const GArray *
 ts_metrics_losses (const TsMetrics *metrics, const char *name)
 {
   const Vm *vm = find_vm (metrics, name);
   g_return_val_if_fail (vm, NULL);
-  return vm->loss->losses;
+  return failover_of (vm, 1)->loss->losses;
+}
+
+guint
+ts_metrics_failovers (const TsMetrics *metrics, const char *name)
+{
+  const Vm *vm = find_vm (metrics, name);
+  return vm ? failover_of (vm, 1)->facts->failovers : 0;
+}
+
+void
+ts_metrics_failover (const TsMetrics *metrics, const char *name, guint n, TsFailoverStory *story)
+{
+  const Vm *vm = find_vm (metrics, name);
+  g_return_if_fail (vm && n >= 1 && n <= vm->failovers->len);
+  const TsFacts *facts = failover_of (vm, n)->facts;
+  *story = (TsFailoverStory){.planned = facts->planned,
+                             .copy = facts->copy,
+                             .commanded_us = facts->commanded_us,
+                             .instant_us = facts->instant_us,
+                             .end = facts->promoted_us < 0 ? "not promoted"
+                                    : facts->cancelled     ? "cancelled"
+                                    : facts->reversed      ? "reversed"
+                                                           : "stands"};
+}
+
+static void
+measure_one (const Row *row, const Failover *failover, TsAsk *ask)
+{
+  ask->facts = failover->facts;
+  ask->loss = failover->loss;
+  row->measure (ask);
+}
+
+static gboolean
+is_worse (const TsMeasure *a, const TsMeasure *b)
+{
+  if (a->kind != b->kind) /* what is not known could be anything; never is later than anything */
+    return a->kind == TS_MEASURE_UNKNOWN || b->kind == TS_MEASURE_VALUE;
+  return a->kind == TS_MEASURE_VALUE && a->number > b->number;
+}
+
+static void
+measure_worst (const Row *row, const Vm *vm, TsAsk *ask)
+{
+  TsMeasure *out = ask->out;
+  const TsMeasure empty = *out;
+  measure_one (row, failover_of (vm, 1), ask);
+  for (guint n = 2; n <= vm->failovers->len; n++) {
+    TsMeasure one = empty;
+    TsAsk again = *ask;
+    again.out = &one;
+    measure_one (row, failover_of (vm, n), &again);
+    if (is_worse (&one, out)) {
+      ts_measure_clear (out);
+      *out = one;
+    } else
+      ts_measure_clear (&one);
+  }
 }
 
 void
@@ -320,16 +453,21 @@ ts_metrics_measure (const TsMetrics *metrics, const TsMetric *metric, const char
   const Vm *vm = find_vm (metrics, name);
   const Row *row = (const Row *)metric; /* every one but what only names a family heads a row */
   gboolean in_table = row >= rows && row < rows + G_N_ELEMENTS (rows);
+  const Made *made = in_table ? NULL : (const Made *)row;
   *measure = (TsMeasure){.t_us = MIN (to_us, metrics->end_us)};
   TsAsk ask = {.from_us = MAX (from_us, 0),
                .to_us = measure->t_us,
-               .parameter = in_table ? 0 : ((const Made *)row)->parameter,
+               .parameter = made ? made->parameter : 0,
                .out = measure};
   if (!vm) {
     ts_answer_unknown (&ask, "the journal does not name this VM");
     return;
   }
-  ask.facts = vm->facts;
-  ask.loss = vm->loss;
-  row->measure (&ask);
+  guint n = made && made->failover > 0 ? made->failover : 1;
+  if (n == WORST_OF_ALL)
+    measure_worst (row, vm, &ask);
+  else if (n <= vm->failovers->len)
+    measure_one (row, failover_of (vm, n), &ask);
+  else
+    ts_answer_unknown (&ask, "there were not so many failovers");
 }

@@ -27,8 +27,9 @@ typedef struct {
 
 guint ts_metric_count (void);
 const TsMetric *ts_metric_get (guint index); /* index < ts_metric_count () */
-/* By name: of the table, or of a family with what it asks filled in ("exposure.over.15m").  NULL:
- * no such metric. */
+/* By name: of the table, or of a family with what it asks filled in ("exposure.over.15m"), or what the
+ * table has of a failover, of the N-th one ("rto@2") or of the worst ("loss.lost@worst").  NULL: no such
+ * metric. */
 const TsMetric *ts_metric_find (const char *name);
 /* The families: their names end with what is to be filled in, "exposure.over.TIME".  Only for
  * showing; NULL past the end. */
@@ -78,6 +79,17 @@ gint64 ts_metrics_end_us (const TsMetrics *metrics);
 /* TsLoss, by class in the order above, then by sequence; empty when nothing is known.  Owned by
  * metrics. */
 const GArray *ts_metrics_losses (const TsMetrics *metrics, const char *vm);
+
+/* How many failovers the VM had; 0 also when the journal does not name it. */
+guint ts_metrics_failovers (const TsMetrics *metrics, const char *vm);
+typedef struct {
+  gboolean planned;
+  const char *copy; /* host; NULL: none was promoted */
+  gint64 commanded_us, instant_us; /* instant_us: of the point taken; -1: none */
+  const char *end; /* "not promoted" "cancelled" "reversed" "stands" */
+} TsFailoverStory;
+/* n from 1 up to that.  Texts are metrics' own. */
+void ts_metrics_failover (const TsMetrics *metrics, const char *vm, guint n, TsFailoverStory *story);
 
 /* The metric over [from_us, to_us]; 0 and TS_NEVER are the whole run.  Always fills measure (clear
  * it).  vm: one that the journal does not name gives UNKNOWN. */

@@ -24,6 +24,7 @@ void ts_report_note (TsReport *report, const char *text);
 void ts_report_expectations (TsReport *report);
 void ts_report_published (TsReport *report);
 void ts_report_losses (TsReport *report);
+void ts_report_failovers (TsReport *report); /* shown when there were several */
 void ts_report_faults (TsReport *report);
 void ts_report_invariants (TsReport *report);
 void ts_report_timeline (TsReport *report);

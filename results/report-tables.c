@@ -107,6 +107,42 @@ ts_report_published (TsReport *report)
   ts_report_end (report);
 }
 
+/* --- failovers -------------------------------------------------------------------------------- */
+
+void
+ts_report_failovers (TsReport *report)
+{
+  ts_report_begin (report, "failovers", "Failovers");
+  begin_table (report, "VM|#|Kind|Copy on|#Commanded|#Point|#Achieved RPO|#RTO|#Lost|#Unflushed|Then");
+  for (guint i = 0; i < report->verdict->figures->len; i++) {
+    const TsVmFigures *figures = report->verdict->figures->pdata[i];
+    for (guint n = 0; n < figures->failovers->len; n++) {
+      const TsFailoverFigures *failover = figures->failovers->pdata[n];
+      const TsFailoverStory *story = &failover->story;
+      g_autofree char *commanded = ts_report_time (story->commanded_us);
+      g_autofree char *instant =
+          story->instant_us < 0 ? g_strdup ("-") : ts_report_time (story->instant_us);
+      ts_markup_put (report->html,
+                     "<tr><td>%s</td><td>%u</td><td>%s</td><td>%s</td><td class=\"n\">%s</td>"
+                     "<td class=\"n\">%s</td>",
+                     figures->vm, n + 1, story->planned ? "planned" : "unplanned",
+                     story->copy ? story->copy : "-", commanded, instant);
+      static const guint shown[] = {TS_FAILOVER_RPO, TS_FAILOVER_RTO, TS_FAILOVER_LOST,
+                                    TS_FAILOVER_UNFLUSHED};
+      for (guint m = 0; m < G_N_ELEMENTS (shown); m++) {
+        g_autofree char *text = ts_measure_format (&failover->measures[shown[m]],
+                                                   ts_failover_metric (shown[m])->unit);
+        ts_markup_put (report->html, "<td class=\"n\">%s</td>", text);
+      }
+      ts_markup_put (report->html, "<td>%s</td></tr>\n", story->end);
+    }
+  }
+  end_table (report);
+  ts_report_note (report, "Loss and RPO are each failover's own: what an earlier one has lost is not lost "
+                          "again. The waterfall above and the list of losses are the first one's.");
+  ts_report_end (report);
+}
+
 /* --- loss ------------------------------------------------------------------------------------- */
 
 static void

@@ -172,6 +172,7 @@ static const struct {
     {"expectations", "Objectives", ts_report_expectations},
     {"published", "Published", ts_report_published},
     {"rto", "Recovery time", ts_report_rto},
+    {"failovers", "Failovers", ts_report_failovers},
     {"exposure", "Exposure", ts_report_exposure},
     {"pending", "Pending", ts_report_pending},
     {"throughput", "Throughput", ts_report_throughput},
@@ -184,12 +185,23 @@ static const struct {
     {"proof", "Check", put_proof},
 };
 
+static gboolean
+is_shown (const TsReport *report, guint section)
+{
+  const TsVerdict *verdict = report->verdict;
+  gboolean several = FALSE;
+  for (guint i = 0; i < verdict->figures->len; i++)
+    several |= ((const TsVmFigures *)verdict->figures->pdata[i])->failovers->len > 1;
+  return (sections[section].put != ts_report_published || verdict->published->len > 0) &&
+         (sections[section].put != ts_report_failovers || several);
+}
+
 static void
 put_contents (TsReport *report)
 {
   g_string_append (report->html, "<nav aria-label=\"Sections\">\n");
   for (guint i = 0; i < G_N_ELEMENTS (sections); i++)
-    if (sections[i].put != ts_report_published || report->verdict->published->len > 0)
+    if (is_shown (report, i))
       ts_markup_put (report->html, "<a href=\"#%s\">%s</a>\n", sections[i].id, sections[i].name);
   g_string_append (report->html, "</nav>\n");
 }
@@ -211,7 +223,8 @@ ts_report_to_html (const TsVerdict *verdict, const TsJournal *journal,
   put_contents (&report);
   g_string_append (html, "<main>\n");
   for (guint i = 0; i < G_N_ELEMENTS (sections); i++)
-    sections[i].put (&report);
+    if (is_shown (&report, i))
+      sections[i].put (&report);
   g_string_append (html, "</main>\n</body>\n</html>\n");
   return g_string_free (g_steal_pointer (&html), FALSE);
 }

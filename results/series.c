@@ -134,20 +134,29 @@ GArray *
 ts_curve_exposure (const TsFacts *facts)
 {
   GArray *curve = g_array_new (FALSE, FALSE, sizeof (TsVertex));
-  gint64 from_us = 0, to_us = TS_NEVER;
-  const char *why;
-  if (!ts_exposure_clip (facts, &from_us, &to_us, &why))
-    return curve;
-  for (guint i = 0; i < facts->points->len; i++) {
-    const TsPointStep *point = &g_array_index (facts->points, TsPointStep, i);
-    if (point->t_us > to_us)
-      break;
-    if (i > 0)
-      add_vertex (curve, point->t_us, point->t_us - point[-1].instant_us);
-    add_vertex (curve, point->t_us, point->t_us - point->instant_us);
+  for (guint l = 0; l < facts->legs->len; l++) {
+    const TsLeg *leg = &g_array_index (facts->legs, TsLeg, l);
+    const TsPointStep *before = NULL;
+    if (curve->len > 0) { /* no leg to stand on: drawn as nothing */
+      add_vertex (curve, g_array_index (curve, TsVertex, curve->len - 1).t_us, 0);
+      add_vertex (curve, leg->from_us, 0);
+    }
+    for (guint i = leg->first; i < leg->first + leg->count; i++) {
+      const TsPointStep *point = &g_array_index (facts->points, TsPointStep, i);
+      if (point->t_us > leg->to_us)
+        break;
+      gint64 at_us = MAX (point->t_us, leg->from_us);
+      const TsPointStep *next = i + 1 < leg->first + leg->count ? point + 1 : NULL;
+      if (next && next->t_us <= leg->from_us)
+        continue; /* the newest by then is a later one */
+      if (before)
+        add_vertex (curve, at_us, at_us - before->instant_us);
+      add_vertex (curve, at_us, at_us - point->instant_us);
+      before = point;
+    }
+    if (g_array_index (curve, TsVertex, curve->len - 1).t_us < leg->to_us)
+      add_vertex (curve, leg->to_us, ts_exposure_at (facts, leg->to_us));
   }
-  if (g_array_index (curve, TsVertex, curve->len - 1).t_us < to_us)
-    add_vertex (curve, to_us, ts_exposure_at (facts, to_us));
   return curve;
 }
 

@@ -98,6 +98,27 @@ engine_cell (const TsVerdict *verdict)
   return g_strdup_printf ("%s%s", name, scale);
 }
 
+/* Those behind the first of each VM: "2: RPO 0, RTO 4.2 s, lost 0". */
+static char *
+failovers_cell (const TsVerdict *verdict)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  for (guint i = 0; i < verdict->figures->len; i++) {
+    const TsVmFigures *figures = verdict->figures->pdata[i];
+    for (guint n = 2; n <= figures->failovers->len; n++) {
+      const TsFailoverFigures *failover = figures->failovers->pdata[n - 1];
+      g_autofree char *rpo = ts_measure_format (&failover->measures[TS_FAILOVER_RPO], TS_UNIT_US);
+      g_autofree char *rto = ts_measure_format (&failover->measures[TS_FAILOVER_RTO], TS_UNIT_US);
+      g_autofree char *lost =
+          ts_measure_format (&failover->measures[TS_FAILOVER_LOST], TS_UNIT_COUNT);
+      g_string_append_printf (text, "%s%s%s%u: RPO %s, RTO %s, lost %s", text->len ? "; " : "",
+                              verdict->figures->len > 1 ? figures->vm : "",
+                              verdict->figures->len > 1 ? " " : "", n, rpo, rto, lost);
+    }
+  }
+  return text->len ? g_string_free (g_steal_pointer (&text), FALSE) : g_strdup ("-");
+}
+
 static char *
 vms_cell (const TsVerdict *verdict)
 {
@@ -134,6 +155,7 @@ static const Row rows[] = {
     {"  stale / phantom", {"loss.stale", "loss.phantom"}, NULL},
     {"  order / instant", {"loss.order", "loss.instant"}, NULL},
     {"  of the point / fill", {"loss.point", "loss.fill"}, NULL},
+    {"later failovers", {NULL}, failovers_cell},
     {"lost records", {"loss.records"}, NULL},
     {"  acked / survived", {"records.acked", "records.survived"}, NULL},
     {"  not judged", {NULL}, not_judged_cell},

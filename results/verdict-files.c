@@ -171,6 +171,23 @@ ts_verdict_to_json (const TsVerdict *verdict)
 }
 
 static void
+put_failover (JsonBuilder *json, guint number, const TsFailoverFigures *failover)
+{
+  const TsFailoverStory *story = &failover->story;
+  json_builder_begin_object (json);
+  put_int (json, "number", number);
+  put_bool (json, "planned", story->planned);
+  put_text (json, "copy", story->copy ? story->copy : "");
+  put_int (json, "commanded_us", story->commanded_us);
+  put_int (json, "instant_us", story->instant_us);
+  put_text (json, "end", story->end);
+  for (guint m = 0; m < TS_FAILOVER_MEASURES; m++)
+    put_measure (json, ts_failover_metric (m)->key, &failover->measures[m],
+                 ts_failover_metric (m)->unit);
+  json_builder_end_object (json);
+}
+
+static void
 put_figures (JsonBuilder *json, const TsVmFigures *figures)
 {
   json_builder_begin_object (json);
@@ -190,6 +207,10 @@ put_figures (JsonBuilder *json, const TsVmFigures *figures)
     }
     json_builder_end_object (json);
   }
+  json_builder_end_array (json);
+  put_array (json, "failovers");
+  for (guint n = 1; n <= figures->failovers->len; n++)
+    put_failover (json, n, figures->failovers->pdata[n - 1]);
   json_builder_end_array (json);
   put_int (json, "losses_total", figures->losses->len);
   put_array (json, "losses");

@@ -15,9 +15,54 @@ invariant_free (gpointer data)
 }
 
 static void
+failover_figures_free (gpointer data)
+{
+  TsFailoverFigures *figures = data;
+  for (guint m = 0; m < TS_FAILOVER_MEASURES; m++)
+    ts_measure_clear (&figures->measures[m]);
+  g_free (figures->copy);
+  g_free (figures);
+}
+
+static const char *const failover_metrics[TS_FAILOVER_MEASURES] = {
+    [TS_FAILOVER_RPO] = "rpo.achieved",
+    [TS_FAILOVER_RTO] = "rto",
+    [TS_FAILOVER_LOST] = "loss.lost",
+    [TS_FAILOVER_LOST_BYTES] = "loss.bytes",
+    [TS_FAILOVER_UNFLUSHED] = "loss.unflushed",
+};
+
+const TsMetric *
+ts_failover_metric (guint measure)
+{
+  return ts_metric_find (failover_metrics[measure]);
+}
+
+static GPtrArray *
+gather_failovers (const TsMetrics *metrics, const char *vm)
+{
+  GPtrArray *all = g_ptr_array_new_with_free_func (failover_figures_free);
+  for (guint n = 1; n <= ts_metrics_failovers (metrics, vm); n++) {
+    TsFailoverFigures *figures = g_new0 (TsFailoverFigures, 1);
+    ts_metrics_failover (metrics, vm, n, &figures->story);
+    figures->copy = g_strdup (figures->story.copy);
+    figures->story.copy = figures->copy;
+    for (guint m = 0; m < TS_FAILOVER_MEASURES; m++) {
+      g_autofree char *name = g_strdup_printf ("%s@%u", failover_metrics[m], n);
+      const TsMetric *metric = ts_metric_find (name);
+      if (metric) /* more than 99 of them cannot be named */
+        ts_metrics_measure (metrics, metric, vm, 0, TS_NEVER, &figures->measures[m]);
+    }
+    g_ptr_array_add (all, figures);
+  }
+  return all;
+}
+
+static void
 figures_free (gpointer data)
 {
   TsVmFigures *figures = data;
+  g_clear_pointer (&figures->failovers, g_ptr_array_unref);
   for (guint i = 0; i < figures->count; i++)
     ts_measure_clear (&figures->measures[i]);
   for (guint i = 0; i < figures->losses->len; i++)
@@ -47,6 +92,7 @@ ts_verdict_gather (TsVerdict *verdict, const TsMetrics *metrics)
     for (guint m = 0; m < figures->count; m++)
       ts_metrics_measure (metrics, metric_at (verdict, m), figures->vm, 0, TS_NEVER,
                           &figures->measures[m]);
+    figures->failovers = gather_failovers (metrics, figures->vm);
     figures->losses = g_array_new (FALSE, FALSE, sizeof (TsFigureLoss));
     const GArray *losses = ts_metrics_losses (metrics, figures->vm);
     for (guint l = 0; l < losses->len; l++) {

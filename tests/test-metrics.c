@@ -256,6 +256,161 @@ service_that_never_comes_is_never (void **state)
   assert_int_equal (run_kind_in (run, "loss.lost", 0, TS_NEVER), TS_MEASURE_NEVER);
 }
 
+/* --- several failovers ------------------------------------------------------------------------ */
+
+static void
+failover (Run *run, gint64 t_us, const char *host, const char *phase, gboolean planned,
+          gint64 instant_us)
+{
+  run_tell (run, t_us,
+            "\"kind\":\"failover\",\"vm\":\"app\",\"host\":\"%s\",\"phase\":\"%s\",\"planned\":%s,"
+            "\"set\":1,\"instant_us\":%" G_GINT64_FORMAT,
+            host, phase, planned ? "true" : "false", instant_us);
+}
+
+static void
+survey_of (Run *run, gint64 t_us, const char *host, const char *phase)
+{
+  run_tell (run, t_us,
+            "\"kind\":\"survey\",\"vm\":\"app\",\"host\":\"%s\",\"phase\":\"%s\",\"fill_blocks\":0,"
+            "\"fill_bad\":0",
+            host, phase);
+}
+
+static void
+held_on (Run *run, gint64 t_us, const char *host, guint64 slot, guint64 sequence)
+{
+  TsLedgerEntry held = {.kind = TS_LEDGER_HELD,
+                        .vm = "app",
+                        .disk = "system",
+                        .offset_bytes = slot * SLOT_BYTES,
+                        .length_bytes = SLOT_BYTES,
+                        .sequence = sequence,
+                        .t_us = t_us,
+                        .copy = host,
+                        .held = TS_HELD_WHOLE};
+  ts_ledger_add (run->ledger, &held);
+}
+
+/* hv-a dies with writes 3 and 4 not replicated; reversed; hv-b moves back to hv-a as planned, and loses
+ * nothing of what it had: not what was lost before. */
+static Run *
+there_and_back (void)
+{
+  Run *run = run_new ();
+  run_point (run, S (62), S (60));
+  for (guint n = 1; n <= 4; n++)
+    run_write (run, S (50 + 5 * (gint64)n), "system", n, n); /* 55 60 65 70 */
+  run_flush (run, S (71), "system", 4);
+  run_power (run, S (75), "hv-a", FALSE, "power lost");
+  failover (run, S (80), "hv-b", "commanded", FALSE, -1);
+  failover (run, S (81), "hv-b", "promoted", FALSE, S (60));
+  run_power (run, S (82), "hv-b", TRUE, "failover");
+  survey_of (run, S (84), "hv-b", "begun");
+  held_on (run, S (84), "hv-b", 1, 1);
+  held_on (run, S (84), "hv-b", 2, 2);
+  survey_of (run, S (85), "hv-b", "done");
+  run_probe (run, S (86), "hv-b", TRUE);
+  run_tell (run, S (90), "\"kind\":\"reverse\",\"vm\":\"app\",\"host\":\"hv-b\",\"role\":\"primary\","
+                         "\"phase\":\"turned\"");
+  run_write (run, S (95), "system", 5, 5);
+  run_flush (run, S (96), "system", 5);
+  run_point (run, S (103), S (100));
+  run_point (run, S (133), S (130));
+  failover (run, S (140), "hv-a", "commanded", TRUE, -1);
+  run_power (run, S (141), "hv-b", FALSE, "shutdown");
+  failover (run, S (142), "hv-a", "promoted", TRUE, S (141));
+  run_power (run, S (143), "hv-a", TRUE, "failover");
+  survey_of (run, S (147), "hv-a", "begun");
+  held_on (run, S (147), "hv-a", 1, 1);
+  held_on (run, S (147), "hv-a", 2, 2);
+  held_on (run, S (147), "hv-a", 5, 5);
+  survey_of (run, S (148), "hv-a", "done");
+  run_probe (run, S (149), "hv-a", TRUE);
+  run_end (run, S (200));
+  return run;
+}
+
+static void
+each_failover_is_measured_by_itself (void **state)
+{
+  g_autoptr (Run) run = there_and_back ();
+  assert_int_equal (run_number (run, "rto"), S (11));
+  assert_int_equal (run_number (run, "rto@1"), S (11));
+  assert_int_equal (run_number (run, "rto@2"), S (9));
+  assert_int_equal (run_number (run, "rto@worst"), S (11));
+  assert_int_equal (run_number (run, "rpo.achieved"), S (10)); /* 75 - 65 */
+  assert_int_equal (run_number (run, "rpo.achieved@2"), 0);
+  assert_int_equal (run_number (run, "loss.lost"), 2);
+  assert_int_equal (run_number (run, "loss.lost@2"), 0);
+  assert_int_equal (run_number (run, "loss.lost@worst"), 2);
+  assert_int_equal (run_number (run, "loss.phantom@2"), 0);
+  assert_int_equal (run_number (run, "held.records@2"), 3);
+  assert_int_equal (run_number (run, "exposure.at_disaster"), S (15));
+  assert_int_equal (run_number (run, "exposure.at_disaster@2"), S (10));
+  assert_int_equal (run_kind_in (run, "rto@3", 0, TS_NEVER), TS_MEASURE_UNKNOWN);
+  /* the curve stands on 62..75, then on the other direction's points, 103..140 */
+  assert_int_equal (run_number (run, "exposure.max"), S (33));
+  assert_int_equal (run_number_in (run, "exposure.max", 0, S (90)), S (15));
+  assert_int_equal (run_number_in (run, "exposure", S (110), S (110)), S (10));
+  assert_int_equal (run_kind_in (run, "exposure", S (90), S (100)), TS_MEASURE_UNKNOWN);
+  assert_int_equal (run_number (run, "exposure.over.14s"), S (1 + 19)); /* 74..75, 114..133 */
+  assert_int_equal (run_number (run, "cycles.due"), 1); /* of 30 s: 13 s, then 37 s */
+}
+
+static void
+what_the_second_one_loses_is_its_own (void **state)
+{
+  g_autoptr (Run) run = there_and_back ();
+  g_clear_pointer (&run->ledger, ts_ledger_free); /* the copy on hv-a does not have write 2 after all */
+  run->ledger = ts_ledger_new ();
+  for (guint n = 1; n <= 4; n++)
+    run_write (run, S (50 + 5 * (gint64)n), "system", n, n);
+  run_flush (run, S (71), "system", 4);
+  held_on (run, S (84), "hv-b", 1, 1);
+  held_on (run, S (84), "hv-b", 2, 2);
+  run_write (run, S (95), "system", 5, 5);
+  run_flush (run, S (96), "system", 5);
+  held_on (run, S (147), "hv-a", 1, 1);
+  held_on (run, S (147), "hv-a", 5, 5);
+  assert_int_equal (run_number (run, "loss.lost@1"), 2);
+  assert_int_equal (run_number (run, "loss.lost@2"), 1);
+  assert_int_equal (run_number (run, "loss.order@2"), 1);
+  assert_int_equal (run_number (run, "rpo.achieved@2"), S (80)); /* 140 - 60 */
+  assert_int_equal (run_number (run, "rpo.achieved@worst"), S (80));
+}
+
+/* Taken back, protection goes on from the points that there were; what the copy wrote was promised by
+ * nobody. */
+static void
+after_a_cancelled_failover_the_source_goes_on (void **state)
+{
+  g_autoptr (Run) run = run_new ();
+  run_point (run, S (62), S (60));
+  run_write (run, S (65), "system", 1, 1);
+  run_power (run, S (70), "hv-a", FALSE, "power lost");
+  failover (run, S (71), "hv-b", "commanded", FALSE, -1);
+  failover (run, S (72), "hv-b", "promoted", FALSE, S (60));
+  run_write (run, S (75), "system", 2, 2); /* on the copy */
+  failover (run, S (80), "hv-b", "cancelled", FALSE, S (60));
+  run_power (run, S (85), "hv-a", TRUE, "start");
+  run_write (run, S (90), "system", 3, 3);
+  run_flush (run, S (91), "system", 3);
+  failover (run, S (100), "hv-b", "commanded", TRUE, -1);
+  run_power (run, S (101), "hv-a", FALSE, "shutdown");
+  failover (run, S (102), "hv-b", "promoted", TRUE, S (101));
+  survey_of (run, S (105), "hv-b", "begun");
+  held_on (run, S (105), "hv-b", 3, 3);
+  held_on (run, S (105), "hv-b", 1, 1);
+  survey_of (run, S (106), "hv-b", "done");
+  run_end (run, S (120));
+  assert_int_equal (run_number_in (run, "exposure", S (90), S (90)), S (30));
+  assert_int_equal (run_number (run, "exposure.max"), S (40));
+  assert_int_equal (run_number (run, "loss.lost@2"), 0);
+  assert_int_equal (run_number (run, "loss.unflushed@2"), 0);
+  assert_int_equal (run_number (run, "exposure.at_disaster@2"), S (40));
+}
+
 /* --- machines of the user's own --------------------------------------------------------------- */
 
 static void
@@ -492,6 +647,8 @@ family_is_filled_in_or_is_no_metric (void **state)
   static const char *const none[] = {
       "exposure.p",        "exposure.p0",      "exposure.p101",        "exposure.p050",
       "exposure.p9.5",     "exposure.pN",      "exposure.over",        "exposure.over.",
+      "rto@0",             "rto@",             "rto@1.5",              "interval@2",
+      "states@2",          "exposure@2",       "rto@100",              "rto@best",
       "exposure.over.-5s", "exposure.over.15", "pending.over.5apples", "transfer.p 5",
   };
   for (guint i = 0; i < G_N_ELEMENTS (none); i++)
@@ -523,6 +680,9 @@ main (void)
       cmocka_unit_test (stages_are_never_negative_and_add_up),
       cmocka_unit_test (planned_failover_begins_with_its_command),
       cmocka_unit_test (service_that_never_comes_is_never),
+      cmocka_unit_test (each_failover_is_measured_by_itself),
+      cmocka_unit_test (what_the_second_one_loses_is_its_own),
+      cmocka_unit_test (after_a_cancelled_failover_the_source_goes_on),
       cmocka_unit_test (records_of_the_application_are_counted),
       cmocka_unit_test (bytes_cycles_and_transfers_keep_to_their_window),
       cmocka_unit_test (throughput_adds_what_overlaps),
