@@ -198,7 +198,10 @@ cut_running (TsLabTracker *tracker, TsHrlWriter *const *writer, guint32 time_s, 
       fine = ts_lab_tracker_read (tracker->socket, machine->disk[d].target, bitmaps, writer[d],
                                   time_s, &cut[d], error);
       if (!fine)
-        g_prefix_error (error, "disk %s: ", machine->disk[d].name);
+        g_prefix_error (error, "disk %s%s: ", machine->disk[d].name,
+                        /* a socket's name may be seen where nobody listens */
+                        *machine->hypervisor->prefix ? " (its libvirtd must run on this machine)"
+                                                     : "");
     }
     fine = close_job (tracker, fine ? error : NULL) && fine;
   }

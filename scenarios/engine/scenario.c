@@ -620,6 +620,26 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
           text_of (node, "vm"));
 }
 
+/* What the test failover of a machine of the user's own never comes to. */
+static void
+check_test_of_own (Build *build, const TsStep *step, const TsYaml *value)
+{
+  const TsVmSpec *vm = ts_topology_vm (build->scenario->topology, (guint)step->predicate.vm);
+  if (vm->image == NULL)
+    return;
+  if (step->predicate.value == TS_BOARD_TEST_WHOLE)
+    tell (build, value,
+          "step %s: VM %s is a machine of your own: nothing of ours in it reads its disks back "
+          "(expected: serving)",
+          step->id, vm->name);
+  else if (step->predicate.value == TS_BOARD_TEST_SERVING && vm->image->probe == TS_PROBE_TCP &&
+           vm->image->nic != NULL && !vm->image->nic->test_isolated)
+    tell (build, value,
+          "step %s: the card of VM %s is not connected in a test failover, so its port is not "
+          "reached (expected: nic: test: isolated)",
+          step->id, vm->name);
+}
+
 static void
 build_predicate (Build *build, TsStep *step, const TsYaml *node)
 {
@@ -674,6 +694,7 @@ build_predicate (Build *build, TsStep *step, const TsYaml *node)
     break;
   case TS_WAIT_TEST:
     predicate->value = ts_board_test_find (value->text);
+    check_test_of_own (build, step, value);
     break;
   case TS_WAIT_SURVEY:
   case TS_WAIT_SETTLED:
