@@ -412,7 +412,8 @@ main (int argc, char **argv)
     return status;
   if (argc == 3 && g_str_equal (argv[1], "host"))
     return ts_lab_host_main (argc, argv);
-  g_setenv ("PATH", g_strconcat (g_getenv ("PATH"), ":/usr/sbin", NULL), TRUE);
+  g_autofree char *path = g_strconcat (g_getenv ("PATH"), ":/usr/sbin", NULL);
+  g_setenv ("PATH", path, TRUE);
   g_autofree char *program = g_find_program_in_path ("libvirtd");
   if (geteuid () != 0 || !program) {
     g_printerr ("skipped: %s\n", program ? "another libvirtd is only started by root"
