@@ -248,7 +248,9 @@ draw (const char *folder, const GString *growth, GError **error)
   if (!put_file (folder, "bench-simulator.tsv", tsv, error) ||
       !put_file (folder, "bench-simulator.gp", script, error))
     return FALSE;
-  if (growth->len > 0 &&
+  const char *first_end = strchr (growth->str, '\n');
+  gboolean grows = first_end && first_end[1] != '\0'; /* one row is no curve */
+  if (grows &&
       (!g_spawn_sync (folder, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status,
                       &why) ||
        !g_spawn_check_wait_status (status, &why)))
