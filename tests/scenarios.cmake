@@ -91,7 +91,15 @@ add_test(NAME scenario-sim-published-resync
     --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
 set_tests_properties(scenario-sim-published-resync PROPERTIES TIMEOUT 300 LABELS "scenario;sim"
   ENVIRONMENT "G_DEBUG=fatal-criticals")
-# resynchronization; on the lab by hand
+if(TS_LAB) # one process, one test: what the primary's side can suffer (the replica's: test-lab-death)
+  add_test(NAME scenario-lab-resync
+    COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/resync-primary-crash.yaml
+      ${PROJECT_SOURCE_DIR}/scenarios/resync-primary-edited.yaml --on lab --no-plots
+      --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+  set_tests_properties(scenario-lab-resync PROPERTIES TIMEOUT 900 LABELS "scenario;lab" RUN_SERIAL TRUE
+    SKIP_RETURN_CODE 69)
+endif()
+# resynchronization; most of it on the lab by hand
 foreach(name resync-manual resync-scheduled resync-replica-edited resync-replica-restored resync-primary-crash resync-primary-edited too-much-tracked)
   add_test(NAME scenario-sim-${name}
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
