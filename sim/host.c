@@ -249,6 +249,40 @@ ts_sim_host_power_loss (TsSimHost *host)
   return died;
 }
 
+gboolean
+ts_sim_host_is_full (const TsSimHost *host)
+{
+  guint64 bytes = 0;
+  if (host->full || host->spec->log_store_bytes == 0)
+    return host->full;
+  for (guint i = 0; i < host->relations->len; i++)
+    bytes += ts_sim_spool_bytes (((const TsSimRelation *)g_ptr_array_index (host->relations, i))->spool);
+  return bytes >= host->spec->log_store_bytes;
+}
+
+void
+ts_sim_host_stop (TsSimHost *host, const gboolean *was_on)
+{
+  if (!host->up)
+    return;
+  for (guint i = 0; i < host->relations->len; i++) {
+    TsSimRelation *rel = g_ptr_array_index (host->relations, i);
+    ts_sim_relation_stop (rel, was_on[rel->vm->index]);
+    for (guint d = 0; rel->disks && d < rel->disks->len; d++) {
+      TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (rel->disks, d));
+      disk->ops->flush (disk, NULL);
+    }
+    ts_sim_undo_sync (rel->undo);
+    ts_sim_touch (rel->vm);
+    if (rel->vm->operation)
+      ts_operation_host_lost (rel->vm->operation, host->spec->name);
+  }
+  host->up = FALSE;
+  host->life++;
+  ts_slots_free (host->slots);
+  host->slots = ts_slots_new ();
+}
+
 void
 ts_sim_host_power_on (TsSimHost *host)
 {

@@ -51,6 +51,8 @@ struct _TsSimHost {
   guint index;
   const TsHostSpec *spec;
   gboolean up;
+  gboolean full;        /* nothing more can be written where it keeps logs and replicas */
+  gboolean stopping;    /* it is being shut down */
   guint64 life;         /* counts power losses: calls of an earlier life are void */
   gint64 read_free_us;  /* until when it reads disks for copies and comparisons */
   TsDeath death;
@@ -194,6 +196,10 @@ void ts_sim_tell_evidence (TsWorld *world, const char *id, const char *fault, co
 /* EDIT_DISK, KEEP_DISKS, RESTORE_DISKS. */
 void ts_sim_edit (TsSimVm *vm, const TsOrder *order);
 
+/* --- fault.c ---------------------------------------------------------------------------------- */
+/* What happens to one host, or to a log on it.  FALSE: the order is none of these. */
+gboolean ts_sim_fault (TsWorld *world, const TsOrder *order);
+
 /* --- host.c ----------------------------------------------------------------------------------- */
 TsSimHost *ts_sim_host_new (TsWorld *world, guint index);
 void ts_sim_host_free (TsSimHost *host);
@@ -211,6 +217,10 @@ gboolean ts_sim_host_dies (TsSimHost *host, TsActionKind action, TsDeathMoment m
 /* The event is over: who was struck loses power, and gets it back after death_us. */
 void ts_sim_host_bury (TsSimHost *host);
 /* Comes up again and reads what was persisted. */
+/* Is there no room for one more byte of logs? */
+gboolean ts_sim_host_is_full (const TsSimHost *host);
+/* Everything is durable, and its connections are closed; then it is down.  VMs of it are off. */
+void ts_sim_host_stop (TsSimHost *host, const gboolean *was_on);
 void ts_sim_host_power_on (TsSimHost *host);
 
 /* --- relation.c ------------------------------------------------------------------------------- */
@@ -235,6 +245,8 @@ TsState ts_sim_relation_state (const TsSimRelation *relation);
 void ts_sim_relation_slot (TsSimRelation *relation);
 /* Gives it back, if it has or wants one. */
 void ts_sim_relation_slot_end (TsSimRelation *relation);
+/* The host is being shut down: the last that its machine hears.  was_on: the VM was, before. */
+void ts_sim_relation_stop (TsSimRelation *relation, gboolean was_on);
 void ts_sim_relation_power_loss (TsSimRelation *relation, TsRandom *random);
 void ts_sim_relation_restore (TsSimRelation *relation);
 

@@ -130,6 +130,7 @@ ts_sim_link_shaper (const TsSimLink *link, guint direction)
 /* --- what arrives ----------------------------------------------------------------------------- */
 
 static void say (Shared *shared, guint side, Say what, gsize wire_bytes, GBytes *bytes);
+static void torn (gpointer user, gpointer data);
 
 /* The side has worked out its part of the handshake. */
 static void
@@ -291,6 +292,11 @@ pump (Shared *shared, guint side)
         message_free (g_queue_pop_head (&direction->queue));
         continue;
       }
+      if (shaper->mode == TS_LINK_RESET) {
+        shared->calls++;
+        ts_sim_clock_at (link->clock, now_us, torn, shared, NULL, NULL);
+        return;
+      }
       if (shaper->mode == TS_LINK_BLACKHOLE) {
         direction->rto_us =
             MIN (direction->rto_us ? 2 * direction->rto_us : RTO_MIN_US, RTO_MAX_US);
@@ -311,6 +317,24 @@ pump (Shared *shared, guint side)
     shared->calls++;
     ts_sim_clock_at (link->clock, direction->last_us, arrived, NULL, arrival, arrival_free);
   }
+}
+
+/* Both ends are told that the connection is no more, whoever of them is still there. */
+static void
+torn (gpointer user, gpointer data)
+{
+  Shared *shared = user;
+  for (guint side = 0; side < 2; side++) {
+    TsSimConn *end = &shared->end[side];
+    g_queue_clear_full (&shared->direction[side].queue, message_free);
+    if (!end->open)
+      continue;
+    end->open = FALSE;
+    if (end->events && end->known)
+      end->events->lost (end, "connection reset", end->user);
+  }
+  shared->calls--;
+  maybe_free (shared);
 }
 
 static void

@@ -11,6 +11,8 @@
 #define TS_SIM_WIRE_LOG_HEAD_BYTES 90   /* a log's header and first block */
 #define TS_SIM_WIRE_LOG_ENTRY_BYTES 15  /* a log's entry */
 
+#define TS_SIM_REBOOT_US (30 * TS_S) /* CHOICE: a host that is shut down until it works again */
+
 /* HVR 2.4: what of a log waits in memory to be written to it (CHOICE: the limit is not published). */
 #define TS_SIM_LOG_BUFFER_BYTES (4 * TS_MIB)
 

@@ -501,6 +501,23 @@ answers (TsActionKind kind)
   }
 }
 
+/* What an action writes where a host keeps logs and replicas; disks are as long as what is in them. */
+static gboolean
+needs_room (TsActionKind kind)
+{
+  switch ((int)kind) {
+  case TS_ACTION_CREATE:
+  case TS_ACTION_WRITE:
+  case TS_ACTION_RESYNC_WRITE:
+  case TS_ACTION_STORE:
+  case TS_ACTION_BRANCH:
+  case TS_ACTION_TEST_START:
+    return TRUE;
+  default:
+    return FALSE;
+  }
+}
+
 static void
 complete (gpointer user, gpointer data)
 {
@@ -531,7 +548,10 @@ complete (gpointer user, gpointer data)
   event.done.ok = work->ok;
   event.done.code = work->code;
   event.done.reason = work->reason;
-  if (work->ok)
+  if (work->ok && needs_room (work->kind) && ts_sim_host_is_full (rel->host)) {
+    event.done.ok = FALSE;
+    ts_throw (&error, TS_ERROR_FULL, "no space left on the disk of host %s", rel->host->spec->name);
+  } else if (work->ok)
     perform_done (rel, work, &event, map, &manifest, &hashes, &error);
   if (error) {
     event.done.code = (TsErrorCode)error->code;
@@ -794,6 +814,7 @@ cut (TsSimRelation *rel, const TsAction *action)
   g_autoptr (GError) error = NULL;
   work->instant_us = now_us (rel);
   guint64 bytes = 0;
+  ts_sim_spool_set_full (rel->spool, ts_sim_host_is_full (rel->host));
   if (!rel->vm->source->on)
     ts_sim_watch_source (rel->vm->source);
   if (rel->vm->source->edited) {
@@ -1226,6 +1247,16 @@ ts_sim_relation_free (TsSimRelation *rel)
   g_free (rel->owner_group);
   ts_traffic_clear (&rel->traffic);
   g_free (rel);
+}
+
+void
+ts_sim_relation_stop (TsSimRelation *rel, gboolean was_on)
+{
+  TsEvent event = {.now_us = now_us (rel), .kind = TS_EVENT_STOP, .stop = {was_on}};
+  ts_sim_relation_step (rel, &event);
+  hang_up (rel);
+  rel->armed_us = TS_NEVER;
+  rel->timer++;
 }
 
 void

@@ -14,7 +14,7 @@ typedef struct {
 } Log;
 
 struct _TsSimSpool {
-  gboolean bytes;
+  gboolean bytes, full;
   GPtrArray *logs; /* Log */
 };
 
@@ -80,9 +80,17 @@ bytes_of (const Log *log)
   return g_bytes_new_from_bytes (whole, 0, log->got_bytes);
 }
 
+void
+ts_sim_spool_set_full (TsSimSpool *spool, gboolean full)
+{
+  spool->full = full;
+}
+
 gboolean
 ts_sim_spool_add (TsSimSpool *spool, guint64 set, guint disk, TsSimLog *log, GError **error)
 {
+  if (spool->full)
+    return ts_throw (error, TS_ERROR_FULL, "no space left on the disk");
   Log *mine = find_or_add (spool, set, disk);
   ts_sim_log_unref (mine->log);
   mine->log = ts_sim_log_ref (log);
@@ -178,6 +186,17 @@ ts_sim_spool_log_bytes (const TsSimSpool *spool, guint64 set, guint disk)
 }
 
 guint64
+ts_sim_spool_bytes (const TsSimSpool *spool)
+{
+  guint64 bytes = 0;
+  for (guint i = 0; i < spool->logs->len; i++) {
+    const Log *log = g_ptr_array_index (spool->logs, i);
+    bytes += log->bytes ? log->bytes->len : log->got_bytes;
+  }
+  return bytes;
+}
+
+guint64
 ts_sim_spool_set_bytes (const TsSimSpool *spool, guint64 set)
 {
   guint64 bytes = 0;
@@ -262,6 +281,23 @@ void
 ts_sim_spool_drop_after (TsSimSpool *spool, guint64 set)
 {
   remove_if (spool, is_after, set);
+}
+
+gboolean
+ts_sim_spool_corrupt (TsSimSpool *spool, gboolean own)
+{
+  Log *newest = NULL;
+  for (guint i = 0; i < spool->logs->len; i++) {
+    Log *log = g_ptr_array_index (spool->logs, i);
+    if ((own || log->durable) && (!newest || log->set > newest->set))
+      newest = log;
+  }
+  if (!newest)
+    return FALSE;
+  if (!newest->bytes)
+    newest->bytes = g_bytes_unref_to_array (bytes_of (newest));
+  newest->bytes->data[newest->bytes->len / 2] ^= 0xff;
+  return TRUE;
 }
 
 void

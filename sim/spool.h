@@ -12,7 +12,9 @@ typedef struct _TsSimSpool TsSimSpool;
 TsSimSpool *ts_sim_spool_new (gboolean bytes);
 void ts_sim_spool_free (TsSimSpool *spool);
 
-/* A whole log of our own; references it. */
+/* Is there no room for another log of our own? */
+void ts_sim_spool_set_full (TsSimSpool *spool, gboolean full);
+/* A whole log of our own; references it.  TS_ERROR_FULL. */
 gboolean ts_sim_spool_add (TsSimSpool *spool, guint64 set, guint disk, TsSimLog *log,
                            GError **error);
 /* A piece of a log that has come from a peer, bytes or parcel; not durable yet. */
@@ -30,10 +32,13 @@ GBytes *ts_sim_spool_slice (const TsSimSpool *spool, guint64 set, guint disk, gu
                             gsize len_bytes, guint64 *wire_bytes);
 /* Of one log, as far as it is there. */
 guint64 ts_sim_spool_log_bytes (const TsSimSpool *spool, guint64 set, guint disk);
+guint64 ts_sim_spool_bytes (const TsSimSpool *spool); /* of all logs */
 guint64 ts_sim_spool_set_bytes (const TsSimSpool *spool, guint64 set);
 /* Makes the set's logs (of disks in the mask `which`) durable and tells what they say of themselves. */
 gboolean ts_sim_spool_seal (TsSimSpool *spool, guint64 set, guint disks, guint32 which,
                             TsManifest *manifest, GError **error);
+/* Changes a byte in the middle of the newest whole log.  FALSE: there is none. */
+gboolean ts_sim_spool_corrupt (TsSimSpool *spool, gboolean own); /* own: of our own logs, which are whole */
 void ts_sim_spool_delete (TsSimSpool *spool, guint64 set);
 void ts_sim_spool_drop_after (TsSimSpool *spool, guint64 set);
 /* Logs that were not sealed are gone. */

@@ -20,6 +20,7 @@ static const TsSimCheck *const checks[] = {
 typedef struct { /* a fault that has begun; its evidence is told when it is healed, or at the end */
   char *id;
   guint link;
+  TsLinkMode mode;
   guint64 dropped_before, bytes_before;
   gboolean told;
 } Fault;
@@ -346,8 +347,11 @@ static guint64
 swallowed (TsWorld *world, guint link)
 {
   TsSimLink *l = g_ptr_array_index (world->links, link);
-  return ts_sim_link_shaper (l, 0)->counters.dropped_blackhole +
-         ts_sim_link_shaper (l, 1)->counters.dropped_blackhole;
+  guint64 count = 0;
+  for (guint d = 0; d < 2; d++)
+    count += ts_sim_link_shaper (l, d)->counters.dropped_blackhole +
+             ts_sim_link_shaper (l, d)->counters.resets;
+  return count;
 }
 
 static void
@@ -359,7 +363,8 @@ tell_link_evidence (TsWorld *world, guint link)
       continue;
     fault->told = TRUE;
     ts_sim_tell_evidence (world, fault->id, "link", ts_topology_link (world->topology, link)->name,
-                   "packets swallowed", swallowed (world, link) - fault->dropped_before);
+                   fault->mode == TS_LINK_RESET ? "packets answered by a reset" : "packets swallowed",
+                          swallowed (world, link) - fault->dropped_before);
   }
 }
 
@@ -373,6 +378,7 @@ set_link (TsWorld *world, const TsOrder *order)
     Fault *fault = g_new0 (Fault, 1);
     fault->id = g_strdup (order->step);
     fault->link = link;
+    fault->mode = order->link_mode;
     fault->dropped_before = swallowed (world, link);
     g_ptr_array_add (world->faults, fault);
   }
@@ -712,6 +718,11 @@ sim_order (TsWorld *world, const TsOrder *order, GError **error)
   if (ts_operation_is (order->verb)) {
     begin_operation (vm, order);
     ts_sim_touch (vm);
+    settle (world);
+    return TRUE;
+  }
+  if (ts_sim_fault (world, order)) {
+    touch_all (world);
     settle (world);
     return TRUE;
   }

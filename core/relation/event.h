@@ -15,6 +15,8 @@ typedef enum {
   TS_EVENT_FRAME,     /* from the peer, decoded and checked */
   TS_EVENT_DONE,      /* an action that answers has ended */
   TS_EVENT_TRACKED,   /* so much has been tracked since the last cut; told now and then */
+  TS_EVENT_STOP,      /* the host is being shut down: its VMs are off, this is the last event; what was
+                         asked of the driver is not waited for, but what is persisted is kept */
   TS_EVENT_MACHINE,   /* the VM of this side was switched on or off */
 } TsEventKind;
 
@@ -49,7 +51,8 @@ typedef struct {
       guint64 offset_bytes; /* STORE, WRITE: the end of what was written; HASH, RESIZE: as asked */
       gboolean ok;
       TsErrorCode code;         /* when not ok; CUT: LOST when the changes are not known any more;
-                                   APPLY: STATE when the disks were changed by somebody else */
+                                   APPLY: STATE when the disks were changed by somebody else,
+                                   FORMAT when a log is damaged */
       const char *reason;       /* when not ok */
       gint64 instant_us;        /* CUT */
       const TsCutLog *logs;     /* CUT: one per disk */
@@ -58,6 +61,9 @@ typedef struct {
       GBytes *medium;           /* IMPORT_OPEN: its list; borrowed */
       const TsManifest *sealed; /* SEAL: what the stored logs say of themselves */
     } done;
+    struct {
+      gboolean was_on; /* the VM, when the host began to shut down: it starts it again */
+    } stop;
     struct {
       guint64 bytes;
     } tracked;

@@ -73,6 +73,22 @@ ts_receiver_ask_reverse (TsReceiver *r, gint64 now_us, TsActions *out)
     ts_actions_report (out, ts_turn_record (r->hello.name, r->host, TS_ROLE_REPLICA, now_us));
 }
 
+static void
+report_backup (TsReceiver *r, gint64 now_us, const char *phase, const char *why, TsActions *out)
+{
+  TsRecord *rec = ts_record_text (ts_receiver_record (r, now_us, "backup"), "phase", phase);
+  ts_actions_report (out, ts_record_text (rec, "reason", why));
+}
+
+void
+ts_receiver_end_backup (TsReceiver *r, gint64 now_us, const char *why, TsActions *out)
+{
+  if (!r->backup)
+    return;
+  r->backup = FALSE;
+  report_backup (r, now_us, *why == '\0' ? "ended" : "cut off", why, out);
+}
+
 void
 ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
 {
@@ -102,6 +118,15 @@ ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     why = g_strdup ("a disk is being resized");
   else if (ask == TS_ASK_TEST_FAILOVER && r->test != TEST_NONE) /* HVR 3.6: one at a time */
     why = g_strdup ("a test failover is running already");
+  else if (ask == TS_ASK_BACKUP && r->backup)
+    why = g_strdup ("the replica is being backed up already");
+  else if (ask == TS_ASK_END_BACKUP && !r->backup)
+    why = g_strdup ("no backup is under way");
+  else if (ask == TS_ASK_BACKUP && (r->applying || r->applies.length > 0 || r->failover != FAILOVER_NONE ||
+                                    r->resync != RESYNC_NONE || r->resync_wanted || r->spoilt))
+    why = g_strdup (r->failover != FAILOVER_NONE ? "a failover is under way" /* HVR 2.12 */
+                    : r->applies.length > 0      ? "logs are being applied"
+                                                 : "the replica has to be resynchronized");
   else if (ask == TS_ASK_STOP_TEST_FAILOVER &&
            (r->test == TEST_NONE || r->test == TEST_STOPPING || r->test_over))
     why = g_strdup (r->test == TEST_NONE ? "no test failover is running"
@@ -139,7 +164,16 @@ ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
   if (ev->ask.point.how == TS_CHOOSE_LATEST) /* with what is still being stored */
     point = (TsPoint){0};
   switch (ask) {
+  case TS_ASK_BACKUP:
+    r->backup = TRUE;
+    report_backup (r, now_us, "begun", "", out);
+    return;
+  case TS_ASK_END_BACKUP:
+    ts_receiver_end_backup (r, now_us, "", out);
+    ts_receiver_go_on_applying (r, now_us, out);
+    return;
   case TS_ASK_FAILOVER: {
+    ts_receiver_end_backup (r, now_us, "failover", out);
     if (r->connected)
       ts_actions_add (out, TS_ACTION_DISCONNECT);
     r->connected = r->greeted = r->welcome_due = FALSE;

@@ -103,6 +103,8 @@ struct _TsReceiver {
   GQueue seals;   /* TsReceiverSet *: whole, not yet durable; head is sealing */
   GQueue applies; /* TsReceiverSet *: stored, not yet applied */
   gboolean applying;
+  gboolean backup;         /* of its disks, by somebody else: nothing is applied (not persisted) */
+  guint64 backup_told;     /* the newest set of which that was told */
   gint64 apply_retry_us;
   gint64 point_us; /* instant of the newest point; -1: none */
   guint64 point_set;
@@ -286,6 +288,8 @@ void ts_receiver_test_stopped (TsReceiver *receiver, const TsEvent *event, TsAct
 /* --- receiver-ask.c --------------------------------------------------------------------------- */
 void ts_receiver_refuse (TsReceiver *receiver, gint64 now_us, TsAsk ask, const char *why,
                          TsActions *out);
+/* The backup that is under way, if there is one, has ended or was cut off by `why`. */
+void ts_receiver_end_backup (TsReceiver *receiver, gint64 now_us, const char *why, TsActions *out);
 void ts_receiver_go_on_removing (TsReceiver *receiver, gint64 now_us, TsActions *out);
 void ts_receiver_ask_reverse (TsReceiver *receiver, gint64 now_us, TsActions *out);
 void ts_receiver_asked (TsReceiver *receiver, const TsEvent *event, TsActions *out);

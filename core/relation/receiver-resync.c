@@ -103,6 +103,9 @@ ts_receiver_resync_hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
                              "a resynchronization was begun and has not ended", out);
     return TRUE;
   }
+  /* CHOICE: whoever backs up loses what he has read; the primary does not wait for him. */
+  if (run != 0)
+    ts_receiver_end_backup (r, ev->now_us, "resynchronization", out);
   if (run == 0 || run == r->resync_run) {
     if (r->resync != RESYNC_OPENING)
       return FALSE;

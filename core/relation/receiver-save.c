@@ -152,6 +152,8 @@ ts_receiver_restore (const char *host, GBytes *bytes, GError **error)
   if (!load (r, state, error))
     return NULL;
   r->restored = TRUE;
+  /* CHOICE: when it was received is not kept; the instant that it is of is a little older */
+  r->statistics.last_sync_us = r->point_us;
   r->apply_retry_us = 0; /* the first TICK plays again what may have been played in part */
   return g_steal_pointer (&r);
 }

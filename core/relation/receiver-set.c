@@ -29,6 +29,25 @@ ts_receiver_report_point (TsReceiver *r, gint64 now_us, const TsReceiverSet *set
   ts_actions_report (out, ts_record_text (rec, "type", ts_point_type_name (r->point_type)));
 }
 
+/* HVR 2.6, "backup of the replica takes long": events, once for each set; state, health and what is
+ * received stay as they are. */
+static void
+tell_blocked (TsReceiver *r, gint64 now_us, TsActions *out)
+{
+  static const guint16 events[] = {19050, 32546, 32032, 33680};
+  const TsReceiverSet *newest = g_queue_peek_tail (&r->applies);
+  if (!newest || newest->number <= r->backup_told)
+    return;
+  r->backup_told = newest->number;
+  for (guint i = 0; i < G_N_ELEMENTS (events); i++) {
+    TsRecord *rec = ts_record_int (ts_receiver_record (r, now_us, "failure"), "event", events[i]);
+    ts_record_text (rec, "action", "apply");
+    ts_actions_report (out, ts_record_text (rec, "reason",
+                                            "Operation aborted (0x80004004): the replica is being "
+                                            "backed up"));
+  }
+}
+
 void
 ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
 {
@@ -41,6 +60,10 @@ ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
                  !ts_receiver_test_stands (r) && !r->resizing && !r->creating;
   if (ts_receiver_aside_go_on (r, out))
     may = FALSE;
+  if (may && r->backup) {
+    tell_blocked (r, now_us, out);
+    may = FALSE;
+  }
   if (may && !r->applying && r->apply_retry_us == TS_NEVER && r->applies.length > 0 &&
       ts_receiver_slot_take (r, out)) {
     TsReceiverSet *set = g_queue_peek_head (&r->applies);
@@ -186,7 +209,8 @@ ts_receiver_applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   TsReceiverSet *set = g_queue_peek_head (&r->applies);
   if (!set || set->number != ev->done.set)
     return;
-  if (!ev->done.ok && ev->done.code == TS_ERROR_STATE) { /* not as we left them */
+  /* not as we left them, or (HVR 2.9, secondary) a log that is not valid any more */
+  if (!ev->done.ok && (ev->done.code == TS_ERROR_STATE || ev->done.code == TS_ERROR_FORMAT)) {
     ts_receiver_resync_spoil (r, now_us, ev->done.reason, out);
     ts_receiver_go_on_applying (r, now_us, out);
     return;

@@ -337,6 +337,11 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_EVENT_DONE:
     done (r, ev, out);
     break;
+  case TS_EVENT_STOP: /* HVR 2.6: the peer is told; what is persisted is all that stays */
+    if (r->connected)
+      ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_STOPPING, "the replica server is being shut down",
+                               out);
+    break;
   case TS_EVENT_MACHINE:
   case TS_EVENT_TRACKED:
     break;

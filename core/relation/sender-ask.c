@@ -153,6 +153,9 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
     s->preparing = TRUE;
     s->planned_set = 0;
     s->due_us = TS_NEVER;
+    ts_actions_report (out, ts_record_text (ts_record_text (ts_sender_record (s, now_us, "prepare"),
+                                                            "phase", "begun"),
+                                            "shows", ts_state_name (TS_STATE_PREPARED)));
     ts_actions_add (out, TS_ACTION_LOCK);
     if (!s->cutting)
       ts_sender_ask_cut (s, TS_SET_PLANNED, out);
@@ -204,6 +207,8 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_ASK_CHANGE_POINT:
   case TS_ASK_TEST_FAILOVER:
   case TS_ASK_STOP_TEST_FAILOVER:
+  case TS_ASK_BACKUP:
+  case TS_ASK_END_BACKUP:
   case TS_ASK_COUNT:
     return;
   }

@@ -16,6 +16,8 @@ typedef struct { /* a closed log set that the replica has not acknowledged as st
   gboolean counted; /* as missed */
 } TsSenderSet;
 
+#define TS_SENDER_LOG_ATTEMPTS 5 /* to send a log that arrives damaged */
+
 typedef enum { LINK_DOWN, LINK_CONNECTING, LINK_GREETING, LINK_UP } TsSenderLink;
 
 typedef enum {
@@ -122,6 +124,7 @@ struct _TsSender {
   guint64 update_run, update_set; /* set: the one that makes it whole; 0: not cut yet */
 
   gboolean crashed;    /* restored after a crash of the host: see ts_sender_restore */
+  gboolean stopped;    /* the host was shut down gracefully: tracking was closed; persisted */
   gboolean returning;  /* ... and asks the replica whether it has failed over meanwhile */
   gboolean auto_start; /* the VM was on when the host crashed */
   gboolean track_due;  /* TRACK has failed, or is to be asked for after a restart: at retry_us */
@@ -158,6 +161,14 @@ void ts_sender_monitor_end (TsSender *sender, gint64 now_us, TsActions *out);
  * resynchronization is required (2.4, trap 6). */
 gboolean ts_sender_too_much (TsSender *sender, gint64 now_us, TsActions *out);
 void ts_sender_tracked (TsSender *sender, const TsEvent *event, TsActions *out);
+
+/* --- sender-stop.c ---------------------------------------------------------------------------- */
+/* This host is being shut down: the last that it hears. */
+void ts_sender_host_stops (TsSender *sender, gint64 now_us, gboolean was_on, TsActions *out);
+/* The replica's is: replication is suspended if that is in the middle of a transfer. */
+void ts_sender_peer_stops (TsSender *sender, gint64 now_us, const char *reason, TsActions *out);
+/* Not recoverable (2.6): nothing is sent until the operator resumes; tracking goes on. */
+void ts_sender_suspend (TsSender *sender, gint64 now_us, const char *reason, TsActions *out);
 
 /* --- sender-freeze.c -------------------------------------------------------------------------- */
 /* A regular cycle is due.  TRUE: it is an application-consistent one, and begins by a freeze. */

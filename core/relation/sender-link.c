@@ -66,6 +66,11 @@ report_connection (TsSender *s, gint64 now_us, gboolean up, const char *reason, 
 void
 ts_sender_link_lost (TsSender *s, gint64 now_us, const char *reason, TsActions *out)
 {
+  if (s->copy > COPY_NONE && ts_sender_waiting (s)) { /* HVR 5.3: could not replicate changes */
+    TsRecord *failed = ts_record_int (ts_sender_record (s, now_us, "failure"), "event", 32022);
+    ts_record_text (failed, "action", "send");
+    ts_actions_report (out, ts_record_text (failed, "reason", reason));
+  }
   report_connection (s, now_us, FALSE, reason, out);
   s->link = LINK_DOWN;
   s->deadline_us = TS_NEVER;
@@ -75,6 +80,7 @@ ts_sender_link_lost (TsSender *s, gint64 now_us, const char *reason, TsActions *
   gint64 after_us = ts_sender_backoff_us (s->attempt, s->interval_us);
   s->retry_us = now_us + after_us;
   TsRecord *r = ts_record_int (ts_sender_record (s, now_us, "retry"), "attempt", s->attempt);
+  ts_record_int (r, "event", 32315); /* HVR 5.3: will retry after ... */
   ts_actions_report (out, ts_record_int (r, "after_us", after_us));
 }
 
@@ -168,6 +174,10 @@ returned (TsSender *s, gint64 now_us, TsActions *out)
   s->auto_start = FALSE;
   ts_sender_hang_up (s, out);
   /* What was asked for before that was known goes on, on a connection of its own. */
+  if (s->state == TS_STATE_ERROR)
+    return; /* until somebody resumes it */
+  if (s->state == TS_STATE_REPLICATING)
+    ts_sender_start_cycles (s, now_us);
   if (s->state != TS_STATE_RESYNC_REQUIRED && s->copy != COPY_TRACK && s->copy != COPY_MAP)
     ts_sender_connect_peer (s, now_us, out);
   if (s->track_due)
@@ -309,6 +319,12 @@ ts_sender_peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
     ts_sender_require_resync (s, ev->now_us, reason, out);
     return;
   case TS_REFUSE_LOG:
+    /* CHOICE: a log that is damaged here will be so tomorrow (HVR 2.9: an invalid log) */
+    if (s->attempt >= TS_SENDER_LOG_ATTEMPTS) {
+      ts_sender_require_resync (s, ev->now_us, reason, out);
+      return;
+    }
+    /* fall through */
   case TS_REFUSE_STORAGE: /* passing: from the replica's position again, after the back-off */
     ts_actions_add (out, TS_ACTION_DISCONNECT);
     ts_sender_link_lost (s, ev->now_us, reason, out);
@@ -319,6 +335,9 @@ ts_sender_peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_REFUSE_PAUSED:
     ts_actions_add (out, TS_ACTION_DISCONNECT);
     ts_sender_link_lost (s, ev->now_us, reason, out);
+    return;
+  case TS_REFUSE_STOPPING:
+    ts_sender_peer_stops (s, ev->now_us, reason, out);
     return;
   case TS_REFUSE_VERSION:
   case TS_REFUSE_STATE:
@@ -332,14 +351,7 @@ ts_sender_peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
   }
   ts_sender_initial_refused (s, ev->now_us, reason, out);
   /* HVR 2.6: not recoverable; event 32086.  Tracking goes on; nothing is sent. */
-  s->returning = s->auto_start = FALSE;
-  ts_sender_hang_up (s, out);
-  s->refused = TRUE;
-  s->due_us = TS_NEVER;
-  TsRecord *r = ts_record_int (ts_sender_record (s, ev->now_us, "failure"), "event", 32086);
-  ts_actions_report (out, ts_record_text (r, "reason", reason));
-  if (ts_state_may_follow (s->state, TS_STATE_ERROR))
-    ts_sender_change_state (s, ev->now_us, TS_STATE_ERROR, out);
+  ts_sender_suspend (s, ev->now_us, reason, out);
 }
 
 void

@@ -3,12 +3,12 @@
 #include "core/relation/sender-internal.h"
 #include "core/base/units.h"
 
-/* version, disks (size, is it left out), those that are being included, was one resized while it was off, state, copy, is the VM on, next set, stored, applied, planned set and its instant,
+/* version, disks (size, is it left out), those that are being included, was one resized while it was off, state, copy, is the VM on, was the host shut down gracefully, next set, stored, applied, planned set and its instant, last sent,
  * success, missed,
  * initial replication: method, when it begins, attempt, was there one, first set, exported;
  * chain of log ids per disk, then per queued set: number, data bytes, counted, manifest */
-#define STATE_TYPE "(ua(tb)ubuubttttxtt(uxtbtb)aaya(ttbay))"
-#define STATE_VERSION 5
+#define STATE_TYPE "(ua(tb)ubuubbttttxxtt(uxtbtb)aaya(ttbay))"
+#define STATE_VERSION 6
 
 static GVariant *
 bytes_variant (const void *data, gsize len)
@@ -45,8 +45,9 @@ ts_sender_save (const TsSender *s)
   }
   g_autoptr (GVariant) state = g_variant_ref_sink (g_variant_new (
       STATE_TYPE, STATE_VERSION, &disks, s->updating, s->resized_off, s->state, (guint32)copy_to_keep (s),
-      s->machine_on || s->auto_start, s->next_set, s->stored, s->applied,
-      s->planned_set, s->planned_us, s->statistics.success, s->statistics.missed, s->initial,
+      s->machine_on || s->auto_start, s->stopped, s->next_set, s->stored, s->applied,
+      s->planned_set, s->planned_us, s->statistics.last_sync_us,
+      s->statistics.success, s->statistics.missed, s->initial,
       s->initial_due_us, s->copy_run, s->attempted, s->first_set, s->exported, &chain, &sets));
   return g_variant_get_data_as_bytes (state);
 }
@@ -58,8 +59,9 @@ load (TsSender *s, GVariant *state, GError **error)
   g_autoptr (GVariantIter) disks = NULL;
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariantIter) sets = NULL;
-  g_variant_get (state, STATE_TYPE, &version, &disks, &s->updating, &s->resized_off, &number, &copy, &s->auto_start, &s->next_set, &s->stored, &s->applied,
-                 &s->planned_set, &s->planned_us, &s->statistics.success, &s->statistics.missed, &initial,
+  g_variant_get (state, STATE_TYPE, &version, &disks, &s->updating, &s->resized_off, &number, &copy, &s->auto_start, &s->stopped, &s->next_set, &s->stored, &s->applied,
+                 &s->planned_set, &s->planned_us, &s->statistics.last_sync_us,
+                 &s->statistics.success, &s->statistics.missed, &initial,
                  &s->initial_due_us, &s->copy_run, &s->attempted, &s->first_set, &s->exported, &chain, &sets);
   if (version != STATE_VERSION || number >= TS_STATE_COUNT || copy > COPY_DONE ||
       initial > TS_INITIAL_SEEDED)
@@ -112,7 +114,8 @@ ts_sender_restore (const TsSenderOptions *options, GBytes *bytes, GError **error
   s->send_set = s->stored + 1;
   if (s->state == TS_STATE_RESYNC_REQUIRED)
     s->resync_due_us = 0; /* the first TICK looks at the clock */
-  s->crashed = ts_state_may_follow (s->state, TS_STATE_RESYNC_REQUIRED);
+  s->crashed = !s->stopped && ts_state_may_follow (s->state, TS_STATE_RESYNC_REQUIRED);
+  s->stopped = FALSE; /* until it is again */
   s->welcomed = s->copy >= COPY_COMPARE;
   if (s->state == TS_STATE_READY && s->copy == COPY_COMPARE) { /* reversed, and not begun yet */
     s->copy = COPY_NONE;

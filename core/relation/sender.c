@@ -284,6 +284,9 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_EVENT_DONE:
     done (s, ev, out);
     break;
+  case TS_EVENT_STOP:
+    ts_sender_host_stops (s, ev->now_us, ev->stop.was_on, out);
+    break;
   case TS_EVENT_TRACKED:
     ts_sender_tracked (s, ev, out);
     break;
@@ -326,6 +329,12 @@ TsState
 ts_sender_state (const TsSender *s)
 {
   return s->state;
+}
+
+TsState
+ts_sender_shown_state (const TsSender *s)
+{
+  return s->preparing ? TS_STATE_PREPARED : s->state;
 }
 
 TsHealth

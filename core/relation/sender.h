@@ -35,6 +35,9 @@ void ts_sender_step (TsSender *sender, const TsEvent *event, TsActions *out);
 gint64 ts_sender_wake_us (const TsSender *sender);
 
 TsState ts_sender_state (const TsSender *sender);
+/* What ReplicationState shows: while a change is under way that was asked for, what it will be (trap 17).
+ */
+TsState ts_sender_shown_state (const TsSender *sender);
 TsHealth ts_sender_health (const TsSender *sender);
 guint64 ts_sender_pending_bytes (const TsSender *sender);
 /* Disks that are being included, of which the replica has no instant yet: bit 1 << disk. */

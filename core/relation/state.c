@@ -20,6 +20,7 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
                               A (SUSPEND) | A (PREPARE) | A (CANCEL_FAILOVER) | A (POWER_ON) |
                                   A (RESIZE) | A (UPDATE_DISKS) | A (RESET_STATISTICS),
                               A (SUSPEND) | A (FAILOVER) | A (TEST_FAILOVER) | A (STOP_TEST_FAILOVER) |
+                                  A (BACKUP) | A (END_BACKUP) |
                                   A (REVERSE) | A (RESIZE) | A (RESET_STATISTICS),
                               ANY | S (PREPARED) | S (RECOVERED) | S (SUSPENDED) |
                                   S (DISK_UPDATE) | S (RESYNC_REQUIRED)},
@@ -37,7 +38,7 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
     [TS_STATE_SUSPENDED] = {"suspended", "Replication Paused", 8, 8, 7,
                             A (RESUME) | A (RESYNC) | A (POWER_ON) | A (RESIZE) |
                                 A (RESET_STATISTICS),
-                            A (RESUME) | A (FAILOVER) | A (RESIZE) | A (RESET_STATISTICS),
+                            A (RESUME) | A (FAILOVER) | A (BACKUP) | A (END_BACKUP) | A (RESIZE) | A (RESET_STATISTICS),
                             ANY | S (REPLICATING) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
                                 S (RECOVERED)},
     [TS_STATE_ERROR] = {"error", "Replication Error", 9, 9, 8,
@@ -105,6 +106,8 @@ static const char *const ask_names[TS_ASK_COUNT] = {
     [TS_ASK_RESIZE] = "resize disk",
     [TS_ASK_UPDATE_DISKS] = "change replicated disks",
     [TS_ASK_REMOVE] = "remove",
+    [TS_ASK_BACKUP] = "backup",
+    [TS_ASK_END_BACKUP] = "end backup",
     [TS_ASK_POWER_ON] = "power on",
     [TS_ASK_RESET_STATISTICS] = "reset statistics",
 };

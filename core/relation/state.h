@@ -52,6 +52,8 @@ typedef enum {
   TS_ASK_RESYNC,             /* P  Resynchronize: now */
   TS_ASK_CANCEL_RESYNC,      /* P  RequestReplicationStateChange (9) */
   TS_ASK_CHANGE_POINT,       /* R  RevertFailover, InitiateFailover (another point) at one go (4.4) */
+  TS_ASK_BACKUP,             /* R  a backup product begins (HVR 2.12): nothing is applied meanwhile */
+  TS_ASK_END_BACKUP,         /* R */
   TS_ASK_POWER_ON,           /* either: Start-VM */
   TS_ASK_RESET_STATISTICS,   /* either: ResetReplicationStatistics */
   TS_ASK_RESIZE,             /* either: Resize-VHD of one disk of that side (HVR 2.6) */

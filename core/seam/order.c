@@ -23,6 +23,8 @@ static const char *const verb_names[TS_DO_COUNT] = {
     [TS_DO_REPLICATE_DISKS] = "replicate_disks",
     [TS_DO_ATTACH_DISK] = "attach_disk",
     [TS_DO_RESET_STATISTICS] = "reset_statistics",
+    [TS_DO_BACKUP] = "backup",
+    [TS_DO_END_BACKUP] = "end_backup",
     [TS_DO_WORKLOAD_START] = "workload_start",
     [TS_DO_WORKLOAD_STOP] = "workload_stop",
     [TS_DO_COMPARE] = "compare",
@@ -30,6 +32,12 @@ static const char *const verb_names[TS_DO_COUNT] = {
     [TS_DO_EDIT_DISK] = "edit_disk",
     [TS_DO_KEEP_DISKS] = "keep_disks",
     [TS_DO_RESTORE_DISKS] = "restore_disks",
+    [TS_DO_CORRUPT_LOG] = "corrupt_log",
+    [TS_DO_DISK_FULL] = "disk_full",
+    [TS_DO_DISK_FREE] = "disk_free",
+    [TS_DO_HOST_CRASH] = "host_crash",
+    [TS_DO_HOST_UP] = "host_up",
+    [TS_DO_HOST_REBOOT] = "host_reboot",
     [TS_DO_SITE_DOWN] = "site_down",
     [TS_DO_SITE_UP] = "site_up",
     [TS_DO_CONFIRM] = "confirm",
@@ -43,6 +51,7 @@ static const char *const verb_names[TS_DO_COUNT] = {
 static const char *const link_mode_names[TS_LINK_MODES] = {
     [TS_LINK_UP] = "up",
     [TS_LINK_BLACKHOLE] = "blackhole",
+    [TS_LINK_RESET] = "reset",
 };
 
 const char *

@@ -33,6 +33,8 @@ typedef enum {
   TS_DO_REPLICATE_DISKS,    /* vm, disks: from now on exactly those.  Done when that has begun */
   TS_DO_ATTACH_DISK,        /* vm, disk: of a running machine; it is not replicated until it is included */
   TS_DO_RESET_STATISTICS,   /* vm: both sides (Reset-VMReplicationStatistics) */
+  TS_DO_BACKUP,             /* vm: of the replica's disks; nothing is applied until it ends (HVR 2.12) */
+  TS_DO_END_BACKUP,         /* vm */
   TS_DO_WORKLOAD_START,     /* vm */
   TS_DO_WORKLOAD_STOP,      /* vm */
   TS_DO_COMPARE,            /* vm: source disks against the replica's, block by block, journalled */
@@ -41,6 +43,12 @@ typedef enum {
   TS_DO_EDIT_DISK, /* vm, host, amount: so many bytes of its disks there change, by nobody's order */
   TS_DO_KEEP_DISKS,    /* vm, host: a copy of its disks there is put aside */
   TS_DO_RESTORE_DISKS, /* vm, host: and put back, by nobody's order */
+  TS_DO_CORRUPT_LOG, /* vm, host: a byte of the newest log of it that waits there changes */
+  TS_DO_DISK_FULL,   /* host: nothing more can be written where it keeps logs and replicas */
+  TS_DO_DISK_FREE,   /* host: there is room again */
+  TS_DO_HOST_CRASH,  /* host: it and its VMs lose power at once; others of its site do not */
+  TS_DO_HOST_UP,     /* host: it has power again */
+  TS_DO_HOST_REBOOT, /* host: it is shut down gracefully, its VMs first, and starts again */
   TS_DO_SITE_DOWN, /* site: every host and VM in it loses power at once */
   TS_DO_SITE_UP,   /* site: power is back; hosts find what they had made durable */
   /* of a vault (management.h) */
@@ -56,6 +64,7 @@ typedef enum {
 typedef enum {
   TS_LINK_UP,        /* works as shaped */
   TS_LINK_BLACKHOLE, /* packets vanish; peers learn by timeout */
+  TS_LINK_RESET,     /* every connection is torn down at once, and every new one */
   TS_LINK_MODES
 } TsLinkMode;
 

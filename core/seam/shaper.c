@@ -85,6 +85,10 @@ ts_shaper_pass (TsShaper *shaper, gint64 now_us, guint32 packet_bytes)
     counters->blackhole_bytes += packet_bytes;
     return -1;
   }
+  if (shaper->mode == TS_LINK_RESET) { /* and whoever sent it is told */
+    counters->resets++;
+    return -1;
+  }
   /* A packet that need not wait needs no room, however small the queue. */
   if (!line_is_free (shaper, now_us) &&
       ts_shaper_queued_bytes (shaper, now_us) + packet_bytes > shape->queue_bytes) {

@@ -13,6 +13,7 @@ typedef struct {
   guint64 packets, bytes;                 /* that were let through */
   guint64 dropped_queue, dropped_loss, dropped_blackhole; /* packets */
   guint64 blackhole_bytes;
+  guint64 resets; /* packets that were answered by a reset; counted by who does so */
 } TsShaperCounters;
 
 typedef struct {

@@ -29,6 +29,7 @@ typedef struct {
   GPtrArray *entries; /* TsEntrySpec; NULL: an entry for every other host of the topology */
   TsHostSettings settings;
   guint64 memory_bytes, storage_bytes; /* what it has for machines; matters where they are placed */
+  guint64 log_store_bytes; /* of the file system on which it keeps logs; 0: large enough */
 } TsHostSpec;
 
 typedef struct {

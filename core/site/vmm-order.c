@@ -268,6 +268,8 @@ ask_reached (const TsVmmOrder *order, TsAsk ask, const TsLevel *level)
     return level->role == TS_LEVEL_NONE;
   case TS_ASK_RESIZE:
   case TS_ASK_UPDATE_DISKS:
+  case TS_ASK_BACKUP:
+  case TS_ASK_END_BACKUP:
   case TS_ASK_RESET_STATISTICS:
   case TS_ASK_COUNT:
   default:

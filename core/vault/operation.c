@@ -26,6 +26,7 @@ typedef struct {
     UNTIL_BEGUN,    /* initial replication has, or is scheduled */
     UNTIL_GIVEN_UP, /* it is no more */
     UNTIL_IMPORTED,
+    UNTIL_BACKUP, /* begun, or ended */
   } until;
   TsState state;
 } Stage;
@@ -93,6 +94,8 @@ static const Stage power_on[] = {
     {R, FALSE, TS_ASK_POWER_ON, UNTIL_ON, 0},
 };
 static const Stage power_off[] = {{P, TRUE, 0, UNTIL_OFF, 0}};
+static const Stage backup[] = {{R, FALSE, TS_ASK_BACKUP, UNTIL_BACKUP, 0}};
+static const Stage end_backup[] = {{R, FALSE, TS_ASK_END_BACKUP, UNTIL_BACKUP, 0}};
 static const Stage resync[] = {{P, FALSE, TS_ASK_RESYNC, UNTIL_STATE, TS_STATE_RESYNCHRONIZING}};
 static const Stage cancel_resync[] = {
     {P, FALSE, TS_ASK_CANCEL_RESYNC, UNTIL_STATE, TS_STATE_RESYNC_REQUIRED}};
@@ -133,6 +136,7 @@ static const Course courses[TS_DO_COUNT] = {
     [TS_DO_CHANGE_POINT] = COURSE (change),
     [TS_DO_RESIZE_DISK] = COURSE (resize),     [TS_DO_REPLICATE_DISKS] = COURSE (replicate_disks),
     [TS_DO_POWER_OFF] = COURSE (power_off),
+    [TS_DO_BACKUP] = COURSE (backup),          [TS_DO_END_BACKUP] = COURSE (end_backup),
     [TS_DO_RESET_STATISTICS] = COURSE (reset), [TS_DO_REVERSE] = COURSE (reverse),
     [TS_DO_RESYNC] = COURSE (resync),          [TS_DO_CANCEL_RESYNC] = COURSE (cancel_resync),
 };
@@ -359,6 +363,9 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
     TsRole other = stage->side == TS_ROLE_PRIMARY ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY;
     if (stage->until == UNTIL_TURNED &&
         g_strcmp0 (ts_record_get_text (record, "role"), ts_role_name (other)) == 0)
+      next_stage (op);
+  } else if (g_str_equal (record->kind, "backup")) {
+    if (stage->until == UNTIL_BACKUP)
       next_stage (op);
   } else if (g_str_equal (record->kind, "failover")) {
     if (stage->until == UNTIL_CHANGED &&

@@ -4,16 +4,16 @@
 #include "core/base/error.h"
 
 /* version, name, index, run, sockets, cache, certificates, realm, kernel, initrd, origin, seed,
- * accel, two ports, the host's settings, peers (name, address, two ports), authorization (server,
+ * accel, two ports, the host's settings, its log store, peers (name, address, two ports), authorization (server,
  * storage, trust group), control, libvirt, prefix, VMs (name, home, id, memory, image, kernel,
  * initrd, two command lines, uefi, agent, four of its network card, disks (name, size, fill, is it
  * replicated, attached))
  */
 #define VM_TYPE "(ssaytsssssbbbbbba(sttbb))"
-#define BEHIND_SETTINGS "a(ssqq)a(sss)sssa" VM_TYPE ")"
+#define BEHIND_SETTINGS "ta(ssqq)a(sss)sssa" VM_TYPE ")"
 #define CONFIG_TYPE "(ususssssssxtuqq" TS_HOST_SETTINGS_TYPE BEHIND_SETTINGS
 #define CONFIG_PARTS "(ususssssssxtuqq@" TS_HOST_SETTINGS_TYPE BEHIND_SETTINGS
-#define CONFIG_VERSION 9
+#define CONFIG_VERSION 10
 
 static void
 peer_free (gpointer data)
@@ -163,7 +163,8 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
       config->name, config->index, config->run, config->sockets,
       config->cache, config->certificates, config->realm ? config->realm : "", config->kernel,
       config->initrd, config->origin_us, config->seed, (guint32)config->accel, config->port,
-      config->kerberos_port, ts_host_settings_pack (&config->settings), &peers, &entries,
+      config->kerberos_port, ts_host_settings_pack (&config->settings),
+      config->log_store_bytes, &peers, &entries,
       or_empty (config->control), or_empty (config->libvirt), or_empty (config->prefix), &vms));
   g_autoptr (GError) reason = NULL;
   if (!g_file_set_contents (path, g_variant_get_data (all), (gssize)g_variant_get_size (all),
@@ -239,7 +240,8 @@ ts_lab_host_config_load (const char *path, GError **error)
   g_variant_get (all, CONFIG_PARTS, &version, &config->name, &config->index, &config->run,
                  &config->sockets, &config->cache, &config->certificates, &config->realm,
                  &config->kernel, &config->initrd, &config->origin_us, &config->seed, &accel,
-                 &config->port, &config->kerberos_port, &settings, &peers, &entries,
+                 &config->port, &config->kerberos_port, &settings,
+                 &config->log_store_bytes, &peers, &entries,
                  &config->control, &config->libvirt, &config->prefix, &vms);
   if (!ts_host_settings_unpack (settings, &config->settings, error))
     return NULL;

@@ -49,6 +49,7 @@ typedef struct {
   guint16 port; /* to listen on */
   guint16 kerberos_port;
   TsHostSettings settings;
+  guint64 log_store_bytes; /* of a file system of its own for logs; 0: there is none */
   GPtrArray *peers; /* TsLabPeer */
   TsAuthorization
       *authorization; /* who may replicate to this host; new makes one without entries */

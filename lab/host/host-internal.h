@@ -135,6 +135,8 @@ void ts_lab_vm_forget_owner (TsLabVm *vm); /* in memory only */
 /* --- host-mounts.c ---------------------------------------------------------------------------- */
 /* Gives this process, which has one thread yet, an empty /run, with these folders (NULL-terminated,
  * at most 4) where they lie below it.  TRUE without doing so where that is not permitted. */
+/* A file system of so many bytes on that folder, which is made; in this process's own mounts. */
+gboolean ts_lab_host_own_store (const char *folder, guint64 bytes, GError **error);
 gboolean ts_lab_host_own_run (const char *const *folders, GError **error);
 
 #define TS_LAB_TEST_NAME_END " - Test" /* HVR reference 3.6 */

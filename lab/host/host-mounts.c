@@ -1,4 +1,4 @@
-/* lab/host/host-mounts.c -- a /run of its own for a host process.
+/* lab/host/host-mounts.c -- a /run of its own for a host process, and a small store for its logs.
  *
  * libvirt's driver, run by root, makes folders below /run/libvirt whatever its own root is.  With a
  * /run of its own it leaves nothing on the user's machine. */
@@ -39,4 +39,14 @@ ts_lab_host_own_run (const char *const *folders, GError **error)
     if (fds[i] >= 0)
       close (fds[i]);
   return ok || !may;
+}
+
+gboolean
+ts_lab_host_own_store (const char *folder, guint64 bytes, GError **error)
+{
+  g_autofree char *options = g_strdup_printf ("mode=0700,size=%" G_GUINT64_FORMAT, bytes);
+  if (g_mkdir_with_parents (folder, 0755) < 0 ||
+      mount ("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
+    return ts_throw_errno (error, "make a file system for the logs of this host");
+  return TRUE;
 }

@@ -540,6 +540,16 @@ open_listeners (TsLabHost *host, GError **error)
   return host->kerberos_listener != NULL;
 }
 
+/* Behind ts_lab_host_own_run: in mounts of its own. */
+static gboolean
+own_store (const TsLabHost *host, GError **error)
+{
+  const TsLabHostConfig *config = host->config;
+  g_autofree char *store = ts_lab_path_host (&host->layout, config->name, "spool");
+  return config->log_store_bytes == 0 ||
+         ts_lab_host_own_store (store, config->log_store_bytes, error);
+}
+
 static gboolean
 start (TsLabHost *host, const char *folder, GError **error)
 {
@@ -564,7 +574,7 @@ start (TsLabHost *host, const char *folder, GError **error)
     host->hypervisor = ts_lab_hypervisor_open_remote (config->libvirt, config->prefix,
                                                       ts_lab_outer_network (), folder,
                                                       config->accel, error);
-  } else if (ts_lab_host_own_run (ours, error))
+  } else if (ts_lab_host_own_run (ours, error) && own_store (host, error))
     host->hypervisor = ts_lab_hypervisor_open (root, config->cache, config->accel, error);
   if (!host->hypervisor)
     return FALSE;

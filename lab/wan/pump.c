@@ -18,6 +18,7 @@
 #include "core/base/units.h"
 #include "lab/site/helper.h"
 #include "lab/wan/message.h"
+#include "lab/wan/reset.h"
 #include "lab/wan/tun.h"
 
 /* Read in one go from one side, so that neither side nor the timer starves. */
@@ -135,6 +136,17 @@ deliver_due (Pump *pump, guint from)
   }
 }
 
+/* Both ends of what the packet belongs to are told; a reset that is lost will be said again. */
+static void
+tear_down_connection (Pump *pump, guint from, const Packet *packet)
+{
+  guint8 reset[TS_RESET_BYTES];
+  for (guint i = 0; i < 2; i++)
+    if (ts_reset_make (packet->data, packet->bytes, i == 0, reset) &&
+        pump->tun[i == 0 ? from : 1 - from] >= 0)
+      (void)!write (pump->tun[i == 0 ? from : 1 - from], reset, sizeof reset);
+}
+
 /* Returns FALSE when nothing is there to be read. */
 static gboolean
 read_packet (Pump *pump, guint from)
@@ -169,6 +181,8 @@ read_packet (Pump *pump, guint from)
   }
   gint64 now = now_us ();
   packet->arrival_us = ts_shaper_pass (&direction->shaper, now, packet->bytes);
+  if (direction->shaper.mode == TS_LINK_RESET)
+    tear_down_connection (pump, from, packet);
   if (packet->arrival_us < 0) {
     give_slot (pump, packet);
   } else if (packet->arrival_us <= now && direction->head == NULL) {

@@ -91,6 +91,31 @@ refuse_images (const TsTopology *topology)
   return NULL;
 }
 
+static char *
+refuse_fault (const TsTopology *topology, const TsOrder *order)
+{
+  const TsHostSpec *host = order->host >= 0 ? ts_topology_host (topology, (guint)order->host) : NULL;
+  if (order->verb == TS_DO_HOST_REBOOT)
+    return g_strdup_printf ("step %s: a host of the lab is a process: it can be killed, not shut down",
+                            order->step);
+  if (host && host->libvirt && (order->verb == TS_DO_HOST_CRASH || order->verb == TS_DO_DISK_FULL))
+    return g_strdup_printf ("step %s: the machines of host %s are another libvirtd's", order->step,
+                            host->name);
+  if (order->verb == TS_DO_DISK_FULL && host->log_store_bytes == 0)
+    return g_strdup_printf ("step %s: host %s has no log_store of its own that could be full",
+                            order->step, host->name);
+  if (order->verb == TS_DO_HOST_CRASH && host->log_store_bytes > 0)
+    return g_strdup_printf ("step %s: the log_store of host %s is in memory and would not survive that",
+                            order->step, host->name);
+  for (guint i = 0; order->verb == TS_DO_SITE_DOWN && i < topology->hosts->len; i++)
+    if (ts_topology_host (topology, i)->site == (guint)order->site &&
+        ts_topology_host (topology, i)->log_store_bytes > 0)
+      return g_strdup_printf ("step %s: the log_store of host %s is in memory and would not survive "
+                              "that",
+                              order->step, ts_topology_host (topology, i)->name);
+  return NULL;
+}
+
 char *
 ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
 {
@@ -118,7 +143,8 @@ ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
     refusal = ts_lab_stores_refusal (topology);
   for (guint i = 0; !refusal && orders && i < orders->len; i++) {
     const TsOrder *order = orders->pdata[i];
-    if (order->verb != TS_DO_PROTECT)
+    refusal = refuse_fault (topology, order);
+    if (refusal || order->verb != TS_DO_PROTECT)
       continue;
     guint home = ts_topology_vm (topology, (guint)order->vm)->host;
     guint from = ts_topology_host (topology, home)->site;
@@ -186,6 +212,7 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
   config->origin_us = world->clock.origin_us;
   config->seed = topology->seed;
   config->settings = ts_topology_host (topology, index)->settings;
+  config->log_store_bytes = ts_topology_host (topology, index)->log_store_bytes;
   config->accel = accel;
   config->port = port_of (topology, index, TS_AUTH_CERTIFICATE);
   config->kerberos_port = port_of (topology, index, TS_AUTH_KERBEROS);

@@ -4,8 +4,9 @@
 #include "core/base/error.h"
 #include "core/base/units.h"
 
-static void
-tell_fault (TsWorld *world, const char *id, const char *fault, const char *target, const char *mode)
+void
+ts_lab_tell_fault (TsWorld *world, const char *id, const char *fault, const char *target,
+                   const char *mode)
 {
   TsRecord *record = ts_record_text (ts_lab_world_record (world, "fault"), "id", id);
   ts_record_text (record, "fault", fault);
@@ -13,8 +14,8 @@ tell_fault (TsWorld *world, const char *id, const char *fault, const char *targe
   ts_lab_world_report (world, ts_record_text (record, "mode", mode));
 }
 
-static void
-tell_evidence (TsWorld *world, const char *id, const char *fault, const char *target,
+void
+ts_lab_tell_evidence (TsWorld *world, const char *id, const char *fault, const char *target,
                const char *what, guint64 count)
 {
   TsRecord *record = ts_record_text (ts_lab_world_record (world, "evidence"), "id", id);
@@ -49,6 +50,7 @@ ts_lab_fault_counters (TsWorld *world, guint link, TsShaperCounters counters[2],
     now[d].dropped_loss += before[d].dropped_loss;
     now[d].dropped_blackhole += before[d].dropped_blackhole;
     now[d].blackhole_bytes += before[d].blackhole_bytes;
+    now[d].resets += before[d].resets;
     counters[d] = now[d];
   }
   return TRUE;
@@ -68,14 +70,19 @@ tell_link_evidence (TsWorld *world, guint link, gboolean last)
       continue;
     guint64 packets = 0, bytes = 0;
     for (guint d = 0; d < 2; d++) {
-      packets += now[d].dropped_blackhole - fault->before[d].dropped_blackhole;
+      packets += now[d].resets - fault->before[d].resets +
+                  now[d].dropped_blackhole - fault->before[d].dropped_blackhole;
       bytes += now[d].blackhole_bytes - fault->before[d].blackhole_bytes;
     }
     if (packets == 0 && !last)
       continue;
     fault->told = TRUE;
-    tell_evidence (world, fault->step, "link", name, "packets swallowed", packets);
-    tell_evidence (world, fault->step, "link", name, "bytes swallowed", bytes);
+    if (fault->mode == TS_LINK_RESET) {
+      ts_lab_tell_evidence (world, fault->step, "link", name, "packets answered by a reset", packets);
+      continue;
+    }
+    ts_lab_tell_evidence (world, fault->step, "link", name, "packets swallowed", packets);
+    ts_lab_tell_evidence (world, fault->step, "link", name, "bytes swallowed", bytes);
   }
 }
 
@@ -91,11 +98,12 @@ ts_lab_fault_link (TsWorld *world, const TsOrder *order, GError **error)
       !ts_lab_wan_set_mode (wan, order->link_mode, error))
     return FALSE;
   world->lines[link].mode = order->link_mode;
-  tell_fault (world, order->step, "link", name, ts_link_mode_name (order->link_mode));
+  ts_lab_tell_fault (world, order->step, "link", name, ts_link_mode_name (order->link_mode));
   if (order->link_mode != TS_LINK_UP) {
     TsLabLinkFault *fault = g_new0 (TsLabLinkFault, 1);
     fault->step = g_strdup (order->step);
     fault->link = link;
+    fault->mode = order->link_mode;
     fault->before[0] = before[0];
     fault->before[1] = before[1];
     g_ptr_array_add (world->faults, fault);
@@ -152,7 +160,7 @@ site_down (TsWorld *world, guint site, const char *id, GError **error)
       continue;
     ts_lab_guest_lost_power (guest, dead_us);
   }
-  tell_evidence (world, id, "site_down", name, "processes killed", killed);
+  ts_lab_tell_evidence (world, id, "site_down", name, "processes killed", killed);
   for (guint i = 0; i < world->seats->len; i++) {
     const TsLabSeat *seat = world->seats->pdata[i];
     if (seat->spec->site == site)
@@ -233,7 +241,7 @@ ts_lab_fault_site_up (TsWorld *world, const TsOrder *order, GError **error)
     ts_lab_world_step (world, order->step, order->verb, "done", "");
     return TRUE;
   }
-  tell_fault (world, order->step, "site_down", name, "up");
+  ts_lab_tell_fault (world, order->step, "site_down", name, "up");
   TsLabSite *fresh = ts_lab_world_start_site (world, site, error);
   if (!fresh)
     return FALSE;
@@ -268,11 +276,11 @@ ts_lab_fault_edit (TsWorld *world, const TsOrder *order, GError **error)
     ts_lab_fault_keep_disks (world, order, error);
     return;
   }
-  tell_fault (world, order->step, verb, vm,
+  ts_lab_tell_fault (world, order->step, verb, vm,
               ts_topology_host (world->topology, (guint)order->host)->name);
   if (order->verb == TS_DO_EDIT_DISK ? ts_lab_fault_edit_disk (world, order, &edited, error)
                                      : ts_lab_fault_restore_disks (world, order, &edited, error))
-    tell_evidence (world, order->step, verb, vm, "blocks changed", edited);
+    ts_lab_tell_evidence (world, order->step, verb, vm, "blocks changed", edited);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */

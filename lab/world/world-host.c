@@ -65,6 +65,10 @@ accept_host (int fd, GIOCondition condition, gpointer user)
   int peer = accept4 (fd, NULL, NULL, SOCK_CLOEXEC);
   if (peer < 0)
     return G_SOURCE_CONTINUE;
+  struct ucred who;
+  socklen_t len = sizeof who;
+  if (getsockopt (peer, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0)
+    seat->pid = who.pid; /* as this process counts */
   seat->control = ts_lab_control_new (peer, &events, seat);
   seat->accepting = 0;
   close (seat->listening);

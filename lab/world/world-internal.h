@@ -26,6 +26,7 @@ typedef struct { /* a host process, seen by the runner */
   gboolean ready;
   gboolean dead; /* lost power, as ordered */
   gboolean mortal; /* it was told to die at some action: when it is gone, its site loses power */
+  pid_t pid;     /* of the process; 0: not known yet */
 } TsLabSeat;
 
 typedef struct _TsLabOwnGuest TsLabOwnGuest;
@@ -72,6 +73,7 @@ typedef struct { /* of a link, over the lives of the sites that it joins */
 typedef struct { /* begun; its evidence has not been told */
   char *step;
   guint link;
+  TsLinkMode mode;
   TsShaperCounters before[2];
   gboolean told;
 } TsLabLinkFault;
@@ -195,6 +197,12 @@ gboolean ts_lab_fault_edit_disk (TsWorld *world, const TsOrder *order, guint64 *
 gboolean ts_lab_fault_keep_disks (TsWorld *world, const TsOrder *order, GError **error);
 gboolean ts_lab_fault_restore_disks (TsWorld *world, const TsOrder *order, guint64 *blocks,
                                      GError **error);
+/* What happens to one host, or to a log on it, with fault and evidence told: lab/world/fault-host.c. */
+gboolean ts_lab_fault_host (TsWorld *world, const TsOrder *order, GError **error);
+void ts_lab_tell_fault (TsWorld *world, const char *id, const char *fault, const char *target,
+                        const char *mode);
+void ts_lab_tell_evidence (TsWorld *world, const char *id, const char *fault, const char *target,
+                           const char *what, guint64 count);
 /* The same, with fault and evidence told. */
 void ts_lab_fault_edit (TsWorld *world, const TsOrder *order, GError **error);
 /* Where a host has the plain data of a disk, whichever part it has now. */

@@ -503,6 +503,18 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
                        reason ? reason->message : "");
     return TRUE;
   }
+  case TS_DO_CORRUPT_LOG:
+  case TS_DO_DISK_FULL:
+  case TS_DO_DISK_FREE:
+  case TS_DO_HOST_CRASH:
+  case TS_DO_HOST_UP:
+  case TS_DO_HOST_REBOOT: {
+    g_autoptr (GError) reason = NULL;
+    ts_lab_fault_host (world, order, &reason);
+    ts_lab_world_step (world, order->step, order->verb, reason ? "failed" : "done",
+                       reason ? reason->message : "");
+    return TRUE;
+  }
   case TS_DO_SITE_DOWN:
     if (!ts_lab_fault_site_down (world, order, error))
       return FALSE;
@@ -529,6 +541,8 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_CANCEL_RESYNC:
   case TS_DO_RESIZE_DISK:
   case TS_DO_REPLICATE_DISKS:
+  case TS_DO_BACKUP:
+  case TS_DO_END_BACKUP:
   case TS_DO_RESET_STATISTICS:
   case TS_DO_CONFIRM:
   case TS_DO_MOVE:

@@ -42,6 +42,12 @@ initial_text (const TsInitialChoice *choice)
   return g_string_free (text, FALSE);
 }
 
+static const char *
+host_name (const TsScenario *scenario, gint host)
+{
+  return ts_topology_host (scenario->topology, (guint)host)->name;
+}
+
 static char *
 order_text (const TsScenario *scenario, const TsOrder *order)
 {
@@ -153,8 +159,9 @@ order_text (const TsScenario *scenario, const TsOrder *order)
     return g_strdup_printf ("compare both sides' disks of %s", vm_name (scenario, order->vm));
   case TS_DO_LINK: {
     const char *link = ts_topology_link (topology, (guint)order->link)->name;
-    return order->link_mode == TS_LINK_UP ? g_strdup_printf ("link %s works again", link)
-                                          : g_strdup_printf ("link %s becomes a black hole", link);
+    static const char *const does[TS_LINK_MODES] = {"works again", "becomes a black hole",
+                                                    "tears down every connection"};
+    return g_strdup_printf ("link %s %s", link, does[order->link_mode]);
   }
   case TS_DO_EDIT_DISK: {
     g_autofree char *bytes = ts_format_size (order->amount_bytes);
@@ -168,6 +175,24 @@ order_text (const TsScenario *scenario, const TsOrder *order)
                             vm_name (scenario, order->vm),
                             ts_topology_host (topology, (guint)order->host)->name,
                             order->verb == TS_DO_KEEP_DISKS ? "aside" : "back");
+  case TS_DO_BACKUP:
+    return g_strdup_printf ("back up the replica of %s", vm_name (scenario, order->vm));
+  case TS_DO_END_BACKUP:
+    return g_strdup_printf ("the backup of %s ends", vm_name (scenario, order->vm));
+  case TS_DO_CORRUPT_LOG:
+    return g_strdup_printf ("a log of %s on %s is damaged", vm_name (scenario, order->vm),
+                            host_name (scenario, order->host));
+  case TS_DO_DISK_FULL:
+    return g_strdup_printf ("host %s has no room on its disk", host_name (scenario, order->host));
+  case TS_DO_DISK_FREE:
+    return g_strdup_printf ("host %s has room on its disk again", host_name (scenario, order->host));
+  case TS_DO_HOST_CRASH:
+    return g_strdup_printf ("host %s loses power", host_name (scenario, order->host));
+  case TS_DO_HOST_UP:
+    return g_strdup_printf ("host %s has power again", host_name (scenario, order->host));
+  case TS_DO_HOST_REBOOT:
+    return g_strdup_printf ("host %s is shut down and starts again",
+                            host_name (scenario, order->host));
   case TS_DO_SITE_DOWN:
     return g_strdup_printf ("site %s loses power",
                             ts_topology_site (topology, (guint)order->site)->name);

@@ -104,6 +104,7 @@ build_settings (Build *build, TsHostSpec *host, const TsYaml *node)
   TsHostSettings *s = &host->settings;
   const TsYaml *interval = ts_yaml_get (node, "monitoring_interval");
   g_autoptr (GError) error = NULL;
+  host->log_store_bytes = ts_value_size (ts_yaml_get (node, "log_store"));
   s->transfers_max = (guint32)ts_value_integer (ts_yaml_get (node, "max_transfers"));
   s->apply_disks_max = (guint32)ts_value_integer (ts_yaml_get (node, "apply_disks"));
   s->apply_vms_max = (guint32)ts_value_integer (ts_yaml_get (node, "apply_vms"));
@@ -578,7 +579,9 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
       .sides = sides_of (text_of (node, "side")),
       .initial.method = initial_of (text_of (node, "initial")),
       .medium_of = optional_index (build, "vms", node, "medium_of"),
-      .link_mode = g_strcmp0 (mode, "blackhole") == 0 ? TS_LINK_BLACKHOLE : TS_LINK_UP,
+      .link_mode = g_strcmp0 (mode, "blackhole") == 0 ? TS_LINK_BLACKHOLE
+                   : g_strcmp0 (mode, "reset") == 0   ? TS_LINK_RESET
+                                                      : TS_LINK_UP,
   };
   build_step_disks (build, step, node);
   const TsYaml *point = ts_yaml_get (node, "point");

@@ -11,7 +11,9 @@
    DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (CHANGE_POINT) | DO (REMOVE) | DO (POWER_ON) | DO (POWER_OFF) | DO (PAUSE) | \
    DO (RESUME) | DO (RESET_STATISTICS) | DO (RESYNC) | DO (CANCEL_RESYNC) | DO (WORKLOAD_START) |   \
    DO (RESIZE_DISK) | DO (REPLICATE_DISKS) | DO (ATTACH_DISK) |                                     \
-   DO (WORKLOAD_STOP) | DO (COMPARE) | DO (MOVE))
+   DO (WORKLOAD_STOP) | DO (COMPARE) | DO (MOVE) | DO (BACKUP) | DO (END_BACKUP))
+#define DO_HOST                                                                                    \
+  (DO (DISK_FULL) | DO (DISK_FREE) | DO (HOST_CRASH) | DO (HOST_UP) | DO (HOST_REBOOT))
 /* of a machine, or of a recovery plan */
 #define DO_PLAN                                                                                    \
   (DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |                       \
@@ -174,6 +176,10 @@ static const TsSchemaRow rows[] = {
      "planned,unplanned,test", 0, 0, 0, "in which of them"},
     {"action", "directions", TS_VALUE_CHOICES, "away|home", FALSE, "away,home", 0, 0, 0,
      "from source to target, or back"},
+
+    {"host", "log_store", TS_VALUE_SIZE, NULL, FALSE, "0", 0, 1024 * TS_GIB, 0,
+     "size of the file system on which it keeps logs; 0: large enough.  The lab makes a small one for "
+     "it, which disk_full needs there"},
 
     {"entry", "server", TS_VALUE_TEXT, NULL, TRUE, NULL, 0, 0, 0,
      "a host's name; '*' may stand in the first of several labels (\"*.paris.example\")"},
@@ -355,7 +361,7 @@ static const TsSchemaRow rows[] = {
     {"step", "expect_failed", TS_VALUE_SWITCH, NULL, FALSE, NULL, 0, 0, 0,
      "on: it is begun and must fail, such as a plan with a script that fails"},
 
-    {"step", "vm", TS_VALUE_REFERENCE, "vms", TRUE, NULL, 0, 0, (DO_VM & ~DO_PLAN) | DO_DISKS,
+    {"step", "vm", TS_VALUE_REFERENCE, "vms", TRUE, NULL, 0, 0, (DO_VM & ~DO_PLAN) | DO_DISKS | DO (CORRUPT_LOG),
      "whom it concerns"},
     {"step", "vm", TS_VALUE_REFERENCE, "vms", FALSE, NULL, 0, 0, DO_PLAN, "whom it concerns; or:"},
     {"step", "plan", TS_VALUE_REFERENCE, "plans", FALSE, NULL, 0, 0, DO_PLAN,
@@ -365,8 +371,9 @@ static const TsSchemaRow rows[] = {
      "which VMM server"},
     {"step", "live", TS_VALUE_SWITCH, NULL, FALSE, "on", 0, 0, DO (MOVE),
      "it runs on meanwhile; off: it is turned off and on again"},
-    {"step", "on", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, DO_DISKS,
-     "the host on which the disks lie; the machine must not run there"},
+    {"step", "on", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0,
+     DO_DISKS | DO (CORRUPT_LOG) | DO_HOST,
+     "which host; where its disks are changed the machine must not run"},
     {"step", "bytes", TS_VALUE_SIZE, NULL, TRUE, NULL, 4 * TS_KIB, TS_GIB, DO (EDIT_DISK),
      "so many, a multiple of 4 KiB: one byte in each of so many blocks, all over the disks"},
     {"step", "disk", TS_VALUE_NAME, NULL, TRUE, NULL, 0, 0, DO (RESIZE_DISK) | DO (ATTACH_DISK),
@@ -402,8 +409,9 @@ static const TsSchemaRow rows[] = {
      "which recovery point: latest; latest-app-consistent; a number: 1 is the newest older one; or "
      "an age: the newest that is at least so old"},
     {"step", "link", TS_VALUE_REFERENCE, "links", TRUE, NULL, 0, 0, DO (LINK), "which link"},
-    {"step", "mode", TS_VALUE_CHOICE, "up|blackhole", TRUE, NULL, 0, 0, DO (LINK),
-     "blackhole: packets vanish, peers learn by timeout; up: works again"},
+    {"step", "mode", TS_VALUE_CHOICE, "up|blackhole|reset", TRUE, NULL, 0, 0, DO (LINK),
+     "blackhole: packets vanish, peers learn by timeout; reset: connections are torn down, and new ones, "
+     "too; up: works again"},
     {"step", "site", TS_VALUE_REFERENCE, "sites", TRUE, NULL, 0, 0, DO (SITE_DOWN) | DO (SITE_UP),
      "which site"},
 
@@ -625,6 +633,16 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_KEEP_DISKS] = "a copy of a machine's disks on a host is put aside; the machine does not run there",
     [TS_DO_RESTORE_DISKS] = "that copy is put back, as a restored volume or an applied snapshot would, behind "
                             "everybody's back",
+    [TS_DO_BACKUP] = "somebody backs up the replica: nothing is applied until it has ended; refused while "
+                     "something is being applied",
+    [TS_DO_END_BACKUP] = "the backup of the replica has ended; applying catches up",
+    [TS_DO_CORRUPT_LOG] = "a byte changes in the newest of a machine's logs that wait on a host: to be sent, "
+                          "or to be applied",
+    [TS_DO_DISK_FULL] = "the disk of a host on which it keeps logs and replicas has no room any more",
+    [TS_DO_DISK_FREE] = "there is room on it again",
+    [TS_DO_HOST_CRASH] = "a host and the machines on it lose power at once",
+    [TS_DO_HOST_UP] = "a host that had lost power starts again",
+    [TS_DO_HOST_REBOOT] = "a host is shut down, its machines first, and starts again.  Only in the simulator",
     [TS_DO_SITE_DOWN] = "every host and machine of the site loses power at once",
 };
 
