@@ -13,3 +13,4 @@ ts_test(test-report LIBS ts_results SOURCES ${PROJECT_SOURCE_DIR}/tests/results-
 ts_test(test-compare LIBS ts_results SOURCES ${PROJECT_SOURCE_DIR}/tests/results-support.c)
 ts_test(test-coverage LIBS ts_results)
 ts_test(test-study LIBS ts_results m)
+ts_test(test-status LIBS ts_results ts_sim SOURCES sim-fixture.c)

@@ -352,6 +352,24 @@ ts_lab_tidy_down (gboolean all, FILE *report)
   return ok;
 }
 
+char **
+ts_lab_tidy_running (void)
+{
+  g_autofree char *place = registry (FALSE, NULL);
+  g_autoptr (GPtrArray) names = place ? entries (place) : NULL;
+  g_autoptr (GPtrArray) folders = g_ptr_array_new ();
+  for (guint i = 0; names && i < names->len; i++) {
+    Entry entry;
+    entry_read (place, names->pdata[i], &entry);
+    g_autofree char *runner = process_of (&entry, "runner");
+    if (entry.folder && is_alive (runner))
+      g_ptr_array_add (folders, g_strdup (entry.folder));
+    entry_clear (&entry);
+  }
+  g_ptr_array_add (folders, NULL);
+  return (char **)g_ptr_array_free (g_steal_pointer (&folders), FALSE);
+}
+
 void
 ts_lab_tidy_ps (FILE *out)
 {

@@ -32,5 +32,7 @@ void ts_lab_registration_free (TsLabRegistration *registration);
  * this user too (asks their runner first, 15 s).  What is done is told in report (may be NULL).
  * FALSE when something could not be removed. */
 gboolean ts_lab_tidy_down (gboolean all, FILE *report);
+/* Of runs that live: the folders that they entered.  NULL-terminated; g_strfreev. */
+char **ts_lab_tidy_running (void);
 /* One line per run. */
 void ts_lab_tidy_ps (FILE *out);

@@ -65,6 +65,9 @@ int ts_command_judge (int argc, char **argv);
 int ts_command_plot (int argc, char **argv);
 int ts_command_compare (int argc, char **argv);
 int ts_command_states (int argc, char **argv);
+int ts_command_status (int argc, char **argv);
+/* Prints it for a run's folder; returns an exit code. */
+int ts_command_status_of (const char *folder);
 int ts_command_sweep (int argc, char **argv);
 int ts_command_hrl (int argc, char **argv);
 int ts_command_bench (int argc, char **argv);

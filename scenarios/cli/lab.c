@@ -1,4 +1,4 @@
-/* scenarios/cli/lab.c -- twinsite lab doctor|down|ps|calibrate */
+/* scenarios/cli/lab.c -- twinsite lab doctor|down|ps|status|calibrate */
 #include <stdio.h>
 #include "scenarios/cli/command.h"
 
@@ -37,6 +37,20 @@ ps (const Options *options)
 }
 
 static int
+status_of_runs (const Options *options)
+{
+  g_auto (GStrv) folders = ts_lab_tidy_running ();
+  int status = TS_EXIT_PASSED;
+  for (guint i = 0; folders[i]; i++) {
+    g_autofree char *run = g_path_get_dirname (folders[i]); /* a run keeps what is the lab's below it */
+    status = ts_exit_worse (status, ts_command_status_of (run));
+  }
+  if (!folders[0])
+    puts ("no run of the lab goes on");
+  return status;
+}
+
+static int
 calibrate (const Options *options)
 {
   const char *out = options->out != NULL ? options->out : "profile.yaml";
@@ -54,6 +68,7 @@ static const struct {
     {"doctor", doctor},
     {"down", down},
     {"ps", ps},
+    {"status", status_of_runs},
     {"calibrate", calibrate},
 };
 
@@ -104,10 +119,11 @@ ts_command_lab (int argc, char **argv)
   };
   int status;
   if (!ts_command_options (
-          entries, "doctor|down|ps|calibrate",
+          entries, "doctor|down|ps|status|calibrate",
           "doctor: what this machine has of what the lab needs, and what to install\n"
           "down:   remove what dead runs left behind\n"
           "ps:     what runs are there\n"
+          "status: how replication stands in those that go on\n"
           "calibrate: measure how long this lab takes for what it does, a minute a failover, and\n"
           "write a profile for the simulator (run --profile)",
           &argc, &argv, &status))
@@ -115,5 +131,5 @@ ts_command_lab (int argc, char **argv)
   options.out = out;
   options.from = from;
   return argc == 2 ? run_verb (argv[1], &options)
-                   : ts_command_usage ("lab", "say what to do: doctor, down, ps or calibrate");
+                   : ts_command_usage ("lab", "say what to do: doctor, down, ps, status or calibrate");
 }
