@@ -80,7 +80,7 @@ report_power (TsSimMachine *machine, const char *why)
   ts_record_bool (record, "on", machine->on);
   ts_sim_report (world, ts_record_text (record, "why", why));
   TsSimRelation *relation = ts_sim_host_relation (machine->host, machine->vm);
-  if (relation && relation->sender && machine->host->up) /* without power it hears nothing */
+  if (relation && machine->host->up) /* without power it hears nothing */
     ts_sim_relation_machine (relation, machine->on);
 }
 

@@ -100,7 +100,7 @@ if(TS_LAB) # one process, one test: what the primary's side can suffer (the repl
     SKIP_RETURN_CODE 69)
 endif()
 # resynchronization; most of it on the lab by hand
-foreach(name resync-manual resync-scheduled resync-replica-edited resync-replica-restored resync-primary-crash resync-primary-edited too-much-tracked storage-trouble host-crash)
+foreach(name resync-manual resync-scheduled resync-replica-edited resync-replica-restored resync-primary-crash resync-primary-edited too-much-tracked storage-trouble host-crash state-walk)
   add_test(NAME scenario-sim-${name}
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)

@@ -118,6 +118,8 @@ ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     why = g_strdup ("a disk is being resized");
   else if (ask == TS_ASK_TEST_FAILOVER && r->test != TEST_NONE) /* HVR 3.6: one at a time */
     why = g_strdup ("a test failover is running already");
+  else if (ask == TS_ASK_POWER_ON && r->machine_on && !r->discarding)
+    why = g_strdup ("the virtual machine is running");
   else if (ask == TS_ASK_BACKUP && r->backup)
     why = g_strdup ("the replica is being backed up already");
   else if (ask == TS_ASK_END_BACKUP && !r->backup)

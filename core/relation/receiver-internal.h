@@ -120,6 +120,7 @@ struct _TsReceiver {
   TsPoint chosen;    /* the failover's point; set 0: the latest, once all is applied */
   gboolean changing; /* failed over already: to another point (not persisted but as `branched`) */
   gboolean planned;
+  gboolean machine_on;                    /* the copy is */
   gboolean starting, merging, discarding; /* the copy; under way */
   gboolean reversing; /* merges first, if need be */
   gboolean turning;   /* becomes the primary; under way */

@@ -343,6 +343,8 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
                                out);
     break;
   case TS_EVENT_MACHINE:
+    r->machine_on = ev->machine.on;
+    break;
   case TS_EVENT_TRACKED:
     break;
   }
