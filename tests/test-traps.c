@@ -62,8 +62,7 @@ health_of (Fixture *f, const char *host)
 static void
 ask (Fixture *f, guint host, TsAsk what)
 {
-  TsPointChoice latest = {TS_CHOOSE_LATEST, 0};
-  ts_sim_relation_ask (relation (f, host), what, FALSE, &latest);
+  ts_sim_relation_ask (relation (f, host), &(TsSideOrder){.ask = what});
 }
 
 static void
