@@ -380,6 +380,39 @@ trap_13 (void **state)
   fixture_expect_clean (f);
 }
 
+static void
+resize (Fixture *f, TsSides side)
+{
+  fixture_order (f, (TsOrder){.verb = TS_DO_RESIZE_DISK, .host = -1, .disk = 1,
+                              .amount_bytes = 16 * TS_MIB, .sides = side});
+  fixture_run (f, 5 * TS_S);
+}
+
+static void
+trap_14 (void **state)
+{
+  Fixture *f = *state;
+  begin (f);
+  resize (f, TS_SIDES_PRIMARY);
+  fixture_run (f, 70 * TS_S);
+  assert_int_equal (state_of (f, 0), TS_STATE_REPLICATING); /* nothing writes there yet */
+  assert_int_equal (ts_sim_disk_ops (g_ptr_array_index (relation (f, 1)->disks, 1))->size_bytes,
+                    4 * TS_MIB); /* never propagated */
+  fixture_do (f, TS_DO_WORKLOAD_STOP);
+  fixture_do (f, TS_DO_WORKLOAD_START); /* now the guest has seen it */
+  fixture_wait (f, 3 * TS_MIN, "failure", "event", "32086", "hv-paris");
+  assert_non_null (strstr (
+      ts_record_get_text (fixture_last (f, "failure", "event", "32086", "hv-paris"), "reason"),
+      "out-of-bounds write"));
+  assert_int_equal (state_of (f, 0), TS_STATE_ERROR);
+  resize (f, TS_SIDES_REPLICA);
+  fixture_do (f, TS_DO_RESUME); /* suffices */
+  fixture_run (f, TS_MIN);
+  assert_int_equal (state_of (f, 0), TS_STATE_REPLICATING);
+  assert_int_equal (fixture_count (f, "resync", NULL, NULL, NULL), 0);
+  expect_identical (f);
+}
+
 /* The orchestrator's commit is this one; see also the vault's tests. */
 static void
 trap_15 (void **state)
@@ -495,6 +528,7 @@ main (void)
       TRAP ("11: a replica is powered on by a failover alone", trap_11),
       TRAP ("12: removed on each side apart, the replica's disks stay", trap_12),
       TRAP ("13: a crash needs resynchronization, a shutdown a resume", trap_13),
+      TRAP ("14: a disk's size is not propagated; resized too, resuming suffices", trap_14),
       TRAP ("15: commit deletes points; after an unplanned failover nothing is protected", trap_15),
       TRAP ("16: who cancels a failover is left unreplicated", trap_16),
       TRAP ("17: the state that is shown is the one that was asked for", trap_17),
