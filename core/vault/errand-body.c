@@ -131,7 +131,6 @@ ts_errand_fill_preparation (TsErrand *errand)
       ts_errand_add (errand, TS_CALL_UNTIL, TS_VAULT_GET, cloud_path (errand->topology, i), NULL);
   }
   for (guint v = 0; v < errand->topology->vms->len; v++) {
-    g_autofree char *item = ts_errand_item_path (errand->topology, v);
     gint cloud = ts_management_cloud_of (m, ts_topology_vm (errand->topology, v)->host);
     if (cloud < 0 || !may_register (errand, ((TsCloudSpec *)m->clouds->pdata[cloud])->vmm))
       continue;

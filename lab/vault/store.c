@@ -12,8 +12,8 @@
 enum { PUT, DELETE, BEGIN, COMMIT, STATEMENTS };
 
 static const char *const statements[STATEMENTS] = {
-    [PUT] = "INSERT INTO rows (tab, key, type, value, sum) VALUES (?1, ?2, ?3, ?4, ?5) "
-            "ON CONFLICT (tab, key) DO UPDATE SET type = ?3, value = ?4, sum = ?5",
+    [PUT] = ("INSERT INTO rows (tab, key, type, value, sum) VALUES (?1, ?2, ?3, ?4, ?5) "
+             "ON CONFLICT (tab, key) DO UPDATE SET type = ?3, value = ?4, sum = ?5"),
     [DELETE] = "DELETE FROM rows WHERE tab = ?1 AND key = ?2",
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
