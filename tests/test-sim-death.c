@@ -150,6 +150,58 @@ enable (Fixture *f)
 }
 
 static void
+protect_by (Fixture *f, TsInitial method)
+{
+  for (guint i = 0; i < 3 && !relation (f, 0); i++) {
+    fixture_order (f, (TsOrder){.verb = TS_DO_PROTECT, .host = 1, .initial = {method, 0}});
+    fixture_run (f, 2 * TS_S);
+    calm (f);
+  }
+}
+
+/* On a medium, with a cycle while it is on its way. */
+static void
+export (Fixture *f)
+{
+  protect_by (f, TS_INITIAL_EXPORT);
+  fixture_run (f, 20 * TS_S);
+  calm (f);
+  fixture_do (f, TS_DO_IMPORT);
+  fixture_run (f, 20 * TS_S);
+}
+
+static void
+removed (Fixture *f)
+{
+  protected (f);
+  fixture_do (f, TS_DO_REMOVE);
+  fixture_run (f, 5 * TS_S);
+}
+
+static void
+seeded (Fixture *f)
+{
+  protect_by (f, TS_INITIAL_SEEDED);
+  fixture_run (f, 40 * TS_S);
+}
+
+/* Begun, cancelled in the middle of it, begun again. */
+static void
+begun_again (Fixture *f)
+{
+  fixture_do (f, TS_DO_PROTECT);
+  fixture_run (f, 180 * TS_MS);
+  calm (f);
+  fixture_do (f, TS_DO_CANCEL_INITIAL);
+  fixture_run (f, TS_S);
+  calm (f);
+  if (state (f, 0) == TS_STATE_READY)
+    fixture_do (f, TS_DO_START_INITIAL);
+  protect_by (f, TS_INITIAL_NETWORK); /* unless it died before it was enabled */
+  fixture_run (f, 40 * TS_S);
+}
+
+static void
 cycles (Fixture *f)
 {
   fixture_run (f, 65 * TS_S);
@@ -308,6 +360,9 @@ static const Act acts[] = {
     {"points", protected_long, points, FALSE},
     {"test", protected, test, FALSE},
     {"pauses", protected, pauses, FALSE},
+    {"export", NULL, export, FALSE},
+    {"seeded", removed, seeded, FALSE},
+    {"begun-again", NULL, begun_again, FALSE},
 };
 
 /* --- the loop --------------------------------------------------------------------------------- */
@@ -344,6 +399,8 @@ help (Fixture *f)
       fixture_do (f, TS_DO_START_INITIAL);
     else if (now == TS_STATE_RESYNC_REQUIRED)
       fixture_do (f, TS_DO_RESYNC);
+    else if (now == TS_STATE_INITIAL && state (f, 1 - primary) == TS_STATE_INITIAL)
+      fixture_do (f, TS_DO_IMPORT); /* refused when it does not come on a medium */
     else if (now == TS_STATE_ERROR || now == TS_STATE_SUSPENDED)
       fixture_order (f, ORDER (.verb = TS_DO_RESUME, .sides = TS_SIDES_PRIMARY));
     if (state (f, 1 - primary) == TS_STATE_SUSPENDED)

@@ -21,7 +21,8 @@ bytes_variant (const void *data, gsize len)
 static TsSenderCopy
 copy_to_keep (const TsSender *s)
 {
-  if (s->begin || (s->resync_run && s->copy < COPY_SENDING))
+  gboolean seeded = s->state == TS_STATE_INITIAL && s->initial == TS_INITIAL_SEEDED;
+  if (s->begin || ((s->resync_run || seeded) && s->copy < COPY_SENDING))
     return COPY_COMPARE;
   return (s->copy == COPY_SENDING || s->copy == COPY_EXPORTING) && !s->welcomed ? COPY_MAP : s->copy;
 }
