@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/base/units.h"
+#include "core/format/medium.h"
 #include "core/relation/receiver.h"
 
 typedef struct {
@@ -627,6 +628,107 @@ damaged_state_is_refused (void **state)
   }
 }
 
+/* --- initial replication (HVR reference 2.2, 2.3) --------------------------------------------- */
+
+static void
+hello_says (Bench *b, guint64 value, guint64 set)
+{
+  TsHello hello = hello_of (7);
+  step (b, (TsEvent){.kind = TS_EVENT_CONNECTED});
+  frame (b, (TsFrame){.kind = TS_FRAME_HELLO, .value = value, .set = set,
+                      .payload = ts_hello_pack (&hello)});
+}
+
+#define ATTEMPT(n) (TS_HELLO_FRESH | (n))
+
+/* What is there of another attempt is of no use: nobody tracked what changed between the two. */
+static void
+another_attempt_empties_the_disks (void **state)
+{
+  Bench *b = *state;
+  hello_says (b, ATTEMPT (1), 0);
+  done_set (b, TS_ACTION_CREATE, 0, TRUE, NULL);
+  guint8 block[4096] = {1};
+  frame (b, (TsFrame){.kind = TS_FRAME_COPY, .payload = g_bytes_new (block, sizeof block)});
+  hello_says (b, ATTEMPT (1), 0); /* the same: from where it was */
+  assert_null (find (b, TS_ACTION_CREATE));
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.offset_bytes, 4096);
+  hello_says (b, ATTEMPT (2), 0);
+  assert_non_null (find (b, TS_ACTION_CREATE));
+  assert_null (find (b, TS_ACTION_SEND));
+  done_set (b, TS_ACTION_CREATE, 0, TRUE, NULL);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.kind, TS_FRAME_WELCOME);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.offset_bytes, 0);
+}
+
+static void
+a_replica_that_replicates_is_not_begun_anew (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  hello_says (b, ATTEMPT (2), 0);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.kind, TS_FRAME_REFUSE);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.value, TS_REFUSE_STATE);
+  assert_null (find (b, TS_ACTION_CREATE));
+}
+
+static void
+a_copy_that_is_not_there_cannot_be_adopted (void **state)
+{
+  Bench *b = *state;
+  hello_says (b, ATTEMPT (1) | TS_HELLO_SEEDED, 0);
+  assert_true (find (b, TS_ACTION_CREATE)->adopt);
+  TsEvent event = {.kind = TS_EVENT_DONE};
+  event.done.action = TS_ACTION_CREATE;
+  event.done.code = TS_ERROR_STATE;
+  event.done.reason = "there is none";
+  step (b, event);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.value, TS_REFUSE_STATE); /* for good */
+}
+
+static void
+sets_before_the_medium_are_played_aside (void **state)
+{
+  Bench *b = *state;
+  hello_says (b, ATTEMPT (1) | TS_HELLO_EXPORTED, 3);
+  done_set (b, TS_ACTION_CREATE, 0, TRUE, NULL);
+  assert_non_null (find (b, TS_ACTION_RESYNC_OPEN));
+  ask (b, TS_ASK_IMPORT); /* too early */
+  assert_null (find (b, TS_ACTION_IMPORT_OPEN));
+  done_set (b, TS_ACTION_RESYNC_OPEN, 0, TRUE, NULL);
+  TsAction *welcome = find (b, TS_ACTION_SEND);
+  assert_int_equal (welcome->frame.kind, TS_FRAME_WELCOME);
+  assert_int_equal (welcome->frame.value, 1); /* no copy wanted, nothing applied */
+  assert_int_equal (welcome->frame.set, 2);
+  TsManifest m = manifest_of (1, 0);
+  log_and_end (b, 3, &m);
+  done_set (b, TS_ACTION_SEAL, 3, TRUE, &m);
+  assert_true (find (b, TS_ACTION_APPLY)->aside);
+  done_set (b, TS_ACTION_APPLY, 3, TRUE, NULL);
+  assert_null (find (b, TS_ACTION_SEND)); /* not "applied": it is not on the disks */
+  assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_INITIAL);
+  assert_int_equal (ts_receiver_point_us (b->receiver), -1);
+  ask (b, TS_ASK_IMPORT);
+  assert_non_null (find (b, TS_ACTION_IMPORT_OPEN));
+  g_autoptr (TsMedium) list = ts_medium_new (); /* of a disk that holds nothing */
+  list->vm.bytes[0] = 7;
+  list->run = ATTEMPT (1);
+  list->disks = 1;
+  list->size_bytes[0] = TS_MIB;
+  g_autoptr (GBytes) packed = ts_medium_pack (list);
+  TsEvent event = {.kind = TS_EVENT_DONE};
+  event.done.action = TS_ACTION_IMPORT_OPEN;
+  event.done.ok = TRUE;
+  event.done.medium = packed;
+  step (b, event);
+  done_set (b, TS_ACTION_FLUSH, 0, TRUE, NULL);
+  assert_non_null (find (b, TS_ACTION_RESYNC_MERGE));
+  done_set (b, TS_ACTION_RESYNC_MERGE, 0, TRUE, NULL);
+  assert_int_equal (ts_receiver_state (b->receiver), TS_STATE_REPLICATING);
+  assert_int_equal (ts_receiver_point_us (b->receiver), TS_S);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.value, TS_ACK_APPLIED);
+}
+
 int
 main (void)
 {
@@ -658,6 +760,10 @@ main (void)
       T (the_old_primary_is_turned_away_after_a_failover),
       T (a_restored_replica_plays_its_logs_again),
       T (damaged_state_is_refused),
+      T (another_attempt_empties_the_disks),
+      T (a_replica_that_replicates_is_not_begun_anew),
+      T (a_copy_that_is_not_there_cannot_be_adopted),
+      T (sets_before_the_medium_are_played_aside),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/base/units.h"
+#include "core/format/medium.h"
 #include "core/relation/sender.h"
 
 typedef struct {
@@ -405,6 +406,211 @@ damaged_state_is_refused (void **state)
   }
 }
 
+/* --- initial replication (HVR reference 2.2, 2.3) --------------------------------------------- */
+
+static void
+start (Bench *b, TsInitial method, gint64 in_us)
+{
+  step (b, (TsEvent){.kind = TS_EVENT_ASK,
+                     .ask = {.ask = TS_ASK_START, .initial = {method, in_us}}});
+}
+
+/* HELLO's value, on a new connection. */
+static guint64
+says_hello (Bench *b)
+{
+  step (b, (TsEvent){.kind = TS_EVENT_CONNECTED});
+  TsAction *hello = find (b, TS_ACTION_SEND);
+  assert_int_equal (hello->frame.kind, TS_FRAME_HELLO);
+  return hello->frame.value;
+}
+
+static void
+mapped (Bench *b, guint64 bytes)
+{
+  done (b, TS_ACTION_TRACK);
+  g_autoptr (TsExtents) map = ts_extents_new ();
+  ts_extents_add (map, 0, bytes);
+  TsEvent event = {.kind = TS_EVENT_DONE};
+  event.done.action = TS_ACTION_MAP;
+  event.done.ok = TRUE;
+  event.done.map = map;
+  step (b, event);
+}
+
+static void
+each_attempt_has_a_number_of_its_own (void **state)
+{
+  Bench *b = *state;
+  ask (b, TS_ASK_ENABLE);
+  guint64 first = says_hello (b);
+  assert_true (ts_hello_is_fresh (first));
+  frame (b, (TsFrame){.kind = TS_FRAME_WELCOME, .value = 0});
+  ask (b, TS_ASK_START); /* the first goes on with the connection there is */
+  mapped (b, 4096);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.kind, TS_FRAME_COPY);
+  b->now_us = TS_S;
+  ask (b, TS_ASK_CANCEL_INITIAL);
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_READY);
+  assert_non_null (find (b, TS_ACTION_UNTRACK));
+  assert_non_null (find (b, TS_ACTION_DISCONNECT));
+  assert_string_equal (ts_record_get_text (told (b, "copy"), "phase"), "cancelled");
+  ask (b, TS_ASK_START);
+  mapped (b, 4096);
+  assert_null (find (b, TS_ACTION_SEND)); /* not a byte before the replica has heard of it */
+  assert_non_null (find (b, TS_ACTION_CONNECT));
+  guint64 second = says_hello (b);
+  assert_true (ts_hello_is_fresh (second) && second != first);
+}
+
+static void
+no_cancel_once_the_replica_may_have_it (void **state)
+{
+  Bench *b = *state;
+  ask (b, TS_ASK_ENABLE);
+  says_hello (b);
+  frame (b, (TsFrame){.kind = TS_FRAME_WELCOME, .value = 0});
+  ask (b, TS_ASK_START);
+  mapped (b, 4096);
+  frame (b, (TsFrame){.kind = TS_FRAME_ACK, .value = TS_ACK_COPY_END});
+  cut_done (b, 4096); /* its end goes out at once */
+  ask (b, TS_ASK_CANCEL_INITIAL);
+  assert_non_null (told (b, "refused"));
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_INITIAL);
+}
+
+static void
+a_plan_wakes_it_and_is_saved (void **state)
+{
+  Bench *b = *state;
+  ask (b, TS_ASK_ENABLE);
+  says_hello (b);
+  frame (b, (TsFrame){.kind = TS_FRAME_WELCOME, .value = 0});
+  start (b, TS_INITIAL_NETWORK, TS_HOUR);
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_READY);
+  assert_int_equal (ts_sender_wake_us (b->sender), TS_HOUR);
+  assert_non_null (find (b, TS_ACTION_PERSIST));
+  g_autoptr (GBytes) saved = ts_sender_save (b->sender);
+  ts_sender_free (b->sender);
+  TsSenderOptions options = options_of (b);
+  b->sender = ts_sender_restore (&options, saved, NULL);
+  b->now_us = 10 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK}); /* it asks its replica first */
+  assert_non_null (find (b, TS_ACTION_CONNECT));
+  says_hello (b);
+  frame (b, (TsFrame){.kind = TS_FRAME_WELCOME, .value = 0});
+  b->now_us = TS_HOUR;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_INITIAL);
+  assert_non_null (find (b, TS_ACTION_TRACK));
+}
+
+static void
+start_again_takes_the_place_of_a_plan (void **state)
+{
+  Bench *b = *state;
+  ask (b, TS_ASK_ENABLE);
+  start (b, TS_INITIAL_NETWORK, TS_HOUR);
+  start (b, TS_INITIAL_NETWORK, TS_MIN);
+  assert_true (ts_sender_wake_us (b->sender) <= TS_MIN);
+  ask (b, TS_ASK_CANCEL_INITIAL);
+  assert_null (told (b, "refused"));
+  ask (b, TS_ASK_CANCEL_INITIAL);
+  assert_string_equal (ts_record_get_text (told (b, "refused"), "reason"),
+                       "no initial replication is scheduled");
+}
+
+static void
+eight_days_ahead_is_refused (void **state)
+{
+  Bench *b = *state;
+  ask (b, TS_ASK_ENABLE);
+  start (b, TS_INITIAL_NETWORK, TS_INITIAL_AHEAD_US_MAX + 1);
+  assert_non_null (strstr (ts_record_get_text (told (b, "refused"), "reason"), "up to 7 days"));
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_READY);
+}
+
+static void
+export_done (Bench *b, TsActionKind action, guint64 run, gboolean ok)
+{
+  g_autoptr (GBytes) hash = ts_medium_hash ("x", 1);
+  TsEvent event = {.kind = TS_EVENT_DONE};
+  event.done.action = action;
+  event.done.set = run;
+  event.done.ok = ok;
+  event.done.code = TS_ERROR_FULL;
+  event.done.reason = "the medium is full";
+  event.done.hashes = hash;
+  step (b, event);
+}
+
+static void
+an_export_then_sets_then_the_import (void **state)
+{
+  Bench *b = *state;
+  ask (b, TS_ASK_ENABLE);
+  guint64 run = says_hello (b);
+  frame (b, (TsFrame){.kind = TS_FRAME_WELCOME, .value = 0});
+  start (b, TS_INITIAL_EXPORT, 0);
+  mapped (b, 8192);
+  TsAction *piece = find (b, TS_ACTION_EXPORT);
+  assert_int_equal (piece->len_bytes, 8192);
+  assert_true (piece->set == run);
+  assert_null (find (b, TS_ACTION_SEND)); /* nothing of it crosses */
+  export_done (b, TS_ACTION_EXPORT, run + 1, TRUE); /* of another attempt */
+  assert_null (find (b, TS_ACTION_EXPORT_END));
+  export_done (b, TS_ACTION_EXPORT, run, TRUE);
+  g_autoptr (TsMedium) list =
+      ts_medium_unpack (find (b, TS_ACTION_EXPORT_END)->payload, NULL);
+  assert_true (list && list->run == run && list->pieces->len == 1);
+  export_done (b, TS_ACTION_EXPORT_END, run, TRUE);
+  assert_int_equal (find (b, TS_ACTION_CUT)->set_kind, TS_SET_INITIAL);
+  assert_int_equal (says_hello (b), run | TS_HELLO_EXPORTED);
+  ask (b, TS_ASK_CANCEL_INITIAL);
+  assert_non_null (strstr (ts_record_get_text (told (b, "refused"), "reason"), "is finished"));
+  frame (b, (TsFrame){.kind = TS_FRAME_WELCOME, .value = 1});
+  cut_done (b, 4096);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.kind, TS_FRAME_LOG);
+  frame (b, (TsFrame){.kind = TS_FRAME_ACK, .value = TS_ACK_STORED, .set = 1});
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_INITIAL);
+  b->now_us = 20 * TS_S;
+  assert_true (ts_sender_wake_us (b->sender) > b->now_us); /* the medium may take days */
+  frame (b, (TsFrame){.kind = TS_FRAME_ACK, .value = TS_ACK_APPLIED, .set = 1}); /* imported */
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_REPLICATING);
+  assert_null (find (b, TS_ACTION_EXPORT_DROP)); /* the folder is the operator's */
+}
+
+static void
+an_export_that_fails_leads_back (void **state)
+{
+  Bench *b = *state;
+  ask (b, TS_ASK_ENABLE);
+  guint64 run = says_hello (b);
+  frame (b, (TsFrame){.kind = TS_FRAME_WELCOME, .value = 0});
+  start (b, TS_INITIAL_EXPORT, 0);
+  mapped (b, 8192);
+  export_done (b, TS_ACTION_EXPORT, run, FALSE);
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_READY);
+  assert_non_null (find (b, TS_ACTION_EXPORT_DROP));
+  assert_string_equal (ts_record_get_text (told (b, "copy"), "reason"), "the medium is full");
+}
+
+static void
+seeded_waits_for_the_replicas_word (void **state)
+{
+  Bench *b = *state;
+  step (b, (TsEvent){.kind = TS_EVENT_ASK,
+                     .ask = {.ask = TS_ASK_ENABLE, .initial = {TS_INITIAL_SEEDED, 0}}});
+  start (b, TS_INITIAL_SEEDED, 0);
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_READY);
+  assert_true ((says_hello (b) & TS_HELLO_SEEDED) != 0);
+  frame (b, (TsFrame){.kind = TS_FRAME_WELCOME, .value = 0});
+  assert_int_equal (ts_sender_state (b->sender), TS_STATE_INITIAL);
+  done (b, TS_ACTION_TRACK);
+  assert_non_null (find (b, TS_ACTION_HASH));
+  assert_true ((says_hello (b) & TS_RESYNC_RUN) != 0);
+}
+
 int
 main (void)
 {
@@ -426,6 +632,14 @@ main (void)
       T (a_log_refused_again_and_again_is_sent_less_and_less_often),
       T (trap_13_a_crashed_host_needs_resynchronization),
       T (damaged_state_is_refused),
+      T (each_attempt_has_a_number_of_its_own),
+      T (no_cancel_once_the_replica_may_have_it),
+      T (a_plan_wakes_it_and_is_saved),
+      T (start_again_takes_the_place_of_a_plan),
+      T (eight_days_ahead_is_refused),
+      T (an_export_then_sets_then_the_import),
+      T (an_export_that_fails_leads_back),
+      T (seeded_waits_for_the_replicas_word),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
