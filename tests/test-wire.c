@@ -88,6 +88,29 @@ manifest_there_and_back (void **state)
   }
 }
 
+static void
+mark_there_and_back (void **state)
+{
+  guint disk = 9;
+  guint64 offset = 9;
+  g_autoptr (GBytes) bytes = ts_mark_pack (2, G_GUINT64_CONSTANT (1) << 45);
+  assert_true (ts_mark_unpack (bytes, &disk, &offset));
+  assert_int_equal (disk, 2);
+  assert_true (offset == G_GUINT64_CONSTANT (1) << 45);
+  gsize len = 0;
+  const guint8 *data = g_bytes_get_data (bytes, &len);
+  for (gsize part = 0; part < len; part++) {
+    g_autoptr (GBytes) less = g_bytes_new (data, part);
+    assert_false (ts_mark_unpack (less, &disk, &offset));
+  }
+  guint8 *far = g_memdup2 (data, len);
+  far[0] = TS_WIRE_DISKS_MAX + 1; /* one past the last means: all of it */
+  g_autoptr (GBytes) nowhere = g_bytes_new_take (far, len);
+  assert_false (ts_mark_unpack (nowhere, &disk, &offset));
+  assert_false (ts_mark_unpack (NULL, &disk, &offset));
+  assert_int_equal (disk, 2);
+}
+
 /* What stands behind a name's end in memory is nobody's business: it is not sent. */
 static void
 rests_of_memory_stay_home (void **state)
@@ -262,6 +285,7 @@ main (void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (hello_there_and_back),
       cmocka_unit_test (manifest_there_and_back),
+      cmocka_unit_test (mark_there_and_back),
       cmocka_unit_test (rests_of_memory_stay_home),
       cmocka_unit_test (every_other_length),
   };
