@@ -417,6 +417,9 @@ ts_facts_new (const TsJournal *journal, const char *vm)
   facts->legs = g_array_new (FALSE, FALSE, sizeof (TsLeg));
   gather_turned_away (facts, journal);
   gather_managed (facts, journal);
+  for (guint i = 0; i < facts->records->len && !facts->of; i++)
+    if (ts_record_is (facts->records->pdata[i], "extends"))
+      facts->of = g_strdup (ts_record_get_text (facts->records->pdata[i], "of"));
   gather_policy (facts);
   g_autoptr (GArray) all = all_episodes (facts);
   for (guint e = 0; e < all->len; e++)
@@ -434,6 +437,7 @@ ts_facts_of_failover (const TsFacts *facts, guint n)
   g_assert (n >= 1 && n <= facts->failovers);
   TsFacts *its = g_memdup2 (facts, sizeof *facts);
   its->vm = g_strdup (facts->vm);
+  its->of = g_strdup (facts->of);
   its->copy = NULL;
   its->excluded = NULL;
   its->planned = FALSE;
@@ -454,6 +458,7 @@ ts_facts_free (TsFacts *facts)
   if (!facts)
     return;
   g_free (facts->vm);
+  g_free (facts->of);
   g_free (facts->copy);
   g_strfreev (facts->excluded);
   g_ptr_array_unref (facts->records);

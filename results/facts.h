@@ -52,6 +52,7 @@ typedef struct {
   gint64 first_survey_us;                 /* the first one's begin */
   gint64 changed_us; /* another recovery point was chosen, the last time */
   gint64 fill_blocks, fill_bad;
+  char *of; /* the VM whose replica's extended relation it is: whose writes it holds; or NULL */
   char **excluded; /* disks that the copy had no content of, since they were not replicated; or NULL */
 } TsFacts;
 

@@ -98,14 +98,15 @@ hear_held (Books *books, const TsLedgerEntry *entry)
   }
 }
 
+/* What a third copy (HVR 2.11) holds is what another VM was promised. */
 static GArray *
-of_vm (const TsLedger *ledger, const char *vm)
+of_vm (const TsLedger *ledger, const TsFacts *facts)
 {
   GArray *entries = g_array_new (FALSE, FALSE, sizeof (TsLedgerEntry));
   g_auto (TsLedgerReader) reader = ts_ledger_reader (ledger);
   TsLedgerEntry entry;
   while (ts_ledger_next (&reader, &entry))
-    if (strcmp (entry.vm, vm) == 0)
+    if (strcmp (entry.vm, facts->of && entry.kind != TS_LEDGER_HELD ? facts->of : facts->vm) == 0)
       g_array_append_val (entries, entry);
   return entries;
 }
@@ -120,7 +121,7 @@ open_books (Books *books, const TsFacts *facts, const TsLedger *ledger, const Ts
   books->held = g_ptr_array_new ();
   books->broken = g_ptr_array_new ();
   books->flushed_disks = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
-  books->entries = of_vm (ledger, facts->vm);
+  books->entries = of_vm (ledger, facts);
   for (guint i = 0; before && i < before->promised->len; i++)
     g_ptr_array_add (books->writes, &g_array_index (before->promised, TsLedgerEntry, i));
   for (guint i = 0; i < books->entries->len; i++) {

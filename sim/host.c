@@ -65,6 +65,8 @@ drop (TsSimHost *host, TsSimRelation *rel)
   gboolean other = FALSE;
   for (guint i = 0; i < host->world->hosts->len; i++)
     other |= ts_sim_host_relation (ts_sim_host (host->world, i), vm) != NULL;
+  if (vm->base && rel->sender)
+    ts_sim_extended_tell (vm, FALSE);
   if (!other)
     vm->replica = G_MAXUINT;
   vm->newest_point_us = -1;

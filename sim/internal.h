@@ -89,6 +89,7 @@ struct _TsSimVm {
   TsSimMachine *service; /* whom the probe asks */
   TsProbe probe;
   TsOperation *operation; /* one at a time; NULL: none */
+  TsSimVm *base, *third;  /* of whose replica this is the extended relation; and whose is this one's */
   guint32 detached;       /* disks that are not attached yet: bit 1 << disk */
   gboolean forced;        /* an unplanned failover was ordered while the source ran */
   gboolean touched;       /* it is in the world's list */
@@ -171,6 +172,8 @@ struct _TsSimRelation {
 
 /* --- world.c ---------------------------------------------------------------------------------- */
 gint64 ts_sim_now_us (const TsWorld *world);
+/* Does a machine of it run, but for that one? */
+gboolean ts_sim_vm_runs (const TsSimVm *vm, const TsSimMachine *but);
 TsSimHost *ts_sim_host (const TsWorld *world, guint index);
 TsSimVm *ts_sim_vm (const TsWorld *world, guint index);
 /* Something about the VM has changed, or may have: checkers look at it when the event is over.  What
@@ -249,6 +252,20 @@ void ts_sim_relation_slot_end (TsSimRelation *relation);
 void ts_sim_relation_stop (TsSimRelation *relation, gboolean was_on);
 void ts_sim_relation_power_loss (TsSimRelation *relation, TsRandom *random);
 void ts_sim_relation_restore (TsSimRelation *relation);
+
+/* --- extend.c --------------------------------------------------------------------------------- */
+/* The relation from the replica that `relation` keeps to a third host, or NULL. */
+TsSimRelation *ts_sim_extended (const TsSimRelation *relation);
+/* A set was applied to the replica's disks: it is what the extended relation tracks. */
+void ts_sim_extended_applied (TsSimRelation *relation, guint64 set, guint32 disks);
+/* They were changed in another way: nobody knows what of it the third host has not. */
+void ts_sim_extended_spoil (TsSimRelation *relation);
+/* Gets the VM of an extended relation ready for it; why it cannot be, or NULL.  The caller's. */
+char *ts_sim_extend (TsSimVm *vm, const TsPolicy *policy);
+/* The replica's VM, which has taken over, is what that relation replicates from now on. */
+void ts_sim_extended_continue (TsSimRelation *relation);
+/* Tells the replica whether it is extended. */
+void ts_sim_extended_tell (TsSimVm *vm, gboolean on);
 
 /* --- watch.c ---------------------------------------------------------------------------------- */
 /* What the replica's disks are now is our own work. */

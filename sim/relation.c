@@ -36,6 +36,7 @@ typedef struct { /* an action under way */
   guint64 set;
   guint disk;
   guint32 disks, held;
+  TsSetKind set_kind;
   guint64 offset_bytes;
   guint32 len_bytes;
   GBytes *payload;
@@ -69,6 +70,7 @@ work_of (TsSimRelation *rel, const TsAction *action)
   work->disk = action->disk;
   work->disks = action->disks;
   work->held = action->held;
+  work->set_kind = action->set_kind;
   work->offset_bytes = action->offset_bytes;
   work->len_bytes = action->len_bytes;
   work->payload = action->payload ? g_bytes_ref (action->payload) : NULL;
@@ -194,6 +196,7 @@ apply_set (TsSimRelation *rel, const Work *work, GError **error)
     else
       count_apply (rel, work->set, i);
   ts_sim_watch_begin (rel);
+  ts_sim_extended_applied (rel, work->set, work->disks);
   return TRUE;
 }
 
@@ -345,6 +348,7 @@ merge (TsSimRelation *rel)
       ts_sim_disk_free (g_ptr_array_index (rel->disks, i));
       g_ptr_array_index (rel->disks, i) = ts_sim_disk_snapshot (g_ptr_array_index (rel->overlays, i));
     }
+  ts_sim_extended_spoil (rel);
   if (copy) {
     g_ptr_array_unref (copy->disks);
     copy->disks = g_ptr_array_ref (rel->disks);
@@ -379,6 +383,7 @@ perform_done (TsSimRelation *rel, Work *work, TsEvent *event, TsExtents *map, Ts
   case TS_ACTION_RESYNC_MERGE:
     ts_sim_watch_end (rel);
     ts_sim_resync_merge (rel);
+    ts_sim_extended_spoil (rel);
     break;
   case TS_ACTION_CUT:
     event->done.instant_us = work->instant_us;
@@ -527,7 +532,9 @@ complete (gpointer user, gpointer data)
     return;
   if (work->kind == TS_ACTION_SLOT && !ts_slots_has (rel->host->slots, rel))
     return; /* given back meanwhile */
-  if (work->kind == TS_ACTION_FORGET) {
+  if (work->kind == TS_ACTION_CONTINUE)
+    ts_sim_extended_continue (rel);
+  if (work->kind == TS_ACTION_FORGET || work->kind == TS_ACTION_CONTINUE) {
     ts_sim_host_forget (rel->host, rel);
     ts_sim_host_dies (rel->host, work->kind, TS_DEATH_AFTER);
     return;
@@ -807,27 +814,29 @@ ts_sim_image_differing (const TsSimImage *image, const GPtrArray *disks, guint32
 }
 
 static void
-cut (TsSimRelation *rel, const TsAction *action)
+cut_work (TsSimRelation *rel, Work *work)
 {
-  Work *work = work_of (rel, action);
   const TsProfile *profile = &world_of (rel)->topology->profile;
   g_autoptr (GError) error = NULL;
+  TsSimRelation *replica = rel->vm->base ? ts_sim_host_relation (rel->host, rel->vm->base) : NULL;
   work->instant_us = now_us (rel);
+  guint32 time_s = (guint32)(work->instant_us / TS_S);
+  if (replica && replica->receiver) /* what past of the source its disks are */
+    work->instant_us = ts_receiver_applied_us (replica->receiver);
   guint64 bytes = 0;
   ts_sim_spool_set_full (rel->spool, ts_sim_host_is_full (rel->host));
-  if (!rel->vm->source->on)
+  if (!rel->vm->base && !rel->vm->source->on)
     ts_sim_watch_source (rel->vm->source);
   if (rel->vm->source->edited) {
     work->ok = FALSE;
     work->code = TS_ERROR_LOST;
     work->reason = g_strdup (TS_SIM_EDITED);
-  } else if (ts_sim_tracker_cut (rel->tracker, action->set, action->disks,
-                          (guint32)(work->instant_us / TS_S), rel->spool, work->logs, &error)) {
-    keep_image (rel, action->set,
-                action->set_kind == TS_SET_DISKS
-                    ? action->disks
-                    : action->disks & ~ts_sender_updating (rel->sender));
-    bytes = ts_sim_spool_set_bytes (rel->spool, action->set);
+  } else if (ts_sim_tracker_cut (rel->tracker, work->set, work->disks, time_s, rel->spool, work->logs,
+                          &error)) {
+    keep_image (rel, work->set,
+                work->set_kind == TS_SET_DISKS ? work->disks
+                                               : work->disks & ~ts_sender_updating (rel->sender));
+    bytes = ts_sim_spool_set_bytes (rel->spool, work->set);
   } else {
     work->ok = FALSE;
     work->code = (TsErrorCode)error->code;
@@ -840,12 +849,37 @@ cut (TsSimRelation *rel, const TsAction *action)
 }
 
 static void
+cut_later (gpointer user, gpointer data)
+{
+  TsSimRelation *rel = user;
+  Work *work = data;
+  if (work->life == rel->host->life && rel->sender && !rel->removed) {
+    Work *own = g_memdup2 (work, sizeof *work); /* the clock frees what it was given */
+    own->payload = NULL;
+    own->undo = NULL;
+    own->reason = NULL;
+    cut_work (rel, own);
+  }
+}
+
+static void
+cut (TsSimRelation *rel, const TsAction *action)
+{
+  TsSimRelation *replica = rel->vm->base ? ts_sim_host_relation (rel->host, rel->vm->base) : NULL;
+  if (replica && replica->apply_free_us > now_us (rel)) /* between two applies, never within one */
+    ts_sim_clock_at (world_of (rel)->clock, replica->apply_free_us, cut_later, rel,
+                     work_of (rel, action), work_free);
+  else
+    cut_work (rel, work_of (rel, action));
+}
+
+static void
 track (TsSimRelation *rel, const TsAction *action)
 {
   TsSimMachine *source = rel->vm->source;
   Work *work = work_of (rel, action);
   source->edited = FALSE;
-  if (source->defined) {
+  if (source->defined || rel->vm->base) {
     if (!source->on)
       ts_sim_watch_off (source);
     ts_sim_tracker_start (rel->tracker);
@@ -1042,6 +1076,7 @@ perform_now (TsSimRelation *rel, TsAction *action)
     break;
   case TS_ACTION_DISCARD:
   case TS_ACTION_TEST_STOP:
+  case TS_ACTION_CONTINUE:
   case TS_ACTION_TURN:
   case TS_ACTION_FORGET:
     post (rel, work_of (rel, action), profile->branch_us);

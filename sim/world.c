@@ -53,6 +53,12 @@ ts_sim_vm (const TsWorld *world, guint index)
   return g_ptr_array_index (world->vms, index);
 }
 
+gboolean
+ts_sim_vm_runs (const TsSimVm *vm, const TsSimMachine *but)
+{
+  return (vm->source->on && vm->source != but) || (vm->copy && vm->copy->on && vm->copy != but);
+}
+
 void
 ts_sim_touch (TsSimVm *vm)
 {
@@ -214,9 +220,20 @@ begin_operation (TsSimVm *vm, const TsOrder *wanted)
       return;
     }
     const TsPolicySpec *policy = ts_topology_policy (world->topology, (guint)order->policy);
+    g_autofree char *why = vm->base ? ts_sim_extend (vm, &policy->policy) : NULL;
+    if (why) {
+      ts_sim_report_step (world, order->step, ts_verb_name (order->verb), "refused", why);
+      return;
+    }
     vm->replica = (guint)order->host;
     vm->policy = &policy->policy;
     ts_sim_relation_new_sender (ts_sim_host (world, vm->primary), vm, &policy->policy);
+    if (vm->base) {
+      ts_sim_extended_tell (vm, TRUE);
+      TsRecord *of = ts_record_new (ts_sim_now_us (world), "sim", "extends");
+      ts_record_text (of, "vm", vm->spec->name);
+      ts_sim_report (world, ts_record_text (of, "of", vm->base->spec->name));
+    }
     TsRecord *record = ts_record_new (ts_sim_now_us (world), "sim", "policy");
     ts_record_text (record, "vm", vm->spec->name);
     ts_record_text (record, "policy", policy->name);
@@ -235,6 +252,12 @@ begin_operation (TsSimVm *vm, const TsOrder *wanted)
                  "a disk of them is not attached");
     return;
   }
+  if (vm->base && (order->verb == TS_DO_REVERSE || order->verb == TS_DO_POWER_ON ||
+                   (order->verb == TS_DO_FAILOVER && order->planned))) {
+    ts_sim_report_step (world, order->step, ts_verb_name (order->verb), "refused",
+                 "not of an extended relation");
+    return;
+  }
   if (order->verb == TS_DO_REVERSE && !failed_over (vm)) {
     ts_sim_report_step (world, order->step, ts_verb_name (order->verb), "refused",
                  "the virtual machine has not failed over");
@@ -250,7 +273,7 @@ begin_operation (TsSimVm *vm, const TsOrder *wanted)
     ts_sim_initial_carry (vm, order->medium_of < 0 ? vm : ts_sim_vm (world, (guint)order->medium_of));
   const char *replica = ts_sim_host (world, vm->replica)->spec->name;
   if (order->verb == TS_DO_FAILOVER) {
-    vm->forced = !order->planned && vm->source->on;
+    vm->forced = !order->planned && (vm->source->on || (vm->base && ts_sim_vm_runs (vm->base, NULL)));
     g_autofree char *source = g_strdup_printf ("%s@%s", vm->spec->name, replica);
     TsRecord *record = ts_record_new (ts_sim_now_us (world), source, "failover");
     ts_record_text (record, "vm", vm->spec->name);
@@ -613,7 +636,7 @@ sim_step (TsWorld *world, gint64 until_us)
 static gboolean
 all_ready (TsWorld *world, guint *ready)
 {
-  while (*ready < world->vms->len && ts_sim_vm (world, *ready)->source->ready)
+  while (*ready < world->vms->len && (ts_sim_vm (world, *ready)->base || ts_sim_vm (world, *ready)->source->ready))
     (*ready)++;
   return *ready == world->vms->len;
 }
@@ -677,9 +700,18 @@ sim_start (const TsTopology *topology, const TsWorldOptions *options, TsObserver
     g_queue_init (&vm->images);
     vm->kept = g_ptr_array_new ();
     vm->discarded = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_machine_free);
-    vm->source = ts_sim_machine_new (vm, ts_sim_host (world, vm->primary), NULL);
+    g_autoptr (GPtrArray) none = vm->spec->extends >= 0 ? g_ptr_array_new () : NULL;
+    vm->source = ts_sim_machine_new (vm, ts_sim_host (world, vm->primary), none);
+    vm->source->is_copy = FALSE;
     vm->service = vm->source;
-    ts_sim_machine_power_on (vm->source, "boot");
+    if (!none)
+      ts_sim_machine_power_on (vm->source, "boot");
+  }
+  for (guint i = 0; i < topology->vms->len; i++) {
+    TsSimVm *vm = ts_sim_vm (world, i);
+    vm->base = vm->spec->extends >= 0 ? ts_sim_vm (world, (guint)vm->spec->extends) : NULL;
+    if (vm->base)
+      vm->base->third = vm;
   }
   world->probes = ts_sim_probes_new (world);
   guint ready = 0;

@@ -38,6 +38,7 @@ static const char *const names[TS_ACTION_KINDS] = {
     [TS_ACTION_SLOT] = "slot",
     [TS_ACTION_SLOT_END] = "slot-end",
     [TS_ACTION_FORGET] = "forget",
+    [TS_ACTION_CONTINUE] = "continue",
     [TS_ACTION_TURN] = "turn",
     [TS_ACTION_HASH] = "hash",
     [TS_ACTION_RESYNC_OPEN] = "resync-open",

@@ -74,6 +74,8 @@ typedef enum {
   TS_ACTION_SLOT_END, /* gives it back, or waits no more */
   TS_ACTION_FORGET, /* the relation is gone, with all that is persisted and all logs; disks and VM stay.
                        The driver says so by a record "removed" (turn.h) */
+  TS_ACTION_CONTINUE, /* the receiver's: its VM is the primary of the extended relation from now on, and
+                         this one is gone as by FORGET */
   TS_ACTION_TURN, /* (done, only when it fails) this machine's part is over: the driver makes the
                      other one of it (turn.h), and of the disks and the VM what that one needs */
   /* the receiver's, of a resynchronization: what differs lies beside the replica disks until all of

@@ -17,6 +17,7 @@ typedef enum {
   TS_EVENT_TRACKED,   /* so much has been tracked since the last cut; told now and then */
   TS_EVENT_STOP,      /* the host is being shut down: its VMs are off, this is the last event; what was
                          asked of the driver is not waited for, but what is persisted is kept */
+  TS_EVENT_EXTENDED,  /* receiver: its replica has an extended relation (machine.on), or has none any more */
   TS_EVENT_MACHINE,   /* the VM of this side was switched on or off */
 } TsEventKind;
 

@@ -112,6 +112,14 @@ ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     why = g_strdup ("a resynchronization is under way"); /* trap 4 */
   else if (ask == TS_ASK_FAILOVER && ev->ask.planned && r->resync != RESYNC_NONE)
     why = g_strdup ("a resynchronization is under way");
+  else if (ask == TS_ASK_REMOVE && r->extended) /* HVR 2.11 */
+    why = g_strdup ("the virtual machine has extended replication, which has to be removed first");
+  else if (ask == TS_ASK_REVERSE && r->extended) /* CHOICE: else there were two ways on */
+    why = g_strdup ("the virtual machine has extended replication, which has to be removed first");
+  else if (ask == TS_ASK_CONTINUE && !r->extended)
+    why = g_strdup ("the virtual machine has no extended replication");
+  else if (ask == TS_ASK_RESIZE && r->extended) /* CHOICE: HVR 2.11, the same disks */
+    why = g_strdup ("the replica's disks are replicated further");
   else if (ask == TS_ASK_RESIZE)
     why = ts_receiver_resize_refusal (r, &ev->ask.disks);
   else if (r->resizing && (ask == TS_ASK_FAILOVER || ask == TS_ASK_TEST_FAILOVER))
@@ -245,6 +253,13 @@ ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     return;
   case TS_ASK_RESIZE:
     ts_receiver_resize (r, &ev->ask.disks, out);
+    return;
+  case TS_ASK_CONTINUE: /* HVR 2.11 */
+    if (r->connected)
+      ts_actions_add (out, TS_ACTION_DISCONNECT);
+    r->connected = r->greeted = r->welcome_due = FALSE;
+    ts_receiver_change_state (r, now_us, TS_STATE_DISABLED, out);
+    ts_actions_add (out, TS_ACTION_CONTINUE);
     return;
   case TS_ASK_UPDATE_DISKS:
   case TS_ASK_IMPORT:

@@ -124,6 +124,8 @@ struct _TsReceiver {
   gboolean starting, merging, discarding; /* the copy; under way */
   gboolean reversing; /* merges first, if need be */
   gboolean turning;   /* becomes the primary; under way */
+  gboolean extended;  /* there is a relation from here to a third host; the driver says so */
+  gint64 applied_us;  /* the instant of the set that was applied last */
   gboolean removing;  /* as soon as nothing is under way */
 
   TsResyncStage resync;

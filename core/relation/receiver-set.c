@@ -229,6 +229,7 @@ ts_receiver_applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
   }
   g_queue_pop_head (&r->applies);
   r->applied = set->number;
+  r->applied_us = set->manifest.instant_us;
   gboolean aside = r->aside == ASIDE_WAITING;
   if (aside)
     ts_receiver_aside_applied (r, set);

@@ -342,6 +342,9 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
       ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_STOPPING, "the replica server is being shut down",
                                out);
     break;
+  case TS_EVENT_EXTENDED:
+    r->extended = ev->machine.on;
+    break;
   case TS_EVENT_MACHINE:
     r->machine_on = ev->machine.on;
     break;
@@ -389,6 +392,12 @@ guint64
 ts_receiver_stored_set (const TsReceiver *r)
 {
   return r->stored;
+}
+
+gint64
+ts_receiver_applied_us (const TsReceiver *r)
+{
+  return r->applied == r->point_set ? r->point_us : r->applied_us;
 }
 
 guint64

@@ -36,6 +36,8 @@ guint64 ts_receiver_stored_set (const TsReceiver *receiver);
 gboolean ts_receiver_aside (const TsReceiver *receiver);
 /* Sets up to this number are none of the replica's: they were an earlier attempt's. */
 guint64 ts_receiver_base_set (const TsReceiver *receiver);
+/* The instant that the disks are of, once one set is applied; after a restart not before the next. */
+gint64 ts_receiver_applied_us (const TsReceiver *receiver);
 guint64 ts_receiver_applied_set (const TsReceiver *receiver);
 /* Is there a test VM (TEST_START asked, TEST_STOP not done)?  Then also of which point it is. */
 gboolean ts_receiver_test (const TsReceiver *receiver, guint64 *set, gint64 *instant_us);

@@ -209,6 +209,7 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_ASK_STOP_TEST_FAILOVER:
   case TS_ASK_BACKUP:
   case TS_ASK_END_BACKUP:
+  case TS_ASK_CONTINUE:
   case TS_ASK_COUNT:
     return;
   }

@@ -290,6 +290,8 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_EVENT_TRACKED:
     ts_sender_tracked (s, ev, out);
     break;
+  case TS_EVENT_EXTENDED:
+    break;
   case TS_EVENT_MACHINE:
     s->machine_on = ev->machine.on;
     if (s->machine_on)

@@ -33,7 +33,7 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
                                 A (RESET_STATISTICS),
                             ANY | S (REPLICATING) | S (COMMITTED)},
     [TS_STATE_COMMITTED] = {"committed", "Failover Complete", 7, 7, 6, 0,
-                            A (REVERSE) | A (POWER_ON) | A (RESET_STATISTICS),
+                            A (REVERSE) | A (CONTINUE) | A (POWER_ON) | A (RESET_STATISTICS),
                             ANY | S (READY) | S (REPLICATING)},
     [TS_STATE_SUSPENDED] = {"suspended", "Replication Paused", 8, 8, 7,
                             A (RESUME) | A (RESYNC) | A (POWER_ON) | A (RESIZE) |
@@ -105,6 +105,7 @@ static const char *const ask_names[TS_ASK_COUNT] = {
     [TS_ASK_CANCEL_RESYNC] = "cancel resynchronization",
     [TS_ASK_RESIZE] = "resize disk",
     [TS_ASK_UPDATE_DISKS] = "change replicated disks",
+    [TS_ASK_CONTINUE] = "continue as primary",
     [TS_ASK_REMOVE] = "remove",
     [TS_ASK_BACKUP] = "backup",
     [TS_ASK_END_BACKUP] = "end backup",

@@ -181,6 +181,7 @@ TsVmSpec *
 ts_topology_add_vm (TsTopology *topology, const char *name)
 {
   TsVmSpec *vm = g_new0 (TsVmSpec, 1);
+  vm->extends = -1;
   vm->name = g_strdup (name);
   vm->memory_bytes = 256 * TS_MIB;
   vm->disks = g_array_new (FALSE, TRUE, sizeof (TsDiskSpec));

@@ -85,6 +85,8 @@ typedef struct {
   gint network, storage; /* of its management; -1: none */
   TsFreezeMode freeze;
   guint64 memory_bytes;
+  gint extends; /* another VM, whose replica (on `host`) this is the extended relation of: HVR reference
+                   2.11, instance 1.  -1: it is a machine of its own */
   GArray *disks;      /* TsDiskSpec, 1 to 16 (HVR reference 1.8) */
   TsImageSpec *image; /* what is on its first disk at the start; NULL: our own guest runs in it */
   TsGuid id;          /* the same on both sides (HVR reference 1.1); drawn from stream "vm/NAME" */

@@ -267,6 +267,7 @@ ask_reached (const TsVmmOrder *order, TsAsk ask, const TsLevel *level)
   case TS_ASK_REMOVE:
     return level->role == TS_LEVEL_NONE;
   case TS_ASK_RESIZE:
+  case TS_ASK_CONTINUE:
   case TS_ASK_UPDATE_DISKS:
   case TS_ASK_BACKUP:
   case TS_ASK_END_BACKUP:

@@ -109,6 +109,7 @@ static const Stage resize[] = {
     {R, FALSE, TS_ASK_RESIZE, UNTIL_RESIZED, 0},
     {P, FALSE, TS_ASK_RESIZE, UNTIL_RESIZED, 0},
 };
+static const Stage continue_it[] = {{R, FALSE, TS_ASK_CONTINUE, UNTIL_REMOVED, 0}};
 static const Stage replicate_disks[] = {{P, FALSE, TS_ASK_UPDATE_DISKS, UNTIL_DISKS, 0}};
 
 typedef struct {
@@ -134,6 +135,7 @@ static const Course courses[TS_DO_COUNT] = {
     [TS_DO_PAUSE] = COURSE_OF (pause_it, PRIMARY), [TS_DO_RESUME] = COURSE_OF (resume, PRIMARY),
     [TS_DO_REMOVE] = COURSE_OF (remove_it, BOTH),  [TS_DO_POWER_ON] = COURSE_OF (power_on, PRIMARY),
     [TS_DO_CHANGE_POINT] = COURSE (change),
+    [TS_DO_CONTINUE] = COURSE (continue_it),
     [TS_DO_RESIZE_DISK] = COURSE (resize),     [TS_DO_REPLICATE_DISKS] = COURSE (replicate_disks),
     [TS_DO_POWER_OFF] = COURSE (power_off),
     [TS_DO_BACKUP] = COURSE (backup),          [TS_DO_END_BACKUP] = COURSE (end_backup),

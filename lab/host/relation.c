@@ -327,6 +327,7 @@ perform_now (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_FORGET:
     ts_lab_forget (relation);
     return;
+  case TS_ACTION_CONTINUE: /* no replica here is ever told that it is extended */
   case TS_ACTION_KINDS:
     break;
   }

@@ -119,6 +119,10 @@ refuse_fault (const TsTopology *topology, const TsOrder *order)
 char *
 ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
 {
+  for (guint i = 0; i < topology->vms->len; i++)
+    if (ts_topology_vm (topology, i)->extends >= 0)
+      return g_strdup_printf ("VM %s is an extended relation, which the lab does not have yet",
+                              ts_topology_vm (topology, i)->name);
   if (topology->vms->len > VMS_MAX)
     return g_strdup_printf ("%u VMs are more than the %u that the lab runs", topology->vms->len,
                             VMS_MAX);

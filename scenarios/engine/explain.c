@@ -128,6 +128,9 @@ order_text (const TsScenario *scenario, const TsOrder *order)
     return g_strdup_printf ("resynchronize %s", vm_name (scenario, order->vm));
   case TS_DO_CANCEL_RESYNC:
     return g_strdup_printf ("cancel the resynchronization of %s", vm_name (scenario, order->vm));
+  case TS_DO_CONTINUE:
+    return g_strdup_printf ("go on with the copy of %s as the primary of its extended relation",
+                            vm_name (scenario, order->vm));
   case TS_DO_RESIZE_DISK: {
     g_autofree char *bytes = ts_format_size (order->amount_bytes);
     return g_strdup_printf ("resize disk %s of %s to %s%s", disk_name (scenario, order, order->disk),

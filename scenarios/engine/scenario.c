@@ -342,12 +342,44 @@ build_vms (Build *build)
     const TsYaml *disks = ts_yaml_get (node, "disks");
     for (guint d = 0; d < disks->items->len; d++)
       build_disk (build, vm, disks->keys->pdata[d], disks->items->pdata[d]);
+    const TsYaml *extends = ts_yaml_get (node, "extends");
+    if (extends != NULL)
+      vm->extends = (gint)index_of (build, "vms", extends->text);
     guint replicated = 0;
     for (guint d = 0; d < vm->disks->len; d++)
       replicated += ts_vm_spec_disk (vm, d)->replicated && ts_vm_spec_disk (vm, d)->attached;
     if (replicated == 0)
       tell (build, disks, "vm %s: no disk of it is replicated; one at least has to be", key->text);
     build_image (build, vm, node);
+  }
+}
+
+/* HVR reference 2.11: what it extends is a machine of its own, and has the same disks. */
+static void
+check_extended (Build *build)
+{
+  const TsTopology *topology = build->scenario->topology;
+  const TsYaml *vms = ts_yaml_get (build->root, "vms");
+  for (guint i = 0; i < topology->vms->len; i++) {
+    const TsVmSpec *vm = ts_topology_vm (topology, i);
+    if (vm->extends < 0 || i >= vms->items->len)
+      continue;
+    const TsVmSpec *base = ts_topology_vm (topology, (guint)vm->extends);
+    const TsYaml *key = ts_yaml_get (vms->items->pdata[i], "extends");
+    gboolean same = base->disks->len == vm->disks->len;
+    if (base->extends >= 0 || base == vm || vm->image != NULL || base->image != NULL)
+      tell (build, key, "vm %s: extends: %s is no machine of ours that can be replicated", vm->name,
+            base->name);
+    for (guint d = 0; same && d < vm->disks->len; d++)
+      same = g_str_equal (ts_vm_spec_disk (vm, d)->name, ts_vm_spec_disk (base, d)->name) &&
+             ts_vm_spec_disk (vm, d)->size_bytes == ts_vm_spec_disk (base, d)->size_bytes &&
+             ts_vm_spec_disk (vm, d)->fill_bytes == ts_vm_spec_disk (base, d)->fill_bytes &&
+             ts_vm_spec_disk (vm, d)->replicated == ts_vm_spec_disk (base, d)->replicated;
+    if (!same)
+      tell (build, key, "vm %s: extends: it has other disks than %s", vm->name, base->name);
+    if (base->host == vm->host)
+      tell (build, key, "vm %s: host: %s runs there itself; it is to be where its replica is", vm->name,
+            base->name);
   }
 }
 
@@ -393,6 +425,9 @@ build_workloads (Build *build)
     if (other != NULL)
       tell (build, vm, "workload %s: VM %s has workload %s already; a VM has one at most",
             key->text, vm->text, other->name);
+    if (ts_topology_vm (topology, vm_index)->extends >= 0)
+      tell (build, vm, "workload %s: VM %s is no machine, but the third copy of one", key->text,
+            vm->text);
     if (ts_topology_vm (topology, vm_index)->image != NULL)
       tell (build, vm,
             "workload %s: VM %s is a machine of your own: what writes in it is its own matter",
@@ -980,6 +1015,7 @@ build_scenario (const char *path, TsYaml *root, const TsScenarioOptions *options
   build_head (&build);
   build_sites_and_hosts (&build);
   build_vms (&build);
+  check_extended (&build);
   build_workloads (&build);
   build_links (&build);
   build_policies (&build);

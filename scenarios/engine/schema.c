@@ -10,7 +10,7 @@
   (DO (PROTECT) | DO (START_INITIAL) | DO (CANCEL_INITIAL) | DO (IMPORT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |        \
    DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (CHANGE_POINT) | DO (REMOVE) | DO (POWER_ON) | DO (POWER_OFF) | DO (PAUSE) | \
    DO (RESUME) | DO (RESET_STATISTICS) | DO (RESYNC) | DO (CANCEL_RESYNC) | DO (WORKLOAD_START) |   \
-   DO (RESIZE_DISK) | DO (REPLICATE_DISKS) | DO (ATTACH_DISK) |                                     \
+   DO (CONTINUE) | DO (RESIZE_DISK) | DO (REPLICATE_DISKS) | DO (ATTACH_DISK) |                                     \
    DO (WORKLOAD_STOP) | DO (COMPARE) | DO (MOVE) | DO (BACKUP) | DO (END_BACKUP))
 #define DO_HOST                                                                                    \
   (DO (DISK_FULL) | DO (DISK_FREE) | DO (HOST_CRASH) | DO (HOST_UP) | DO (HOST_REBOOT))
@@ -202,6 +202,9 @@ static const TsSchemaRow rows[] = {
      "with vault: on which classification it lies"},
     {"vm", "freeze", TS_VALUE_CHOICE, "works|fails|hangs", FALSE, "works", 0, 0, 0,
      "what its guest does when it is asked to freeze for an application-consistent point"},
+    {"vm", "extends", TS_VALUE_REFERENCE, "vms", FALSE, NULL, 0, 0, 0,
+     "no machine of its own: the extended relation of that one, from its replica on host to a third host; "
+     "protect begins it, failover takes the third copy.  Only in the simulator"},
     {"vm", "disks", TS_VALUE_NAMED, "disk", TRUE, NULL, 1, 16, 0, "its disks, the first boots"},
 
     {"vm", "image", TS_VALUE_TEXT, NULL, FALSE, NULL, 0, 0, 0,
@@ -613,6 +616,8 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_POWER_ON] = "start a machine that is off; a source whose failover is prepared, and a replica, "
                        "refuse",
     [TS_DO_POWER_OFF] = "shut a machine down, on its primary; replication goes on",
+    [TS_DO_CONTINUE] = "after a committed failover to a replica that is extended: the copy becomes the primary of that "
+                       "relation, which is compared anew",
     [TS_DO_RESIZE_DISK] = "make a disk larger or smaller, on one side or both (the replica first)",
     [TS_DO_REPLICATE_DISKS] = "change which disks are replicated; one that is new is copied while the others go on",
     [TS_DO_ATTACH_DISK] = "give a running machine one disk more",

@@ -5,6 +5,9 @@
 static char *
 look (TsSimVm *vm)
 {
+  if (vm->base && vm->copy && vm->copy->on && !vm->forced && ts_sim_vm_runs (vm->base, NULL))
+    return g_strdup_printf ("%s runs, and its third copy on %s", vm->base->spec->name,
+                            vm->copy->host->spec->name);
   if (vm->source->on && vm->copy && vm->copy->on && !vm->forced)
     return g_strdup_printf ("%s runs on %s and on %s", vm->spec->name, vm->source->host->spec->name,
                             vm->copy->host->spec->name);
