@@ -42,7 +42,6 @@ static const char *const verb_names[TS_DO_COUNT] = {
     [TS_DO_SITE_DOWN] = "site_down",
     [TS_DO_SITE_UP] = "site_up",
     [TS_DO_CONFIRM] = "confirm",
-    [TS_DO_MOVE] = "move",
     [TS_DO_VAULT_DOWN] = "vault_down",
     [TS_DO_VAULT_UP] = "vault_up",
     [TS_DO_VMM_DOWN] = "vmm_down",

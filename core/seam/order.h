@@ -54,7 +54,6 @@ typedef enum {
   TS_DO_SITE_UP,   /* site: power is back; hosts find what they had made durable */
   /* of a vault (management.h) */
   TS_DO_CONFIRM,    /* plan: the manual action that its job waits for, or will */
-  TS_DO_MOVE,       /* vm, host: to another host of its cloud, also while it replicates */
   TS_DO_VAULT_DOWN, /* its process is killed */
   TS_DO_VAULT_UP,   /* and begun again, with what it had made durable */
   TS_DO_VMM_DOWN,   /* vmm: likewise a VMM server's */
@@ -81,7 +80,6 @@ typedef struct {
   TsVerb verb;
   gint vm, host, site, link, policy;
   guint plan, vmm; /* of the management: 1 is the first; 0: none */
-  gboolean live;   /* MOVE: it runs on meanwhile */
   gboolean planned;
   gboolean shut_down_first; /* FAILOVER that is not planned: try to, and to send what is left */
   TsSides sides;

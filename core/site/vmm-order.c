@@ -390,7 +390,7 @@ go_on_machine (TsVmm *vmm, TsVmmOrder *order)
   gboolean relate = g_str_equal (verb, "relate"), remove = g_str_equal (verb, "delete");
   TsLevelRole role = role_of (order->fields);
   TsLevel *level = on_host (vmm, vm, order->host);
-  if (!level || g_str_equal (verb, "move"))
+  if (!level)
     level = ts_vmm_level (vmm, vm, role, NULL);
   if (!level && (relate || remove))
     level = ts_vmm_level (vmm, vm, TS_LEVEL_NONE, NULL);
@@ -410,8 +410,6 @@ go_on_machine (TsVmm *vmm, TsVmmOrder *order)
   gboolean done = FALSE;
   if (g_str_equal (verb, "shut-down"))
     done = !level->on;
-  else if (g_str_equal (verb, "move"))
-    done = g_strcmp0 (level->host, ts_variant_text (order->fields, "host", "")) == 0;
   else if (g_str_equal (verb, "connect") && !ts_variant_bool (order->fields, "test", FALSE))
     done = g_strcmp0 (level->network, ts_variant_text (order->fields, "network", "")) == 0;
   else if (remove)
@@ -553,8 +551,7 @@ static const struct {
 } verbs[] = {
     {"place", go_on_place},        {"configure", go_on_configure}, {"relate", go_on_machine},
     {"ask", go_on_ask},            {"shut-down", go_on_machine},   {"wait", go_on_wait},
-    {"connect", go_on_machine},    {"delete", go_on_machine},      {"move", go_on_machine},
-    {"script", go_on_script},
+    {"connect", go_on_machine},    {"delete", go_on_machine},      {"script", go_on_script},
 };
 
 static void

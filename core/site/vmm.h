@@ -23,7 +23,6 @@
  *   wait            vm, role s, state x                 that state is reached (initial replication)
  *   connect         vm, network s, test b               the machine's (or its test's) network is that one; "": none
  *   delete          vm                                  no relation, and the replica's disks are gone
- *   move            vm, role s, host s, live b          it is on that host (of the same cloud)
  *   script          path s, arguments as av, limit x    it has ended: output s
  */
 #pragma once

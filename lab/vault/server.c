@@ -316,20 +316,19 @@ set_polling (TsLabServer *server, SoupServerMessage *message, const char *job)
 }
 
 static const char *
-job_text (GVariant *job, const char *name)
+job_text (GVariant *properties, const char *name)
 {
-  g_autoptr (GVariant) properties = g_variant_lookup_value (job, "properties", G_VARIANT_TYPE_VARDICT);
   const char *text = NULL;
   if (properties)
     g_variant_lookup (properties, name, "&s", &text);
-  return text; /* lives in job */
+  return text; /* lives in properties, which may be all that holds it */
 }
 
 /* A job's state as that of an operation (the published words; a suspended job waits for somebody). */
 static const char *
-operation_status (GVariant *job)
+operation_status (GVariant *properties)
 {
-  const char *state = job_text (job, "state");
+  const char *state = job_text (properties, "state");
   if (g_strcmp0 (state, "Succeeded") == 0 || g_strcmp0 (state, "Failed") == 0)
     return state;
   return g_strcmp0 (state, "Cancelled") == 0 ? "Canceled" : "InProgress";
@@ -338,7 +337,9 @@ operation_status (GVariant *job)
 static void
 answer_operation (TsLabServer *server, Waiting *waiting, const TsVaultReply *reply)
 {
-  const char *status = operation_status (reply->body), *name = NULL;
+  g_autoptr (GVariant) properties =
+      g_variant_lookup_value (reply->body, "properties", G_VARIANT_TYPE_VARDICT);
+  const char *status = operation_status (properties), *name = NULL;
   g_variant_lookup (reply->body, "name", "&s", &name);
   if (waiting->kind == WAITS_RESULT) {
     gboolean under_way = g_str_equal (status, "InProgress");
@@ -351,12 +352,10 @@ answer_operation (TsLabServer *server, Waiting *waiting, const TsVaultReply *rep
   g_variant_dict_init (&out, NULL);
   g_variant_dict_insert (&out, "name", "s", name ? name : "");
   g_variant_dict_insert (&out, "status", "s", status);
-  if (job_text (reply->body, "startTime"))
-    g_variant_dict_insert (&out, "startTime", "s", job_text (reply->body, "startTime"));
-  if (job_text (reply->body, "endTime"))
-    g_variant_dict_insert (&out, "endTime", "s", job_text (reply->body, "endTime"));
-  g_autoptr (GVariant) properties =
-      g_variant_lookup_value (reply->body, "properties", G_VARIANT_TYPE_VARDICT);
+  if (job_text (properties, "startTime"))
+    g_variant_dict_insert (&out, "startTime", "s", job_text (properties, "startTime"));
+  if (job_text (properties, "endTime"))
+    g_variant_dict_insert (&out, "endTime", "s", job_text (properties, "endTime"));
   g_autoptr (GVariant) errors = properties ? g_variant_lookup_value (properties, "errors", NULL) : NULL;
   if (errors)
     g_variant_dict_insert_value (&out, "errors", errors);

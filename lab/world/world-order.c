@@ -546,7 +546,6 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_END_BACKUP:
   case TS_DO_RESET_STATISTICS:
   case TS_DO_CONFIRM:
-  case TS_DO_MOVE:
   case TS_DO_VAULT_DOWN:
   case TS_DO_VAULT_UP:
   case TS_DO_VMM_DOWN:

@@ -64,10 +64,6 @@ order_text (const TsScenario *scenario, const TsOrder *order)
   switch (order->verb) {
   case TS_DO_CONFIRM:
     return g_strdup_printf ("confirm the manual action of %s", who);
-  case TS_DO_MOVE:
-    return g_strdup_printf ("move %s to %s%s", who,
-                            ts_topology_host (topology, (guint)order->host)->name,
-                            order->live ? ", running" : "");
   case TS_DO_VAULT_DOWN:
     return g_strdup ("the vault is killed");
   case TS_DO_VAULT_UP:

@@ -298,7 +298,7 @@ ts_scenario_check_managed_order (TsScenario *scenario, const TsStep *step, const
   const TsOrder *order = &step->order;
   const char *verb = ts_verb_name (order->verb);
   const TsYaml *plan = ts_yaml_get (node, "plan"), *vm = ts_yaml_get (node, "vm");
-  gboolean needs_vault = order->plan > 0 || order->vmm > 0 || order->verb == TS_DO_MOVE ||
+  gboolean needs_vault = order->plan > 0 || order->vmm > 0 ||
                          order->verb == TS_DO_VAULT_DOWN || order->verb == TS_DO_VAULT_UP;
   if (build.management == NULL && needs_vault) {
     tell (&build, node, "step %s: %s: only in a scenario with 'vault'", step->id, verb);
@@ -317,7 +317,7 @@ ts_scenario_check_managed_order (TsScenario *scenario, const TsStep *step, const
     const TsCloudSpec *spec = cloud < 0 ? NULL : build.management->clouds->pdata[cloud];
     if (spec == NULL || spec->to < 0)
       tell (&build, vm, "step %s: VM %s is in no cloud that is paired with another", step->id, vm->text);
-    else if (spec->policy != order->policy)
+    else if (spec->policy >= 0 && spec->policy != order->policy)
       tell (&build, ts_yaml_get (node, "policy"), "step %s: policy: cloud %s is paired by policy %s",
             step->id, spec->name, ts_topology_policy (build.topology, (guint)spec->policy)->name);
     else if (order->host >= 0 && ts_management_cloud_of (build.management, (guint)order->host) != spec->to)

@@ -608,7 +608,6 @@ build_order (Build *build, TsStep *step, const TsYaml *node)
       .policy = optional_index (build, "policies", node, "policy"),
       .plan = (guint)(optional_index (build, "plans", node, "plan") + 1),
       .vmm = (guint)(optional_index (build, "vmms", node, "vmm") + 1),
-      .live = ts_yaml_get (node, "live") != NULL && ts_value_switch (ts_yaml_get (node, "live")),
       .planned = g_strcmp0 (kind, "planned") == 0,
       .shut_down_first = first != NULL && ts_value_switch (first),
       .sides = sides_of (text_of (node, "side")),

@@ -11,7 +11,7 @@
    DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (CHANGE_POINT) | DO (REMOVE) | DO (POWER_ON) | DO (POWER_OFF) | DO (PAUSE) | \
    DO (RESUME) | DO (RESET_STATISTICS) | DO (RESYNC) | DO (CANCEL_RESYNC) | DO (WORKLOAD_START) |   \
    DO (CONTINUE) | DO (RESIZE_DISK) | DO (REPLICATE_DISKS) | DO (ATTACH_DISK) |                                     \
-   DO (WORKLOAD_STOP) | DO (COMPARE) | DO (MOVE) | DO (BACKUP) | DO (END_BACKUP))
+   DO (WORKLOAD_STOP) | DO (COMPARE) | DO (BACKUP) | DO (END_BACKUP))
 #define DO_HOST                                                                                    \
   (DO (DISK_FULL) | DO (DISK_FREE) | DO (HOST_CRASH) | DO (HOST_UP) | DO (HOST_REBOOT))
 /* of a machine, or of a recovery plan */
@@ -372,8 +372,6 @@ static const TsSchemaRow rows[] = {
     {"step", "plan", TS_VALUE_REFERENCE, "plans", TRUE, NULL, 0, 0, DO (CONFIRM), "whose job waits"},
     {"step", "vmm", TS_VALUE_REFERENCE, "vmms", TRUE, NULL, 0, 0, DO (VMM_DOWN) | DO (VMM_UP),
      "which VMM server"},
-    {"step", "live", TS_VALUE_SWITCH, NULL, FALSE, "on", 0, 0, DO (MOVE),
-     "it runs on meanwhile; off: it is turned off and on again"},
     {"step", "on", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0,
      DO_DISKS | DO (CORRUPT_LOG) | DO_HOST,
      "which host; where its disks are changed the machine must not run"},
@@ -389,7 +387,6 @@ static const TsSchemaRow rows[] = {
      "how it is replicated"},
     {"step", "to", TS_VALUE_REFERENCE, "hosts", FALSE, NULL, 0, 0, DO (PROTECT),
      "the host that keeps the replica; with vault it is placed unless said"},
-    {"step", "to", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, DO (MOVE), "another host of its cloud"},
     {"step", "initial", TS_VALUE_CHOICE, "network|export|seeded", FALSE, NULL, 0, 0,
      DO (PROTECT) | DO (START_INITIAL), "how the first copy comes to the replica; else as the policy says"},
     {"step", "start_in", TS_VALUE_DURATION, NULL, FALSE, NULL, 0, TS_INITIAL_AHEAD_US_MAX,
@@ -629,7 +626,6 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_SITE_UP] = "power is back: hosts start, with what they had made durable; a source starts its "
                       "machine when its replica has not failed over",
     [TS_DO_CONFIRM] = "confirm the manual action that a plan's job waits for",
-    [TS_DO_MOVE] = "move a machine to another host of its cloud, also while it replicates",
     [TS_DO_VAULT_DOWN] = "the vault's process is killed",
     [TS_DO_VAULT_UP] = "the vault comes back, with what it had made durable",
     [TS_DO_VMM_DOWN] = "a VMM server's process is killed",
