@@ -1,7 +1,9 @@
 /* core/site/vmm-order.c -- orders of the vault: taken, carried out, answered once.  See vmm.h. */
 #include "core/site/vmm-internal.h"
 
-#define FRESH_HOST_WAIT_US (10 * TS_S) /* CHOICE: an order that nobody has begun does not wait long */
+/* CHOICE: an order that nobody has begun does not wait long.  Not divided by the time scale: that is
+ * how long a real host's agent takes to come back. */
+#define FRESH_HOST_WAIT_US (10 * TS_S)
 
 void
 ts_vmm_order_free (gpointer data)
@@ -153,7 +155,7 @@ static void
 host_away (TsVmm *vmm, TsVmmOrder *order, const TsVmmHost *host)
 {
   gint64 patience_us =
-      ts_vmm_scaled_us (vmm, order->number > 0 ? TS_VMM_HOST_WAIT_US : FRESH_HOST_WAIT_US);
+      order->number > 0 ? ts_vmm_scaled_us (vmm, TS_VMM_HOST_WAIT_US) : FRESH_HOST_WAIT_US;
   gint64 since_us = MAX (host ? host->lost_us : 0, order->begun_us);
   if (host && vmm->now_us < since_us + patience_us)
     return;
@@ -339,7 +341,7 @@ not_there (TsVmm *vmm, TsVmmOrder *order)
   }
   if (!hosts_known (vmm))
     return;
-  if (vmm->now_us < order->begun_us + ts_vmm_scaled_us (vmm, FRESH_HOST_WAIT_US))
+  if (vmm->now_us < order->begun_us + FRESH_HOST_WAIT_US)
     return; /* its host may be about to tell of it */
   g_autofree char *reason =
       g_strdup_printf ("no host of %s has a virtual machine %s in that part", vmm->setup->name, vm);
@@ -450,7 +452,7 @@ go_on_place (TsVmm *vmm, TsVmmOrder *order)
     ts_fields_set_text (order->output, "network", place->network);
     ts_fields_set_text (order->output, "classification", place->classification);
     end (vmm, order, 0, "");
-  } else if (vmm->now_us >= order->begun_us + ts_vmm_scaled_us (vmm, FRESH_HOST_WAIT_US))
+  } else if (vmm->now_us >= order->begun_us + FRESH_HOST_WAIT_US)
     end (vmm, order, TS_SITE_NO_PLACE, error->message); /* hosts may be about to come */
 }
 
@@ -477,7 +479,7 @@ go_on_configure (TsVmm *vmm, TsVmmOrder *order)
   }
   if (order->pending->len == 0)
     end (vmm, order, 0, "");
-  else if (vmm->now_us >= order->begun_us + ts_vmm_scaled_us (vmm, FRESH_HOST_WAIT_US)) {
+  else if (vmm->now_us >= order->begun_us + FRESH_HOST_WAIT_US) {
     g_autofree char *reason =
         g_strdup_printf ("host %s does not answer", (char *)order->pending->pdata[0]);
     end (vmm, order, TS_SITE_HOST_DOWN, reason);

@@ -172,7 +172,7 @@ action_body (const TsErrand *errand, const TsActionSpec *action)
   if (action->script >= 0) {
     const TsScriptSpec *script = management (errand)->scripts->pdata[action->script];
     ts_fields_set_text (details, "instanceType", "ScriptActionDetails");
-    ts_fields_set_text (details, "path", script->file ? script->file : script->name);
+    ts_fields_set_text (details, "path", script->name);
     ts_fields_set_text (details, "fabricLocation", action->primary ? "Primary" : "Recovery");
     if (action->limit_us > 0)
       ts_fields_set_int (details, "timeoutInSeconds", MAX (action->limit_us / TS_S, 1));

@@ -17,8 +17,11 @@ add_peer (const TsVault *vault, const TsDoc *item, TsFields *fields)
   TsItemView view;
   ts_item_view_init (vault, item, &view);
   const char *peer = ts_doc_text (item, "recovery_host");
-  if (replica && view.source)
-    peer = view.source->host;
+  const TsLevel *source = view.source;
+  if (!source) /* of a reversal, in which it has taken the other part already */
+    source = ts_vault_level (vault, view.source_fabric, ts_doc_text (item, "vm"), TS_LEVEL_REPLICA);
+  if (replica && source)
+    peer = source->host;
   else if (!replica && view.target)
     peer = view.target->host;
   ts_fields_set_text (fields, "peer", peer);
