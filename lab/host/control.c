@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "core/base/error.h"
@@ -190,4 +191,50 @@ ts_lab_control_send (TsLabControl *control, const char *kind, GVariant *body, GE
     sent += (guint)n;
   }
   return TRUE;
+}
+
+/* --- a descriptor ----------------------------------------------------------------------------- */
+
+typedef union { /* aligned as cmsg(3) wants it */
+  char bytes[CMSG_SPACE (sizeof (int))];
+  struct cmsghdr align;
+} Ancillary;
+
+gboolean
+ts_lab_control_give (int fd, int given, GError **error)
+{
+  char mark = 'F';
+  struct iovec piece = {&mark, 1};
+  Ancillary room = {0};
+  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = room.bytes,
+                           .msg_controllen = sizeof room.bytes};
+  struct cmsghdr *head = CMSG_FIRSTHDR (&message);
+  head->cmsg_level = SOL_SOCKET;
+  head->cmsg_type = SCM_RIGHTS;
+  head->cmsg_len = CMSG_LEN (sizeof given);
+  memcpy (CMSG_DATA (head), &given, sizeof given);
+  return sendmsg (fd, &message, MSG_NOSIGNAL) == 1 || ts_throw_errno (error, "hand over a socket");
+}
+
+int
+ts_lab_control_receive (int fd, GError **error)
+{
+  char mark = 0;
+  int given = -1;
+  struct iovec piece = {&mark, 1};
+  Ancillary room = {0};
+  struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = room.bytes,
+                           .msg_controllen = sizeof room.bytes};
+  struct timeval patience = {.tv_sec = 10};
+  setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (recvmsg (fd, &message, MSG_CMSG_CLOEXEC) != 1) {
+    ts_throw_errno (error, "receive a socket");
+    return -1;
+  }
+  struct cmsghdr *head = CMSG_FIRSTHDR (&message);
+  if (head && head->cmsg_type == SCM_RIGHTS)
+    memcpy (&given, CMSG_DATA (head), sizeof given);
+  else
+    ts_throw (error, TS_ERROR_FORMAT, "no socket was handed over");
+  return given;
 }

@@ -34,6 +34,11 @@ void ts_lab_control_free (TsLabControl *control); /* NULL is fine */
 gboolean ts_lab_control_send (TsLabControl *control, const char *kind, GVariant *body,
                               GError **error);
 
+/* A descriptor that is handed over before anything is said: sent by who has accepted, received (at most
+ * 10 s) by who has connected; -1: it did not come. */
+gboolean ts_lab_control_give (int fd, int given, GError **error);
+int ts_lab_control_receive (int fd, GError **error);
+
 /* A socket that listens at path, or one that is connected to it; -1 on failure. */
 int ts_lab_control_listen (const char *path, GError **error);
 int ts_lab_control_connect (const char *path, GError **error);

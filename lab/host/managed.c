@@ -10,9 +10,16 @@
 #include "lab/link/talk.h"
 
 #define CONNECT_US (10 * TS_S)
-#define RETRY_MS 1000
+#define RETRY_MS 250
 #define TELL_MS 150  /* news are gathered for so long */
 #define LOOK_MS 1000 /* what changes without a report: points, what waits */
+
+typedef struct _Asked {
+  gint64 number;
+  char *vm;
+  gint ask; /* TsAsk; -1: none */
+  char *refusal; /* NULL: it went well, so far */
+} Asked;
 
 struct _TsLabManaged {
   TsLabHost *host;
@@ -23,8 +30,8 @@ struct _TsLabManaged {
   GVariant *told;      /* the levels that the server knows; NULL: none */
   GHashTable *reasons; /* VM -> why its health is not normal */
   GHashTable *networks; /* VM -> the network that it is connected to */
-  char *refusal;       /* of the ask that is being obeyed */
-  gboolean obeying;
+  GPtrArray *asked;    /* Asked, of this life: what is said twice is done once */
+  struct _Asked *now;  /* is being done */
   guint retry, tell, look; /* sources */
 };
 
@@ -131,6 +138,7 @@ level_of (TsLabManaged *m, TsLabVm *vm)
     level->exists = TRUE;
     level->state = ts_sender_state (relation->sender);
     level->health = ts_sender_health (relation->sender);
+    level->point_us = wall_us (m, ts_sender_statistics (relation->sender)->last_sync_us);
     level->pending_bytes = (gint64)ts_sender_pending_bytes (relation->sender);
     g_free (level->peer);
     level->peer = g_strdup (relation->peer ? relation->peer->name : "");
@@ -171,8 +179,11 @@ say_host (TsLabManaged *m)
   const TsLabManagedConfig *config = m->config;
   GVariantBuilder classifications;
   g_variant_builder_init (&classifications, G_VARIANT_TYPE ("av"));
-  for (guint i = 0; i < config->classifications->len; i++)
-    ts_list_add (&classifications, g_variant_new_string (config->classifications->pdata[i]));
+  for (guint i = 0; i < config->classifications->len; i++) {
+    TsFields *one = ts_fields_new ();
+    ts_fields_set_text (one, "name", config->classifications->pdata[i]);
+    ts_list_add (&classifications, ts_fields_end (one));
+  }
   TsFields *fields = ts_fields_new ();
   ts_fields_set_int (fields, "memory", (gint64)config->memory_bytes);
   ts_fields_set_int (fields, "storage", (gint64)config->storage_bytes);
@@ -181,6 +192,15 @@ say_host (TsLabManaged *m)
   ts_fields_set (fields, "classifications", g_variant_builder_end (&classifications));
   ts_lab_talk_say (m->talk, ts_message_new (TS_MESSAGE_HOST, fields));
   say_levels (m, TRUE);
+}
+
+static void
+asked_free (gpointer data)
+{
+  Asked *asked = data;
+  g_free (asked->vm);
+  g_free (asked->refusal);
+  g_free (asked);
 }
 
 static gboolean
@@ -199,16 +219,53 @@ look_again (gpointer user)
   return G_SOURCE_CONTINUE;
 }
 
+static void
+said (TsLabManaged *m, const Asked *asked)
+{
+  TsFields *fields = ts_fields_new ();
+  ts_fields_set_int (fields, "number", asked->number);
+  ts_fields_set_bool (fields, "ok", asked->refusal == NULL);
+  ts_fields_set_int (fields, "code", asked->refusal ? TS_SITE_HOST_REFUSED : 0);
+  ts_fields_set_text (fields, "reason", asked->refusal ? asked->refusal : "");
+  if (m->connected)
+    ts_lab_talk_say (m->talk, ts_message_new (TS_MESSAGE_SAID, fields));
+  else
+    ts_fields_free (fields);
+}
+
+/* The first that goes wrong of the last that was asked for the VM; as core/vault/operation.c has it,
+ * replication's own troubles are retried. */
+static void
+hear_failure (TsLabManaged *m, const TsRecord *record, const char *vm, const char *reason)
+{
+  static const char *const ours[] = {"branch",    "merge",      "power-on", "discard",
+                                     "shut-down", "test-start", "test-stop", "turn", NULL};
+  for (guint i = m->asked->len; i-- > 0;) {
+    Asked *asked = m->asked->pdata[i];
+    if (asked->ask < 0 || g_strcmp0 (asked->vm, vm) != 0)
+      continue;
+    gboolean mine = g_str_equal (record->kind, "refused")
+                        ? g_strcmp0 (ts_record_get_text (record, "verb"), ts_ask_name ((TsAsk)asked->ask)) == 0
+                        : g_strv_contains (ours, ts_record_get_text (record, "action"));
+    if (!mine || asked->refusal)
+      return;
+    asked->refusal = g_strdup (reason);
+    if (asked != m->now)
+      said (m, asked);
+    return;
+  }
+}
+
 void
 ts_lab_managed_hear (TsLabManaged *m, const TsRecord *record)
 {
   const char *vm = ts_record_get_text (record, "vm"), *reason = ts_record_get_text (record, "reason");
   if (!m)
     return;
-  if (g_str_equal (record->kind, "refused") && m->obeying && !m->refusal)
-    m->refusal = g_strdup (reason ? reason : "the state does not allow it");
-  else if (g_str_equal (record->kind, "health") && vm)
+  if (g_str_equal (record->kind, "health") && vm)
     g_hash_table_insert (m->reasons, g_strdup (vm), g_strdup (reason ? reason : ""));
+  else if (vm && (g_str_equal (record->kind, "refused") || g_str_equal (record->kind, "failure")))
+    hear_failure (m, record, vm, reason ? reason : "it failed");
   if (!m->tell)
     m->tell = g_timeout_add (TELL_MS, tell_now, m);
 }
@@ -241,11 +298,23 @@ do_relate (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
   g_autoptr (GVariant) packed =
       policy ? g_variant_lookup_value (policy, "packed", G_VARIANT_TYPE (TS_POLICY_TYPE)) : NULL;
   if (!packed) {
-    m->refusal = g_strdup ("the policy is not understood");
+    m->now->refusal = g_strdup ("the policy is not understood");
     return;
   }
+  gboolean fresh = !ts_lab_host_relation (m->host, vm);
+  if (fresh && g_str_equal (ts_variant_text (fields, "role", "primary"), "replica"))
+    return; /* it comes when its primary says HELLO */
   obey (m, "relate", g_variant_new ("(ss@" TS_POLICY_TYPE ")", vm->config->name,
                                     ts_variant_text (fields, "peer", ""), packed));
+  TsPolicy how;
+  if (!fresh || !ts_lab_host_relation (m->host, vm) || !ts_policy_unpack (packed, &how, NULL))
+    return;
+  TsRecord *record = ts_record_text (ts_lab_host_record (m->host, vm, "policy"), "policy",
+                                     ts_variant_text (policy, "name", ""));
+  ts_record_int (record, "frequency_us", how.frequency_us);
+  ts_record_int (record, "recovery_points", how.recovery_points);
+  ts_record_int (record, "app_consistent_us", how.app_consistent_us);
+  ts_lab_host_report (m->host, ts_record_int (record, "interval_us", ts_policy_interval_us (&how)));
 }
 
 static void
@@ -255,9 +324,10 @@ do_ask (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
   gboolean replica = g_str_equal (ts_variant_text (fields, "role", ""), "replica");
   const TsLabRelation *relation = ts_lab_host_relation (m->host, vm);
   if (ask < 0) {
-    m->refusal = g_strdup ("this host does not know how to do that");
+    m->now->refusal = g_strdup ("this host does not know how to do that");
     return;
   }
+  m->now->ask = ask;
   if (ask == TS_ASK_POWER_ON && !relation) {
     obey (m, "boot", g_variant_new ("(s)", vm->config->name));
     return;
@@ -288,7 +358,7 @@ do_connect (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
   if (g_file_set_contents (path, network, -1, &error))
     g_hash_table_insert (m->networks, g_strdup (vm->config->name), g_strdup (network));
   else
-    m->refusal = g_strdup (error->message);
+    m->now->refusal = g_strdup (error->message);
 }
 
 /* The disks of a replica that is one no more. */
@@ -296,7 +366,7 @@ static void
 do_delete (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
 {
   if (g_str_equal (vm->config->home, m->host->config->name) || ts_lab_host_relation (m->host, vm) || vm->on) {
-    m->refusal = g_strdup ("what is here is no replica that could be deleted");
+    m->now->refusal = g_strdup ("what is here is no replica that could be deleted");
     return;
   }
   for (guint i = 0; i < vm->config->disks; i++) {
@@ -309,18 +379,7 @@ do_delete (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
 static void
 do_move (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
 {
-  m->refusal = g_strdup ("hosts of the lab do not share their storage: nothing can be moved");
-}
-
-static void
-said (TsLabManaged *m, gint64 number)
-{
-  TsFields *fields = ts_fields_new ();
-  ts_fields_set_int (fields, "number", number);
-  ts_fields_set_bool (fields, "ok", m->refusal == NULL);
-  ts_fields_set_int (fields, "code", m->refusal ? TS_SITE_INVALID_STATE : 0);
-  ts_fields_set_text (fields, "reason", m->refusal ? m->refusal : "");
-  ts_lab_talk_say (m->talk, ts_message_new (TS_MESSAGE_SAID, fields));
+  m->now->refusal = g_strdup ("hosts of the lab do not share their storage: nothing can be moved");
 }
 
 static void
@@ -333,11 +392,20 @@ asked (TsLabManaged *m, GVariant *message)
       {"relate", do_relate},   {"ask", do_ask},       {"shut-down", do_shut_down},
       {"connect", do_connect}, {"delete", do_delete}, {"move", do_move},
   };
+  gint64 number = ts_variant_int (message, "number", 0);
+  for (guint i = 0; i < m->asked->len; i++)
+    if (((Asked *)m->asked->pdata[i])->number == number) {
+      said (m, m->asked->pdata[i]);
+      return;
+    }
   const char *verb = ts_variant_text (message, "verb", "");
   g_autoptr (GVariant) fields = ts_variant_dict (message, "fields");
   gboolean known = g_str_equal (verb, "configure"); /* entries are the scenario's */
-  g_clear_pointer (&m->refusal, g_free);
-  m->obeying = TRUE;
+  m->now = g_new0 (Asked, 1);
+  m->now->number = number;
+  m->now->ask = -1;
+  m->now->vm = g_strdup (ts_variant_text (fields, "vm", ""));
+  g_ptr_array_add (m->asked, m->now);
   for (guint i = 0; i < G_N_ELEMENTS (verbs); i++) {
     if (!g_str_equal (verbs[i].verb, verb))
       continue;
@@ -346,14 +414,13 @@ asked (TsLabManaged *m, GVariant *message)
     if (vm)
       verbs[i].run (m, vm, fields);
     else
-      m->refusal = g_strdup ("there is no such virtual machine here");
+      m->now->refusal = g_strdup ("there is no such virtual machine here");
   }
-  m->obeying = FALSE;
   if (!known)
-    m->refusal = g_strdup_printf ("this host does not know how to %.32s", verb);
+    m->now->refusal = g_strdup_printf ("this host does not know how to %.32s", verb);
+  Asked *asked = g_steal_pointer (&m->now);
   say_levels (m, FALSE); /* before the answer, so that it is not judged by what was */
-  said (m, ts_variant_int (message, "number", 0));
-  g_clear_pointer (&m->refusal, g_free);
+  said (m, asked);
 }
 
 /* --- the server -------------------------------------------------------------------------------- */
@@ -423,6 +490,7 @@ ts_lab_managed_new (TsLabHost *host, TsLabManagedConfig *config)
   m->real_us = g_get_real_time () - ts_lab_host_now_us (host) + config->clock_off_us;
   m->reasons = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   m->networks = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  m->asked = g_ptr_array_new_with_free_func (asked_free);
   m->look = g_timeout_add (LOOK_MS, look_again, m);
   begin (m);
   return m;
@@ -443,6 +511,6 @@ ts_lab_managed_free (TsLabManaged *m)
   g_hash_table_unref (m->reasons);
   g_hash_table_unref (m->networks);
   ts_lab_managed_config_free (m->config);
-  g_free (m->refusal);
+  g_ptr_array_unref (m->asked);
   g_free (m);
 }

@@ -11,6 +11,7 @@
 struct _TsLabClient {
   SoupSession *session;
   char *url, *token, *vault;
+  GCancellable *leaving; /* what is under way when the client goes */
 };
 
 void
@@ -32,7 +33,10 @@ ts_lab_client_new (const TsLabClientOptions *options, GError **error)
     return NULL;
   }
   g_autoptr (TsLabClient) client = g_new0 (TsLabClient, 1);
-  client->session = soup_session_new_with_options ("user-agent", "twinsite", "timeout", 120, NULL);
+  client->session = soup_session_new_with_options ("user-agent", "twinsite", "timeout",
+                                                   options->timeout_s ? options->timeout_s : 120, NULL);
+  client->leaving = g_cancellable_new ();
+  client->vault = g_strdup (options->vault);
   client->url = g_strndup (url, strlen (url) - (g_str_has_suffix (url, "/") ? 1 : 0));
   client->token = g_strdup (options->token);
   soup_session_set_proxy_resolver (client->session, NULL); /* a vault is near, or asked for directly */
@@ -53,6 +57,8 @@ ts_lab_client_free (TsLabClient *client)
 {
   if (!client)
     return;
+  g_cancellable_cancel (client->leaving);
+  g_clear_object (&client->leaving);
   g_clear_object (&client->session);
   g_free (client->url);
   g_free (client->token);
@@ -86,24 +92,22 @@ throw_lost (TsLabClient *client, const GError *why, GError **error)
                    why->message);
 }
 
-static gboolean
-exchange (TsLabClient *client, TsVaultMethod method, const char *path, GVariant *body,
-          TsLabAnswer *answer, GError **error)
+static SoupMessage *
+new_request (TsLabClient *client, TsVaultMethod method, const char *path, GVariant *body, GError **error)
 {
-  g_autoptr (GError) why = NULL;
-  g_autoptr (SoupMessage) message =
-      new_message (client, ts_vault_method_name (method), path, error);
-  *answer = (TsLabAnswer){0};
-  if (!message)
-    return FALSE;
-  if (body) {
+  SoupMessage *message = new_message (client, ts_vault_method_name (method), path, error);
+  if (message && body) {
     g_autofree char *text = ts_json_format (body, FALSE);
     g_autoptr (GBytes) bytes = g_bytes_new (text, strlen (text));
     soup_message_set_request_body_from_bytes (message, "application/json", bytes);
   }
-  g_autoptr (GBytes) bytes = soup_session_send_and_read (client->session, message, NULL, &why);
-  if (!bytes)
-    return throw_lost (client, why, error);
+  return message;
+}
+
+static gboolean
+read_answer (TsLabClient *client, SoupMessage *message, GBytes *bytes, TsLabAnswer *answer, GError **error)
+{
+  g_autoptr (GError) why = NULL;
   gsize len_bytes;
   const char *text = g_bytes_get_data (bytes, &len_bytes);
   answer->status = soup_message_get_status (message);
@@ -126,6 +130,57 @@ ts_lab_client_vault (TsLabClient *client, GError **error)
   if (about && !g_variant_lookup (about, "vault", "s", &client->vault))
     ts_throw (error, TS_ERROR_FORMAT, "%s is no vault", client->url);
   return client->vault;
+}
+
+static gboolean
+exchange (TsLabClient *client, TsVaultMethod method, const char *path, GVariant *body,
+          TsLabAnswer *answer, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  g_autoptr (SoupMessage) message = new_request (client, method, path, body, error);
+  *answer = (TsLabAnswer){0};
+  if (!message)
+    return FALSE;
+  g_autoptr (GBytes) bytes = soup_session_send_and_read (client->session, message, NULL, &why);
+  return bytes ? read_answer (client, message, bytes, answer, error) : throw_lost (client, why, error);
+}
+
+typedef struct {
+  TsLabClient *client;
+  SoupMessage *message;
+  void (*done) (TsLabAnswer *answer, const GError *error, gpointer user);
+  gpointer user;
+} Exchange;
+
+static void
+exchanged (GObject *session, GAsyncResult *result, gpointer user)
+{
+  Exchange *e = user;
+  g_autoptr (GError) why = NULL, error = NULL;
+  g_autoptr (GBytes) bytes = soup_session_send_and_read_finish (SOUP_SESSION (session), result, &why);
+  TsLabAnswer answer = {0};
+  if (!g_error_matches (why, G_IO_ERROR, G_IO_ERROR_CANCELLED)) { /* else the client is no more */
+    if (!bytes)
+      throw_lost (e->client, why, &error);
+    else
+      read_answer (e->client, e->message, bytes, &answer, &error);
+    e->done (&answer, error, e->user);
+  }
+  ts_lab_answer_clear (&answer);
+  g_object_unref (e->message);
+  g_free (e);
+}
+
+void
+ts_lab_client_begin (TsLabClient *client, TsVaultMethod method, const char *path, GVariant *body,
+                     void (*done) (TsLabAnswer *answer, const GError *error, gpointer user),
+                     gpointer user)
+{
+  Exchange *e = g_new0 (Exchange, 1);
+  g_assert (client->vault || path[0] == '/');
+  *e = (Exchange){client, new_request (client, method, path, body, NULL), done, user};
+  g_assert (e->message); /* our own paths */
+  soup_session_send_and_read_async (client->session, e->message, G_PRIORITY_DEFAULT, client->leaving, exchanged, e);
 }
 
 gboolean

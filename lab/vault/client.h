@@ -7,6 +7,8 @@ typedef struct {
   const char *url;   /* "http://127.0.0.1:8480"; NULL: that */
   const char *token; /* NULL: none */
   const char *ca;    /* PEM file of who has signed the server's certificate; NULL: the system's */
+  const char *vault; /* its name; NULL: it is asked for */
+  guint timeout_s;   /* of one exchange; 0: 120 */
 } TsLabClientOptions;
 
 typedef struct {
@@ -36,6 +38,11 @@ gboolean ts_lab_client_ask (TsLabClient *client, TsVaultMethod method, const cha
  * job: may be NULL. */
 GVariant *ts_lab_client_get (TsLabClient *client, TsVaultMethod method, const char *path,
                              GVariant *body, char **job, GError **error);
+/* Likewise in the main context; vault's name must be known.  done is called once, never from within
+ * this call, and not after ts_lab_client_free: error NULL: it has answered. */
+void ts_lab_client_begin (TsLabClient *client, TsVaultMethod method, const char *path, GVariant *body,
+                          void (*done) (TsLabAnswer *answer, const GError *error, gpointer user),
+                          gpointer user);
 /* The array of a list, as an av. */
 GVariant *ts_lab_client_list (TsLabClient *client, const char *path, GError **error);
 

@@ -550,7 +550,11 @@ listen_to (TsLabServer *server, const TsLabServerOptions *options, GInetAddress 
   }
   server->soup = soup_server_new ("server-header", "twinsite", "tls-certificate", certificate, NULL);
   g_autoptr (GSocketAddress) address = g_inet_socket_address_new (inet, options->port);
-  if (!soup_server_listen (server->soup, address, server->tls ? SOUP_SERVER_LISTEN_HTTPS : 0, &why))
+  if (options->listening > 0) {
+    g_autoptr (GSocket) socket = g_socket_new_from_fd (options->listening, &why);
+    if (!socket || !soup_server_listen_socket (server->soup, socket, 0, &why))
+      return ts_throw (error, TS_ERROR_IO, "cannot serve on the socket that was given: %s", why->message);
+  } else if (!soup_server_listen (server->soup, address, server->tls ? SOUP_SERVER_LISTEN_HTTPS : 0, &why))
     return ts_throw (error, TS_ERROR_IO, "cannot serve on %s, port %u: %s", server->address,
                      options->port, why->message);
   GSList *listeners = soup_server_get_listeners (server->soup);

@@ -34,6 +34,7 @@ typedef struct {
 typedef struct {
   const char *address; /* numeric; NULL: 127.0.0.1 */
   guint16 port;        /* 0: any that is free */
+  int listening;       /* a socket on loopback that listens already, taken; 0: none, one is opened */
   const char *vault;   /* its name */
   const char *certificate, *key; /* PEM files; NULL: no TLS */
   const char *token;             /* NULL: none is asked for */

@@ -32,6 +32,7 @@ struct _Service {
   TsLabServer *server;
   TsLabListener *listener;
   TsLabControl *control;
+  int given; /* the runner's listening socket; 0: none */
   GHashTable *lines; /* guint64 * -> Line */
   guint64 next_line;
   guint wake, signals[2]; /* sources */
@@ -289,8 +290,9 @@ meet_runner (Service *service, GError **error)
   int fd = ts_lab_control_connect (service->options->control, error);
   if (fd < 0)
     return FALSE;
+  service->given = ts_lab_control_receive (fd, error);
   service->control = ts_lab_control_new (fd, &events, service);
-  return TRUE;
+  return service->given > 0;
 }
 
 static gboolean
@@ -305,11 +307,11 @@ begin (Service *service, GError **error)
 {
   static const TsLabServerEvents events = {.request = asked};
   const TsLabServiceOptions *options = service->options;
-  const TsLabServerOptions serve = {.address = options->address, .port = options->port,
-                                    .vault = options->name, .certificate = options->certificate,
-                                    .key = options->key, .token = options->token};
   if (!meet_runner (service, error) || !open_vault (service, error))
     return FALSE;
+  const TsLabServerOptions serve = {.listening = service->given, .address = options->address, .port = options->port,
+                                    .vault = options->name, .certificate = options->certificate,
+                                    .key = options->key, .token = options->token};
   service->server = ts_lab_server_new (&serve, &events, service, error);
   if (!service->server || !listen_for_providers (service, error))
     return FALSE;
@@ -360,15 +362,14 @@ int
 ts_lab_service_main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
-  if (argc != 9) {
-    g_printerr ("usage: twinsite vault-process NAME STORE PROVIDERS CERTIFICATES CONTROL ORIGIN_US TIME_SCALE PORT\n");
+  if (argc != 8) {
+    g_printerr ("usage: twinsite vault-process NAME STORE PROVIDERS CERTIFICATES CONTROL ORIGIN_US TIME_SCALE\n");
     return 64;
   }
   const TsLabServiceOptions options = {
       .name = argv[1], .store = argv[2], .make = TRUE, .providers = argv[3], .certificates = argv[4],
       .control = argv[5], .origin_us = g_ascii_strtoll (argv[6], NULL, 10),
-      .time_scale = (guint32)g_ascii_strtoull (argv[7], NULL, 10),
-      .port = (guint16)g_ascii_strtoull (argv[8], NULL, 10)};
+      .time_scale = (guint32)g_ascii_strtoull (argv[7], NULL, 10)};
   if (ts_lab_service_run (&options, &error))
     return 0;
   g_printerr ("twinsite vault: %s\n", error->message);

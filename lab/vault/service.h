@@ -20,7 +20,8 @@ typedef struct {
    * NAME.pem, NAME.key of ours */
   const char *providers, *certificates;
   guint32 time_scale;
-  const char *control; /* the runner's socket (lab/host/control.h): says "ready" (q port) and "record"; NULL: none */
+  const char *control; /* the runner's socket (lab/host/control.h): gives the socket on which REST is
+                            served, then hears "ready" (q port) and "record"; NULL: none */
   gint64 origin_us;    /* of the run's clock; with control */
 } TsLabServiceOptions;
 
@@ -28,5 +29,5 @@ typedef struct {
 gboolean ts_lab_service_run (const TsLabServiceOptions *options, GError **error);
 
 /* The same as a process of the lab's: `twinsite vault-process NAME STORE PROVIDERS CERTIFICATES CONTROL
- * ORIGIN_US TIME_SCALE PORT`, REST on loopback.  Exit status: 0, 64 (usage), 70. */
+ * ORIGIN_US TIME_SCALE`.  Exit status: 0, 64 (usage), 70. */
 int ts_lab_service_main (int argc, char **argv);

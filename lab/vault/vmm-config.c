@@ -2,9 +2,9 @@
 #include "lab/vault/vmm-config.h"
 #include "core/base/error.h"
 
-/* version, name, server, key, vault, its address, certificates, control, library, port, time scale,
+/* version, name, server, key, vault, its address and port, certificates, control, library, port, time scale,
  * origin, clock's error, clouds (name, hosts), networks, classifications */
-#define CONFIG_TYPE "(ussssssssquxxa(sas)asas)"
+#define CONFIG_TYPE "(usssssqsssquxxa(sas)asas)"
 #define CONFIG_VERSION 1
 
 static void
@@ -121,8 +121,8 @@ ts_lab_vmm_config_save (const TsLabVmmConfig *config, const char *path, GError *
     g_variant_builder_add (&clouds, "(s@as)", cloud->name, texts (cloud->hosts));
   }
   g_autoptr (GVariant) packed = g_variant_ref_sink (g_variant_new (
-      "(ussssssssquxx@a(sas)@as@as)", CONFIG_VERSION, config->name, config->server,
-      or_empty (config->key), config->vault, config->vault_address, config->certificates,
+      "(usssssqsssquxx@a(sas)@as@as)", CONFIG_VERSION, config->name, config->server,
+      or_empty (config->key), config->vault, config->vault_address, config->vault_port, config->certificates,
       config->control, or_empty (config->library), config->port, config->time_scale,
       config->origin_us, config->clock_off_us, g_variant_builder_end (&clouds),
       texts (config->networks), texts (config->classifications)));
@@ -157,8 +157,8 @@ ts_lab_vmm_config_load (const char *path, GError **error)
   }
   TsLabVmmConfig *config = ts_lab_vmm_config_new ();
   g_autoptr (GVariant) clouds = NULL, networks = NULL, classifications = NULL;
-  g_variant_get (packed, "(ussssssssquxx@a(sas)@as@as)", NULL, &config->name, &config->server,
-                 &config->key, &config->vault, &config->vault_address, &config->certificates,
+  g_variant_get (packed, "(usssssqsssquxx@a(sas)@as@as)", NULL, &config->name, &config->server,
+                 &config->key, &config->vault, &config->vault_address, &config->vault_port, &config->certificates,
                  &config->control, &config->library, &config->port, &config->time_scale,
                  &config->origin_us, &config->clock_off_us, &clouds, &networks, &classifications);
   for (gsize i = 0; i < g_variant_n_children (clouds); i++) {

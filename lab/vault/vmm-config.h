@@ -8,6 +8,7 @@ typedef struct {
   char *name, *server; /* friendly name; who it is, for ever */
   char *key;           /* a registration key; "": none yet */
   char *vault, *vault_address; /* the vault's name in its certificate; where it is (lab/link/address.h) */
+  guint16 vault_port;
   char *certificates;  /* folder: ca.pem, SERVER.pem, SERVER.key */
   char *control;       /* the runner's socket */
   char *library;       /* folder of the scripts that plans may run; "": there are none */

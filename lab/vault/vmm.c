@@ -91,7 +91,7 @@ connect_to_vault (Server *server)
   const TsLabVmmConfig *config = server->config;
   TsLabCredentials credentials = credentials_of (config);
   g_clear_pointer (&server->vault, ts_lab_talk_free);
-  TsLabLink *link = ts_lab_link_connect (config->vault_address, 0, config->vault, &credentials,
+  TsLabLink *link = ts_lab_link_connect (config->vault_address, config->vault_port, config->vault, &credentials,
                                          HANDSHAKE_US, NULL, NULL);
   server->vault = ts_lab_talk_new (link, &events, server);
   ts_lab_talk_on_connected (server->vault, vault_connected);

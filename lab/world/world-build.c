@@ -129,8 +129,7 @@ ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
   if (topology->hosts->len > HOSTS_MAX)
     return g_strdup_printf ("%u hosts are more than the %u that the lab runs", topology->hosts->len,
                             HOSTS_MAX);
-  char *refusal = topology->management ? g_strdup ("the lab does not run a vault in a scenario yet")
-                                       : refuse_names (topology);
+  char *refusal = refuse_names (topology);
   if (!refusal)
     refusal = refuse_kerberos (topology);
   for (guint i = 0; !refusal && i < topology->vms->len; i++)
@@ -148,7 +147,7 @@ ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
   for (guint i = 0; !refusal && orders && i < orders->len; i++) {
     const TsOrder *order = orders->pdata[i];
     refusal = refuse_fault (topology, order);
-    if (refusal || order->verb != TS_DO_PROTECT)
+    if (refusal || order->verb != TS_DO_PROTECT || order->host < 0)
       continue;
     guint home = ts_topology_vm (topology, (guint)order->vm)->host;
     guint from = ts_topology_host (topology, home)->site;
@@ -175,8 +174,8 @@ port_of (const TsTopology *topology, guint host, TsAuthentication authentication
                                                       : TS_LAB_PORT + before);
 }
 
-static char *
-link_address (guint link, guint side)
+char *
+ts_lab_world_link_address (guint link, guint side)
 {
   return g_strdup_printf ("10.77.%u.%u", link, side + 1);
 }
@@ -192,7 +191,7 @@ address_for (const TsTopology *topology, guint from, guint to)
   gint link = ts_topology_link_between (topology, here, there);
   if (link < 0)
     return g_strdup ("");
-  return link_address ((guint)link, ts_topology_link (topology, (guint)link)->site[0] != there);
+  return ts_lab_world_link_address ((guint)link, ts_topology_link (topology, (guint)link)->site[0] != there);
 }
 
 static gboolean
@@ -267,7 +266,7 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
   g_autofree char *path = ts_lab_path_host (&world->layout, name, "config");
   if (g_mkdir_with_parents (folder, 0755) < 0)
     return ts_throw_errno (error, "make %s", folder);
-  return ts_lab_host_config_save (config, path, error);
+  return ts_lab_host_config_save (config, path, error) && ts_lab_management_tell_host (world, index, error);
 }
 
 /* --- building --------------------------------------------------------------------------------- */
@@ -321,8 +320,8 @@ ts_lab_world_start_link (TsWorld *world, guint index, GError **error)
   const TsLinkSpec *spec = ts_topology_link (world->topology, index);
   const pid_t pids[2] = {ts_lab_site_pid (world->sites->pdata[spec->site[0]]),
                          ts_lab_site_pid (world->sites->pdata[spec->site[1]])};
-  g_autofree char *first = link_address (index, 0);
-  g_autofree char *second = link_address (index, 1);
+  g_autofree char *first = ts_lab_world_link_address (index, 0);
+  g_autofree char *second = ts_lab_world_link_address (index, 1);
   const char *const addresses[2] = {first, second};
   return ts_lab_wan_start (spec->name, &spec->shape, world->topology->seed, pids, addresses, error);
 }
@@ -378,8 +377,8 @@ make_realm (TsWorld *world, GError **error)
 }
 
 /* This program, by a path that means the same inside a site. */
-static char *
-self_path (GError **error)
+char *
+ts_lab_world_self (GError **error)
 {
   const char *told = g_getenv ("TWINSITE_SELF");
   char *path = told && *told ? g_canonicalize_filename (told, NULL)
@@ -402,7 +401,7 @@ TsLabSeat *
 ts_lab_world_start_host (TsWorld *world, guint index, GError **error)
 {
   const TsHostSpec *spec = ts_topology_host (world->topology, index);
-  g_autofree char *self = self_path (error);
+  g_autofree char *self = ts_lab_world_self (error);
   if (!self)
     return NULL;
   g_autofree char *folder = ts_lab_path_host (&world->layout, spec->name, NULL);
@@ -473,6 +472,13 @@ boot (TsWorld *world, GError **error)
     return FALSE;
   }
   world->booted = TRUE;
+  return TRUE;
+}
+
+static gboolean
+work (TsWorld *world, GError **error)
+{
+  const TsTopology *topology = world->topology;
   for (guint i = 0; i < topology->vms->len; i++) {
     const TsWorkloadSpec *work = ts_topology_workload_of (topology, i);
     if (work && work->rate_per_megasecond > 0 &&
@@ -497,6 +503,7 @@ ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error)
   world->seats = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_seat_free);
   world->guests = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_guest_free);
   world->operations = g_ptr_array_new_with_free_func (ts_lab_running_free);
+  world->errands = g_ptr_array_new_with_free_func (ts_lab_errand_free);
   world->faults = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_lab_link_fault_free);
   world->worker = ts_lab_worker_new ("compare");
   world->lines = g_new0 (TsLabLine, world->topology->links->len);
@@ -511,7 +518,8 @@ ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error)
 
   g_autofree char *cache = ts_lab_world_cache ();
   return make_folders (world, error) && start_sites (world, error) && make_realm (world, error) &&
-         start_hosts (world, cache, ts_lab_doctor_accel (findings), error) && boot (world, error);
+         start_hosts (world, cache, ts_lab_doctor_accel (findings), error) && boot (world, error) && ts_lab_management_begin (world, error) &&
+         work (world, error);
 }
 
 /* --- and down again --------------------------------------------------------------------------- */
@@ -559,6 +567,8 @@ void
 ts_lab_world_demolish (TsWorld *world)
 {
   /* Hosts first hear nothing more from us, then all of a site is killed at once. */
+  g_clear_pointer (&world->management, ts_lab_management_free);
+  g_clear_pointer (&world->errands, g_ptr_array_unref);
   g_clear_pointer (&world->guests, g_ptr_array_unref);
   g_clear_pointer (&world->seats, g_ptr_array_unref);
   g_clear_pointer (&world->nics, g_ptr_array_unref);

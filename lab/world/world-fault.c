@@ -142,6 +142,7 @@ site_down (TsWorld *world, guint site, const char *id, GError **error)
     if (seat->spec->site == site)
       seat->dead = TRUE;
   }
+  ts_lab_management_site_down (world, site);
   guint killed = ts_lab_site_power_off (world->sites->pdata[site]);
   ts_lab_stores_power_off (world, (gint)site, FALSE);
   ts_lab_nics_let_go (world, site);
@@ -258,9 +259,27 @@ ts_lab_fault_site_up (TsWorld *world, const TsOrder *order, GError **error)
     ts_lab_seat_free (world->seats->pdata[i]);
     world->seats->pdata[i] = seat;
   }
-  if (!ts_lab_world_wait_hosts (world, error))
+  if (!ts_lab_management_site_up (world, site, error) || !ts_lab_world_wait_hosts (world, error))
     return FALSE;
   ts_lab_world_step (world, order->step, order->verb, "done", "");
+  return TRUE;
+}
+
+/* --- processes of the management ------------------------------------------------------------------
+ */
+
+gboolean
+ts_lab_fault_process (TsWorld *world, const TsOrder *order, GError **error)
+{
+  gboolean down = order->verb == TS_DO_VAULT_DOWN || order->verb == TS_DO_VMM_DOWN;
+  const char *fault = order->vmm > 0 ? "vmm_down" : "vault_down";
+  const char *name = ts_lab_management_name (world, order);
+  guint killed;
+  tell_fault (world, order->step, fault, name, down ? "killed" : "up");
+  if (!ts_lab_management_fate (world, order, &killed, error))
+    return FALSE;
+  if (down)
+    tell_evidence (world, order->step, fault, name, "processes gone", killed);
   return TRUE;
 }
 

@@ -574,6 +574,8 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
     view->storage = g_strdup (ts_record_get_text (record, "storage"));
   } else if (g_str_equal (record->kind, "state")) {
     gboolean replica = g_strcmp0 (ts_record_get_text (record, "role"), "replica") == 0;
+    if (replica && world->management && view->replica < 0 && (guint)host != view->primary)
+      view->replica = host; /* placed by a VMM server */
     view->state[replica ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY] =
         (gint)ts_record_get_int (record, "wmi", TS_STATE_UNKNOWN);
     if (view->state[0] == TS_STATE_DISABLED && view->state[1] == TS_STATE_DISABLED) {
@@ -582,6 +584,8 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
     }
   } else if (g_str_equal (record->kind, "failover")) {
     const char *phase = ts_record_get_text (record, "phase");
+    if (g_strcmp0 (phase, "commanded") == 0)
+      view->planned = ts_record_get_int (record, "planned", 0) != 0;
     if (g_strcmp0 (phase, "promoted") == 0 || g_strcmp0 (phase, "changed") == 0) {
       view->failed_over = TRUE;
       view->point_set = ts_record_get_int (record, "set", 0);

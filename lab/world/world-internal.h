@@ -15,6 +15,9 @@
 #include "lab/site/tidy.h"
 #include "lab/wan/wan.h"
 #include "lab/host/worker.h"
+#include "lab/vault/client.h"
+
+typedef struct _TsLabManagement TsLabManagement;
 
 typedef struct { /* a host process, seen by the runner */
   TsWorld *world;
@@ -98,6 +101,9 @@ struct _TsWorld { /* the lab's */
   TsLabVmView *vms;      /* as in the topology */
   gboolean going_on;     /* operations are looked at */
   GPtrArray *operations; /* Running (world-order.c): operations under way */
+  TsLabManagement *management; /* NULL: hosts are spoken to directly */
+  GPtrArray *errands;    /* Errand (world-errand.c) */
+  gboolean prepared;     /* the vault is */
   GPtrArray *faults;     /* TsLabLinkFault */
   TsLabWorker *worker;   /* for comparing disks */
   GError *broken;        /* the lab itself failed: the run is worth nothing */
@@ -132,6 +138,33 @@ gboolean ts_lab_world_serve_realm (TsWorld *world, guint site, GError **error);
 gboolean ts_lab_world_wait_hosts (TsWorld *world, GError **error);
 /* Takes all of it down again, in whatever state it is. */
 void ts_lab_world_demolish (TsWorld *world);
+
+/* Of a link's end in its site; caller frees. */
+char *ts_lab_world_link_address (guint link, guint side);
+/* This program, by a path that means the same inside a site; caller frees. */
+char *ts_lab_world_self (GError **error);
+
+/* --- world-manage.c --------------------------------------------------------------------------- */
+/* With a vault: starts it and its VMM servers, and makes it ready as the scenario says. */
+gboolean ts_lab_management_begin (TsWorld *world, GError **error);
+void ts_lab_management_free (TsLabManagement *management); /* NULL is fine */
+/* Writes who manages a host; fine when nobody does. */
+gboolean ts_lab_management_tell_host (TsWorld *world, guint host, GError **error);
+gboolean ts_lab_management_up (const TsLabManagement *management); /* the vault answers */
+TsLabClient *ts_lab_management_client (const TsLabManagement *management);
+void ts_lab_management_give_key (TsWorld *world, const char *vmm, const char *key);
+/* VAULT_DOWN, VMM_UP and the like, of whom. */
+gboolean ts_lab_management_fate (TsWorld *world, const TsOrder *order, guint *killed, GError **error);
+const char *ts_lab_management_name (const TsWorld *world, const TsOrder *order);
+void ts_lab_management_site_down (TsWorld *world, guint site); /* before it is: ends are expected */
+gboolean ts_lab_management_site_up (TsWorld *world, guint site, GError **error);
+
+/* --- world-errand.c --------------------------------------------------------------------------- */
+void ts_lab_errand_begin (TsWorld *world, const TsOrder *order);
+void ts_lab_errands_prepare (TsWorld *world);
+gboolean ts_lab_errands_prepared (TsWorld *world);
+void ts_lab_errands_unheard (TsWorld *world); /* what was asked and is not answered will not be */
+void ts_lab_errand_free (gpointer errand);
 
 /* --- world-host.c ----------------------------------------------------------------------------- */
 TsLabSeat *ts_lab_seat_new (TsWorld *world, guint index, GError **error); /* listens */
@@ -207,6 +240,8 @@ void ts_lab_tell_evidence (TsWorld *world, const char *id, const char *fault, co
 void ts_lab_fault_edit (TsWorld *world, const TsOrder *order, GError **error);
 /* Where a host has the plain data of a disk, whichever part it has now. */
 char *ts_lab_world_plain_path (const TsWorld *world, guint vm, guint host, const char *disk);
+/* A process of the management is killed, or comes back. */
+gboolean ts_lab_fault_process (TsWorld *world, const TsOrder *order, GError **error);
 gboolean ts_lab_fault_site_down (TsWorld *world, const TsOrder *order, GError **error);
 /* A host process that was told to die is gone: whatever runs in its site is killed, too. */
 void ts_lab_fault_died (TsWorld *world, guint host);

@@ -1,6 +1,7 @@
 /* lab/world/world-order.c -- what is asked of the lab: operations on a VM, workloads, comparing, fate. */
 #include "lab/world/world-internal.h"
 #include "core/base/error.h"
+#include "core/vault/errand.h"
 #include "lab/host/medium.h"
 #include "lab/machine/disk.h"
 
@@ -475,6 +476,10 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
     begin_import (world, order);
     return TRUE;
   }
+  if (world->management && ts_errand_is (order->verb)) {
+    ts_lab_errand_begin (world, order);
+    return TRUE;
+  }
   if (ts_operation_is (order->verb)) {
     begin_operation (world, order);
     return TRUE;
@@ -521,6 +526,13 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
     break;
   case TS_DO_SITE_UP:
     return ts_lab_fault_site_up (world, order, error);
+  case TS_DO_VAULT_DOWN:
+  case TS_DO_VAULT_UP:
+  case TS_DO_VMM_DOWN:
+  case TS_DO_VMM_UP:
+    if (!ts_lab_fault_process (world, order, error))
+      return FALSE;
+    break;
   case TS_DO_PROTECT:
   case TS_DO_START_INITIAL:
   case TS_DO_CANCEL_INITIAL:
@@ -546,10 +558,6 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_END_BACKUP:
   case TS_DO_RESET_STATISTICS:
   case TS_DO_CONFIRM:
-  case TS_DO_VAULT_DOWN:
-  case TS_DO_VAULT_UP:
-  case TS_DO_VMM_DOWN:
-  case TS_DO_VMM_UP:
   case TS_DO_COUNT:
     return ts_throw (error, TS_ERROR_INTERNAL, "verb %d", (int)order->verb);
   }
