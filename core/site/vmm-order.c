@@ -194,6 +194,8 @@ ts_vmm_orders_host_connected (TsVmm *vmm, const char *host)
     TsVmmOrder *order = vmm->orders->pdata[i];
     if (g_strcmp0 (order->host, host) == 0)
       order->asked = order->said = FALSE;
+    if (!order->ended) /* of many hosts: all are asked anew, who has done it says so again */
+      g_clear_pointer (&order->pending, g_ptr_array_unref);
   }
 }
 
