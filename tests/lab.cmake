@@ -65,3 +65,7 @@ pkg_check_modules(SOUP REQUIRED IMPORTED_TARGET libsoup-3.0)
 pkg_check_modules(JSON REQUIRED IMPORTED_TARGET json-glib-1.0)
 ts_test(test-portal LIBS ts_lab PkgConfig::SOUP PkgConfig::JSON SOURCES browser.c TIMEOUT 300
   ARGS $<TARGET_FILE:twinsite>)
+# and on real machines, while a scenario waits for somebody who clicks
+add_test(NAME test-portal-lab COMMAND test-portal $<TARGET_FILE:twinsite> ${PROJECT_SOURCE_DIR}/tests/data/portal-lab.yaml
+  ${CMAKE_CURRENT_BINARY_DIR}/runs)
+set_tests_properties(test-portal-lab PROPERTIES TIMEOUT 600 LABELS lab SKIP_RETURN_CODE 77 RUN_SERIAL ON)

@@ -129,3 +129,11 @@ if(TS_LAB)
       RUN_SERIAL TRUE SKIP_RETURN_CODE 69)
   endforeach()
 endif()
+
+# a vault and a VMM server are killed in the middle of a plan, on real machines; the others by hand
+if(TS_LAB)
+  add_test(NAME scenario-lab-vault-killed COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/vault/vault-killed.yaml
+    --on lab --no-plots --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+  set_tests_properties(scenario-lab-vault-killed PROPERTIES TIMEOUT 600 LABELS "scenario;lab" RUN_SERIAL TRUE
+    SKIP_RETURN_CODE 69)
+endif()

@@ -1,5 +1,7 @@
 /* tests/test-portal.c -- the portal, clicked through in a headless Chromium: a test failover, then a
- * disaster.  argv[1]: the twinsite command, whose demo is played; skips (77) where there is no browser. */
+ * disaster.  argv[1]: the twinsite command, whose demo is played; with argv[2], a scenario whose test
+ * failover waits for somebody who clicks, that is run on real machines instead, its results in argv[3].
+ * Skips (77) where there is no browser, or no lab. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +9,7 @@
 #include <glib.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -56,6 +59,73 @@ teardown (void **state)
   g_free (url);
   return WIFEXITED (status) && WEXITSTATUS (status) == 0 ? 0 : -1; /* it ends well when it is told to */
 }
+
+static void
+press_test_failover (const char *vm)
+{
+  g_autofree char *begin = g_strdup_printf ("button[aria-label='Test failover: %s']", vm);
+  g_autofree char *runs = g_strdup_printf ("document.getElementById('items').innerText.includes('Test machine runs')");
+  g_autofree char *end = g_strdup_printf ("button[aria-label='End test: %s']", vm);
+  browser_click (browser, begin);
+  browser_click (browser, "#confirm-yes");
+  browser_wait (browser, runs, 120);
+  g_usleep (2000000);
+  browser_click (browser, end);
+  browser_click (browser, "#confirm-yes");
+  g_autofree char *over = g_strconcat ("!", runs, NULL);
+  browser_wait (browser, over, 120);
+}
+
+/* --- on real machines -------------------------------------------------------------------------- */
+
+static const char *scenario, *results;
+
+static char *
+portal_of_run (void)
+{
+  for (guint i = 0; i < 1800; i++) { /* hosts and guests start first */
+    g_autofree char *note = g_build_filename (results, "portal-lab-lab-1", "lab", "portal.url", NULL);
+    char *said = NULL;
+    int status;
+    if (g_file_get_contents (note, &said, NULL, NULL))
+      return g_strstrip (said);
+    if (waitpid (demo, &status, WNOHANG) == demo) {
+      printf ("skipped: the lab is not available (exit code %d)\n", WIFEXITED (status) ? WEXITSTATUS (status) : -1);
+      exit (WIFEXITED (status) && WEXITSTATUS (status) == 69 ? 77 : 1);
+    }
+    g_usleep (100000);
+  }
+  return NULL;
+}
+
+static void
+clicked_on_real_machines (void **state)
+{
+  const char *argv[] = {twinsite, "run", "--on", "lab", "--no-plots", "--out", results, scenario, NULL};
+  g_autoptr (GError) error = NULL;
+  int status;
+  g_autofree char *old = g_build_filename (results, "portal-lab-lab-1", "lab", "portal.url", NULL);
+  (void)unlink (old); /* of an earlier run */
+  if (!g_spawn_async (NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, dies_with_us, NULL, &demo, &error))
+    fail_msg ("%s", error->message);
+  url = portal_of_run ();
+  assert_non_null (url);
+  browser = browser_new (1280, 1400);
+  browser_open (browser, url);
+  browser_wait (browser, "document.getElementById('live').innerText === 'Live'", 60);
+  browser_wait (browser, "document.getElementById('items').innerText.includes('Runs on hv-paris')", 180);
+  browser_wait (browser, "document.getElementById('sites').innerText.includes('Answers')", 60);
+  press_test_failover ("app");
+  g_autofree char *complaints = browser_complaints (browser);
+  assert_string_equal (complaints, "");
+  browser_free (browser);
+  waitpid (demo, &status, 0); /* the run has seen a test machine serve, and go, and its ledger is fine */
+  assert_true (WIFEXITED (status));
+  assert_int_equal (WEXITSTATUS (status), 0);
+  g_free (url);
+}
+
+/* --- on the simulator's vault ------------------------------------------------------------------ */
 
 #define SECTION(id) "document.getElementById('" id "').innerText"
 #define ITEM(name) "[...document.querySelectorAll('.item')].find((i) => i.getAttribute('aria-label') === '" name "')"
@@ -154,6 +224,12 @@ main (int argc, char **argv)
     return 77;
   }
   twinsite = argv[1];
+  if (argc == 4) {
+    const struct CMUnitTest on_lab[] = {cmocka_unit_test (clicked_on_real_machines)};
+    scenario = argv[2];
+    results = argv[3];
+    return cmocka_run_group_tests (on_lab, NULL, NULL);
+  }
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (shows_what_there_is),   cmocka_unit_test (test_failover_by_click_and_key),
       cmocka_unit_test (cancelled_is_not_done), cmocka_unit_test (fits_a_phone_and_has_names),
