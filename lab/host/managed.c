@@ -33,6 +33,7 @@ struct _TsLabManaged {
   GPtrArray *asked;    /* Asked, of this life: what is said twice is done once */
   struct _Asked *now;  /* is being done */
   guint retry, tell, look; /* sources */
+  char *trouble;           /* of the last connection: said once */
 };
 
 /* --- how things stand ------------------------------------------------------------------------- */
@@ -463,6 +464,11 @@ lost (TsLabTalk *talk, const GError *reason, gpointer user)
 {
   TsLabManaged *m = user;
   m->connected = FALSE;
+  if (g_strcmp0 (m->trouble, reason->message) != 0) { /* for who reads the host's log */
+    g_printerr ("twinsite host: the VMM server: %s\n", reason->message);
+    g_free (m->trouble);
+    m->trouble = g_strdup (reason->message);
+  }
   g_clear_pointer (&m->talk, ts_lab_talk_free);
   g_clear_pointer (&m->told, g_variant_unref);
   m->retry = g_timeout_add (RETRY_MS, try_again, m);
@@ -492,7 +498,7 @@ ts_lab_managed_new (TsLabHost *host, TsLabManagedConfig *config)
   m->networks = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   m->asked = g_ptr_array_new_with_free_func (asked_free);
   m->look = g_timeout_add (LOOK_MS, look_again, m);
-  begin (m);
+  m->retry = g_timeout_add (1, try_again, m); /* once the main loop runs: before, what a link says is lost */
   return m;
 }
 
@@ -512,5 +518,6 @@ ts_lab_managed_free (TsLabManaged *m)
   g_hash_table_unref (m->networks);
   ts_lab_managed_config_free (m->config);
   g_ptr_array_unref (m->asked);
+  g_free (m->trouble);
   g_free (m);
 }

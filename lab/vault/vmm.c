@@ -342,9 +342,8 @@ ts_lab_vmm_main (int argc, char **argv)
   server.scripts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)ts_lab_script_free);
   signal (SIGPIPE, SIG_IGN);
   if (begin (&server, &error)) {
-    tick (&server);
-    if (server.status == 0)
-      g_main_loop_run (server.loop);
+    server.wake = g_timeout_add (1, tick, &server); /* once the main loop runs */
+    g_main_loop_run (server.loop);
   } else
     give_up (&server, error);
   if (server.wake)
