@@ -275,11 +275,11 @@ ts_lab_fault_process (TsWorld *world, const TsOrder *order, GError **error)
   const char *fault = order->vmm > 0 ? "vmm_down" : "vault_down";
   const char *name = ts_lab_management_name (world, order);
   guint killed;
-  tell_fault (world, order->step, fault, name, down ? "killed" : "up");
+  ts_lab_tell_fault (world, order->step, fault, name, down ? "killed" : "up");
   if (!ts_lab_management_fate (world, order, &killed, error))
     return FALSE;
   if (down)
-    tell_evidence (world, order->step, fault, name, "processes gone", killed);
+    ts_lab_tell_evidence (world, order->step, fault, name, "processes gone", killed);
   return TRUE;
 }
 
