@@ -26,9 +26,7 @@ setup (void **state)
 static int
 teardown (void **state)
 {
-  Fixture *f = *state;
-  if (f->world)
-    fixture_free (f);
+  fixture_free (*state);
   return 0;
 }
 
