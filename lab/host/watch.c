@@ -2,9 +2,9 @@
  * sim/watch.c.
  *
  * By inode, size and the time of the last change, as the file system keeps them.  What was seen is
- * kept on disk and outlives this process.  Not seen: a change within the clock tick of our own last
- * write (a few ms), one that puts the time back, and one between an apply that was cut off and its
- * redo. */
+ * kept on disk and outlives this process.  Not seen: a change while we write ourselves (a set is being
+ * applied) or within the clock tick of our last write (a few ms), one that puts the time back, and one
+ * between an apply that was cut off and its redo. */
 #include "core/base/error.h"
 #include "lab/host/host-internal.h"
 #include <errno.h>
