@@ -67,16 +67,18 @@ static void
 set_up_child (gpointer user)
 {
   setpgid (0, 0); /* the browser goes with its driver */
-  prctl (PR_SET_PDEATHSIG, SIGKILL);
+  prctl (PR_SET_PDEATHSIG, SIGTERM); /* timeout(1) hands it on to the whole group */
 }
 
 static void
 start_driver (Browser *b)
 {
-  const char *argv[] = {"chromedriver", "--port=0", NULL};
+  /* Whatever becomes of this test, no browser stays. */
+  const char *argv[] = {"timeout", "-k", "5", "600", "chromedriver", "--port=0", NULL};
   g_autoptr (GError) error = NULL;
   int out;
-  if (!g_spawn_async_with_pipes (b->folder, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD,
+  if (!g_spawn_async_with_pipes (b->folder, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD |
+                                     G_SPAWN_STDERR_TO_DEV_NULL, /* or who reads ours waits for the browser */
                                  set_up_child, NULL, &b->driver, NULL, &out, NULL, &error))
     fail_msg ("%s", error->message);
   g_autoptr (GString) said = g_string_new (NULL);

@@ -118,11 +118,21 @@ clicked_on_real_machines (void **state)
   press_test_failover ("app");
   g_autofree char *complaints = browser_complaints (browser);
   assert_string_equal (complaints, "");
-  browser_free (browser);
+  g_clear_pointer (&browser, browser_free);
   waitpid (demo, &status, 0); /* the run has seen a test machine serve, and go, and its ledger is fine */
   assert_true (WIFEXITED (status));
   assert_int_equal (WEXITSTATUS (status), 0);
+  demo = 0;
+}
+
+static int
+clean_up (void **state)
+{
+  g_clear_pointer (&browser, browser_free);
+  if (demo > 0 && kill (demo, SIGTERM) == 0)
+    waitpid (demo, NULL, 0);
   g_free (url);
+  return 0;
 }
 
 /* --- on the simulator's vault ------------------------------------------------------------------ */
@@ -225,7 +235,7 @@ main (int argc, char **argv)
   }
   twinsite = argv[1];
   if (argc == 4) {
-    const struct CMUnitTest on_lab[] = {cmocka_unit_test (clicked_on_real_machines)};
+    const struct CMUnitTest on_lab[] = {cmocka_unit_test_teardown (clicked_on_real_machines, clean_up)};
     scenario = argv[2];
     results = argv[3];
     return cmocka_run_group_tests (on_lab, NULL, NULL);
