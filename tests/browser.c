@@ -31,9 +31,10 @@ browser_refusal (void)
                           driver ? "chromium" : "chromium-driver");
 }
 
-/* The answer's "value"; the caller's node. */
+/* The answer's "value"; the caller's node.  NULL: an error, with its text in *refused; without refused
+ * an error fails the test. */
 static JsonNode *
-call (Browser *b, const char *method, const char *path, const char *body)
+call_or (Browser *b, const char *method, const char *path, const char *body, char **refused)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *url = g_strconcat (b->base, path, NULL);
@@ -50,10 +51,20 @@ call (Browser *b, const char *method, const char *path, const char *body)
   g_autoptr (JsonParser) parser = json_parser_new ();
   if (!json_parser_load_from_data (parser, text, (gssize)len, &error))
     fail_msg ("%s %s: %s", method, path, error->message);
+  if (soup_message_get_status (message) != 200 && refused) {
+    *refused = g_strndup (text, MIN (len, 1500));
+    return NULL;
+  }
   if (soup_message_get_status (message) != 200)
     fail_msg ("%s %s: %.*s", method, path, (int)MIN (len, 1500), text);
   JsonObject *object = json_node_get_object (json_parser_get_root (parser));
   return json_node_copy (json_object_get_member (object, "value"));
+}
+
+static JsonNode *
+call (Browser *b, const char *method, const char *path, const char *body)
+{
+  return call_or (b, method, path, body, NULL);
 }
 
 static char *
@@ -183,11 +194,23 @@ browser_click (Browser *b, const char *selector)
   g_autofree char *there = g_strdup_printf ("document.querySelector(%s) && !document.querySelector(%s).disabled", text, text);
   browser_wait (b, there, 60);
   g_autofree char *body = g_strdup_printf ("{\"using\":\"css selector\",\"value\":%s}", text);
-  g_autoptr (JsonNode) found = in_session (b, "POST", "/element", body);
-  JsonObject *element = json_node_get_object (found);
-  g_autoptr (GList) names = json_object_get_members (element);
-  g_autofree char *path = g_strdup_printf ("/element/%s/click", json_object_get_string_member (element, names->data));
-  json_node_unref (in_session (b, "POST", path, "{}"));
+  g_autofree char *find = g_strconcat (b->session, "/element", NULL);
+  g_autofree char *refused = NULL;
+  for (guint try = 0; try < 50; try++) { /* the page draws itself anew when something changes */
+    g_clear_pointer (&refused, g_free);
+    g_autoptr (JsonNode) found = call_or (b, "POST", find, body, &refused);
+    if (found) {
+      JsonObject *element = json_node_get_object (found);
+      g_autoptr (GList) names = json_object_get_members (element);
+      g_autofree char *path = g_strdup_printf ("%s/element/%s/click", b->session,
+                                               json_object_get_string_member (element, names->data));
+      g_autoptr (JsonNode) clicked = call_or (b, "POST", path, "{}", &refused);
+      if (clicked)
+        return;
+    }
+    g_usleep (200000);
+  }
+  fail_msg ("%s cannot be clicked: %s", selector, refused);
 }
 
 void
