@@ -48,7 +48,7 @@ if(TS_LAB)
         --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
     # 69: this machine has no lab; doctor's test says what is missing
     set_tests_properties(scenario-lab-${name} PROPERTIES TIMEOUT 900 LABELS "scenario;lab"
-      RUN_SERIAL TRUE SKIP_RETURN_CODE 69)
+      SKIP_RETURN_CODE 69)
   endforeach()
 endif()
 
@@ -59,7 +59,7 @@ if(TS_LAB)
       COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/lab-scenario $<TARGET_FILE:twinsite>
         ${PROJECT_SOURCE_DIR}/scenarios/own/${name}.yaml --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
     set_tests_properties(scenario-lab-own-${name} PROPERTIES TIMEOUT 600 LABELS "scenario;lab"
-      RUN_SERIAL TRUE SKIP_RETURN_CODE 77 FIXTURES_REQUIRED own-image)
+      SKIP_RETURN_CODE 77 FIXTURES_REQUIRED own-image)
   endforeach()
 endif()
 
@@ -68,7 +68,7 @@ if(TS_LAB)
   add_test(NAME scenario-lab-own-remote COMMAND test-remote $<TARGET_FILE:twinsite>
     ${PROJECT_SOURCE_DIR}/scenarios/own/remote.yaml ${CMAKE_CURRENT_BINARY_DIR}/runs)
   set_tests_properties(scenario-lab-own-remote PROPERTIES TIMEOUT 600 LABELS "scenario;lab"
-    RUN_SERIAL TRUE SKIP_RETURN_CODE 77)
+    SKIP_RETURN_CODE 77)
 endif()
 add_test(NAME scenario-sim-own-remote
   COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/own/remote.yaml --on sim --twice --no-plots
@@ -96,7 +96,7 @@ if(TS_LAB) # one process, one test: what the primary's side can suffer (the repl
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/resync-primary-crash.yaml
       ${PROJECT_SOURCE_DIR}/scenarios/resync-primary-edited.yaml --on lab --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
-  set_tests_properties(scenario-lab-resync PROPERTIES TIMEOUT 900 LABELS "scenario;lab" RUN_SERIAL TRUE
+  set_tests_properties(scenario-lab-resync PROPERTIES TIMEOUT 900 LABELS "scenario;lab"
     SKIP_RETURN_CODE 69)
 endif()
 # resynchronization; most of it on the lab by hand
@@ -126,7 +126,7 @@ if(TS_LAB)
       COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on lab --no-plots
         --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
     set_tests_properties(scenario-lab-${name} PROPERTIES TIMEOUT 900 LABELS "scenario;lab"
-      RUN_SERIAL TRUE SKIP_RETURN_CODE 69)
+      SKIP_RETURN_CODE 69)
   endforeach()
 endif()
 
@@ -134,6 +134,6 @@ endif()
 if(TS_LAB)
   add_test(NAME scenario-lab-vault-killed COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/vault/vault-killed.yaml
     --on lab --no-plots --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
-  set_tests_properties(scenario-lab-vault-killed PROPERTIES TIMEOUT 600 LABELS "scenario;lab" RUN_SERIAL TRUE
+  set_tests_properties(scenario-lab-vault-killed PROPERTIES TIMEOUT 600 LABELS "scenario;lab"
     SKIP_RETURN_CODE 69)
 endif()
