@@ -198,7 +198,7 @@ fits_a_phone_and_has_names (void **state)
   Browser *phone = browser_new (500, 900); /* the narrowest window that Chromium makes */
   browser_open (phone, url);
   browser_wait (phone, "document.querySelectorAll('.item').length === 3", 60);
-  browser_run (phone, "document.body.style.width = '360px'");
+  g_free (browser_run (phone, "document.body.style.width = '360px'"));
   g_autofree char *wide = browser_run (
       phone, "return [...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > 361).length");
   g_autofree char *complaints = browser_complaints (phone);
