@@ -362,9 +362,9 @@ refused (void **state)
   assert_non_null (strstr (name, "'../evil'"));
   g_ptr_array_set_size (topology->hosts, 2);
 
-  ts_topology_add_link (topology, "second")->site[1] = 1;
+  ts_topology_add_link (topology, "second")->site[1] = 1; /* a site may have several */
   g_autofree char *links = ops->refusal (topology, orders);
-  assert_non_null (strstr (links, "site east has 2 links"));
+  assert_null (links);
   g_ptr_array_set_size (topology->links, 0);
   g_autofree char *none = ops->refusal (topology, orders);
   assert_non_null (strstr (none, "no link joins"));
