@@ -86,9 +86,11 @@ start_driver (Browser *b)
 {
   /* Whatever becomes of this test, no browser stays. */
   const char *argv[] = {"timeout", "-k", "5", "600", "chromedriver", "--port=0", NULL};
+  /* What Chromium leaves in the folder for temporary files goes with ours. */
+  g_auto (GStrv) environment = g_environ_setenv (g_get_environ (), "TMPDIR", b->folder, TRUE);
   g_autoptr (GError) error = NULL;
   int out;
-  if (!g_spawn_async_with_pipes (b->folder, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD |
+  if (!g_spawn_async_with_pipes (b->folder, (char **)argv, environment, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD |
                                      G_SPAWN_STDERR_TO_DEV_NULL, /* or who reads ours waits for the browser */
                                  set_up_child, NULL, &b->driver, NULL, &out, NULL, &error))
     fail_msg ("%s", error->message);
