@@ -39,7 +39,7 @@ struct _TsWorld { /* the simulator's */
   gint64 due_us;     /* some checker's answer may change by then, even if nothing happens */
   GHashTable *by_name; /* VMs; looked up, never walked */
   GHashTable *by_id;   /* likewise */
-  GPtrArray *faults; /* world.c's: begun, evidence not told yet */
+  GPtrArray *faults; /* fault.c's: begun, evidence not told yet */
   TsSimProbes *probes;
   TsSimManagement *management; /* NULL: hosts are spoken to directly */
   gboolean finished;
@@ -202,6 +202,16 @@ void ts_sim_edit (TsSimVm *vm, const TsOrder *order);
 /* --- fault.c ---------------------------------------------------------------------------------- */
 /* What happens to one host, or to a log on it.  FALSE: the order is none of these. */
 gboolean ts_sim_fault (TsWorld *world, const TsOrder *order);
+void ts_sim_fault_finish (TsWorld *world); /* evidence of what lasts until the end */
+void ts_sim_fault_free (gpointer fault);
+
+/* --- order.c ---------------------------------------------------------------------------------- */
+void ts_sim_operation_begin (TsSimVm *vm, const TsOrder *order);
+/* Gives every order that is due; ends the operation when it has ended. */
+void ts_sim_operation_go_on (TsSimVm *vm);
+TsSimMachine *ts_sim_running (TsSimVm *vm); /* its copy, where that runs; else its source */
+/* What is asked of a VM's machines, their load, their disks.  FALSE: is no such order. */
+gboolean ts_sim_machine_order (TsSimVm *vm, const TsOrder *order);
 
 /* --- host.c ----------------------------------------------------------------------------------- */
 TsSimHost *ts_sim_host_new (TsWorld *world, guint index);
