@@ -4,6 +4,7 @@
 #include "core/base/units.h"
 #include "scenarios/engine/predicate.h"
 #include "scenarios/engine/schema.h"
+#include "scenarios/engine/value.h"
 
 typedef struct {
   TsYaml *root;
@@ -12,172 +13,6 @@ typedef struct {
 
 static void check_map (Check *check, TsYaml *node, const char *section, guint64 when,
                        const char *what);
-
-/* ---- text to value ---- */
-
-static gboolean
-parse_integer (const char *text, gint64 *value)
-{
-  gsize len = strlen (text);
-  if (len == 0 || strspn (text, "0123456789") != len)
-    return FALSE;
-  return g_ascii_string_to_signed (text, 10, 0, G_MAXINT64, value, NULL);
-}
-
-/* People write minutes as "min", as the product's own pages do; core/base/units knows "m". */
-static gboolean
-parse_duration (const char *text, gint64 *us, GError **error)
-{
-  if (g_str_has_suffix (text, "min")) {
-    g_autofree char *shorter = g_strndup (text, strlen (text) - 2);
-    if (ts_parse_duration (shorter, us, NULL))
-      return TRUE;
-  }
-  return ts_parse_duration (text, us, error);
-}
-
-static gboolean
-parse_interval (const char *text, gint64 *us)
-{
-  return parse_duration (text, us, NULL) &&
-         (*us == 30 * TS_S || *us == 300 * TS_S || *us == 900 * TS_S);
-}
-
-static gboolean
-parse_point (const char *text, TsPointChoice *choice)
-{
-  gint64 number = 0;
-  *choice = (TsPointChoice){TS_CHOOSE_LATEST, 0};
-  if (g_str_equal (text, "latest"))
-    return TRUE;
-  if (g_str_equal (text, "latest-app-consistent"))
-    choice->how = TS_CHOOSE_CONSISTENT;
-  else if (g_ascii_string_to_signed (text, 10, 0, TS_POINTS_MAX, &number, NULL))
-    choice->how = TS_CHOOSE_INDEX;
-  else if (parse_duration (text, &number, NULL) && number > 0)
-    choice->how = TS_CHOOSE_AGE;
-  else
-    return FALSE;
-  choice->number = number;
-  return TRUE;
-}
-
-static gboolean
-parse_switch (const char *text, gboolean *on)
-{
-  static const char *const words[][2] = {{"off", "on"}, {"no", "yes"}, {"false", "true"}};
-  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
-    for (guint value = 0; value < 2; value++)
-      if (g_str_equal (text, words[i][value])) {
-        *on = value == 1;
-        return TRUE;
-      }
-  return FALSE;
-}
-
-gint64
-ts_value_integer (const TsYaml *node)
-{
-  gint64 value = 0;
-  gboolean good = parse_integer (node->text, &value);
-  g_assert (good);
-  return value;
-}
-
-gint64
-ts_value_duration (const TsYaml *node)
-{
-  gint64 us = 0;
-  if (g_str_equal (node->text, "none"))
-    return -1;
-  gboolean good = parse_duration (node->text, &us, NULL);
-  g_assert (good);
-  return us;
-}
-
-guint64
-ts_value_size (const TsYaml *node)
-{
-  guint64 bytes = 0;
-  gboolean good = ts_parse_size (node->text, &bytes, NULL);
-  g_assert (good);
-  return bytes;
-}
-
-guint64
-ts_value_rate (const TsYaml *node)
-{
-  guint64 rate = 0;
-  gboolean good = ts_parse_rate (node->text, &rate, NULL);
-  g_assert (good);
-  return rate;
-}
-
-guint64
-ts_value_frequency (const TsYaml *node)
-{
-  guint64 often = 0;
-  gboolean good = ts_parse_frequency (node->text, &often, NULL);
-  g_assert (good);
-  return often;
-}
-
-guint32
-ts_value_share (const TsYaml *node)
-{
-  guint32 ppm = 0;
-  gboolean good = ts_parse_share (node->text, &ppm, NULL);
-  g_assert (good);
-  return ppm;
-}
-
-gint64
-ts_value_interval (const TsYaml *node)
-{
-  gint64 us = 0;
-  gboolean good = parse_interval (node->text, &us);
-  g_assert (good);
-  return us;
-}
-
-static gboolean
-parse_clock (const char *text, gint64 *us)
-{
-  if (strlen (text) != 5 || text[2] != ':' || !g_ascii_isdigit (text[0]) ||
-      !g_ascii_isdigit (text[1]) || !g_ascii_isdigit (text[3]) || !g_ascii_isdigit (text[4]))
-    return FALSE;
-  gint64 hours = (text[0] - '0') * 10 + (text[1] - '0');
-  gint64 minutes = (text[3] - '0') * 10 + (text[4] - '0');
-  *us = hours * TS_HOUR + minutes * TS_MIN;
-  return hours < 24 && minutes < 60;
-}
-
-gint64
-ts_value_clock (const TsYaml *node)
-{
-  gint64 us = 0;
-  gboolean good = parse_clock (node->text, &us);
-  g_assert (good);
-  return us;
-}
-
-TsPointChoice
-ts_value_point (const TsYaml *node)
-{
-  TsPointChoice choice;
-  gboolean good = parse_point (node->text, &choice);
-  g_assert (good);
-  return choice;
-}
-
-gboolean
-ts_value_switch (const TsYaml *node)
-{
-  gboolean on = FALSE;
-  gboolean good = parse_switch (node->text, &on);
-  g_assert (good);
-  return on;
-}
 
 /* ---- telling ---- */
 
@@ -312,7 +147,7 @@ check_instant (Check *check, const TsYaml *node, const char *text, const char *w
   gint64 us;
   if (g_ascii_isdigit (text[0])) {
     g_autoptr (GError) error = NULL;
-    if (!parse_duration (text, &us, &error))
+    if (!ts_text_duration (text, &us, &error))
       tell (check, node, "%s: %s", what, error->message);
     return;
   }
@@ -359,7 +194,7 @@ check_scalar (Check *check, const TsYaml *node, const TsSchemaRow *row, const ch
     check_name (check, node, what);
     break;
   case TS_VALUE_INTEGER:
-    if (!parse_integer (node->text, &number))
+    if (!ts_text_integer (node->text, &number))
       tell (check, node, "%s: '%s' is not a whole number", what, node->text);
     else
       check_bounds (check, node, row, number, what);
@@ -369,7 +204,7 @@ check_scalar (Check *check, const TsYaml *node, const TsSchemaRow *row, const ch
       break;
     G_GNUC_FALLTHROUGH;
   case TS_VALUE_DURATION:
-    if (parse_duration (node->text, &number, &error))
+    if (ts_text_duration (node->text, &number, &error))
       check_bounds (check, node, row, number, what);
     break;
   case TS_VALUE_SIZE:
@@ -390,24 +225,24 @@ check_scalar (Check *check, const TsYaml *node, const TsSchemaRow *row, const ch
     ts_parse_share (node->text, &ppm, &error);
     break;
   case TS_VALUE_INTERVAL:
-    if (!parse_interval (node->text, &number))
+    if (!ts_text_interval (node->text, &number))
       tell (check, node, "%s: '%s' is not a replication frequency; there are: 30s, 5min, 15min",
             what, node->text);
     break;
   case TS_VALUE_CLOCK:
-    if (!parse_clock (node->text, &number))
+    if (!ts_text_clock (node->text, &number))
       tell (check, node, "%s: '%s' is not a time of day: 00:00 to 23:59, two digits each", what,
             node->text);
     break;
   case TS_VALUE_POINT:
-    if (!parse_point (node->text, &choice))
+    if (!ts_text_point (node->text, &choice))
       tell (check, node,
             "%s: '%s' is not a recovery point; there are: latest, latest-app-consistent, a number "
             "from 0 to %d, an age such as 2h",
             what, node->text, TS_POINTS_MAX);
     break;
   case TS_VALUE_SWITCH:
-    if (!parse_switch (node->text, &on))
+    if (!ts_text_switch (node->text, &on))
       tell (check, node, "%s: '%s' is neither on nor off", what, node->text);
     break;
   case TS_VALUE_CHOICE:
@@ -725,7 +560,7 @@ ts_schema_check (TsYaml *root, TsProblems *problems)
     tell (&check, root, "a scenario is a map that begins with 'scenario: 1', this is %s",
           ts_yaml_kind_name (root));
   else if (version != NULL && version->kind == TS_YAML_SCALAR &&
-           parse_integer (version->text, &number) && number != TS_SCENARIO_VERSION)
+           ts_text_integer (version->text, &number) && number != TS_SCENARIO_VERSION)
     tell (&check, version, "scenario: version %s is not known; this program reads version %d",
           version->text, TS_SCENARIO_VERSION);
   else

@@ -3,7 +3,6 @@
  * Afterwards every value is of its type and every reference points to something; what concerns
  * several values at once (a disk's fill against its size, cycles in `after`) is scenario.c's. */
 #pragma once
-#include "core/relation/point.h"
 #include "scenarios/engine/yaml.h"
 
 /* FALSE: told in problems.  root is changed: defaults are added, "key:" becomes an empty map or
@@ -25,15 +24,3 @@ gboolean ts_yaml_take_expectations (TsYaml *root, const char *path, TsProblems *
 gboolean ts_yaml_take_profile (TsYaml *root, const char *path, TsProblems *problems);
 /* Is that map one of the section, by itself?  Its defaults are added. */
 gboolean ts_schema_check_section (TsYaml *map, const char *section, TsProblems *problems);
-
-/* Text to value, for checked nodes: cannot fail any more (asserted). */
-gint64 ts_value_integer (const TsYaml *node);
-gint64 ts_value_duration (const TsYaml *node); /* -1: none */
-guint64 ts_value_size (const TsYaml *node);
-guint64 ts_value_rate (const TsYaml *node);
-guint64 ts_value_frequency (const TsYaml *node);
-guint32 ts_value_share (const TsYaml *node);
-gint64 ts_value_interval (const TsYaml *node);
-gint64 ts_value_clock (const TsYaml *node);
-TsPointChoice ts_value_point (const TsYaml *node);
-gboolean ts_value_switch (const TsYaml *node);

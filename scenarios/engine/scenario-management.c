@@ -1,8 +1,8 @@
 #include "scenarios/engine/scenario-management.h"
 #include <string.h>
 #include "core/vault/errand.h"
-#include "scenarios/engine/check.h"
 #include "scenarios/engine/schema.h"
+#include "scenarios/engine/value.h"
 
 typedef struct {
   TsScenario *scenario;

@@ -2,9 +2,9 @@
 #include "scenarios/engine/scenario-build.h"
 #include <string.h>
 #include "core/base/units.h"
-#include "scenarios/engine/check.h"
 #include "scenarios/engine/scenario-management.h"
 #include "scenarios/engine/schema.h"
+#include "scenarios/engine/value.h"
 
 static gint
 optional_index (TsBuild *build, const char *section, const TsYaml *map, const char *key)

@@ -4,8 +4,8 @@
 #include "core/base/ipv4.h"
 #include "core/base/units.h"
 #include "core/site/console.h"
-#include "scenarios/engine/check.h"
 #include "scenarios/engine/schema.h"
+#include "scenarios/engine/value.h"
 
 /* What an entry can be, the one who judges it knows best. */
 static void

@@ -6,6 +6,7 @@
 #include "scenarios/engine/scenario-build.h"
 #include "scenarios/engine/scenario-management.h"
 #include "scenarios/engine/schema.h"
+#include "scenarios/engine/value.h"
 
 void
 ts_build_tell (TsBuild *build, const TsYaml *node, const char *format, ...)

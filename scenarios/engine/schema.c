@@ -2,6 +2,7 @@
 #include <string.h>
 #include "core/base/units.h"
 #include "scenarios/engine/predicate.h"
+#include "scenarios/engine/value.h"
 
 #define DO(verb) (G_GUINT64_CONSTANT (1) << TS_DO_##verb)
 #define WAIT(kind) (G_GUINT64_CONSTANT (1) << TS_WAIT_##kind)

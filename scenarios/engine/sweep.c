@@ -5,6 +5,7 @@
 #include "results/formula.h"
 #include "scenarios/engine/check.h"
 #include "scenarios/engine/scenario.h"
+#include "scenarios/engine/value.h"
 
 typedef struct {
   TsSweep *sweep;
