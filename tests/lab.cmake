@@ -22,7 +22,8 @@ ts_test(test-tracker LIBS ts_lab SOURCES machine-support.c TIMEOUT 300 LABELS la
 set_tests_properties(test-machine test-tracker PROPERTIES PROCESSORS 2)
 # frames between hosts, over TLS on loopback
 ts_test(test-certificate LIBS ts_lab LABELS link)
-ts_test(test-link LIBS ts_lab TIMEOUT 180 LABELS link)
+ts_test(test-link LIBS ts_lab SOURCES link-support.c TIMEOUT 180 LABELS link)
+ts_test(test-link-peers LIBS ts_lab SOURCES link-support.c TIMEOUT 180 LABELS link)
 ts_test(test-gss LIBS ts_lab TIMEOUT 120 LABELS "link;kerberos")
 # a host process: who it lets in
 ts_test(test-lab-trust LIBS ts_lab SOURCES machine-support.c TIMEOUT 240 LABELS lab)
