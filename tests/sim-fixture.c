@@ -267,3 +267,53 @@ fixture_expect_trace (Fixture *f, gint64 from_us, const char *kinds, const char 
     fprintf (stderr, "--- have\n%s", have->str);
   assert_string_equal (have->str, want);
 }
+
+void
+fixture_replicate (Fixture *f)
+{
+  fixture_begin (f);
+  fixture_do (f, TS_DO_PROTECT);
+  fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
+  fixture_wait (f, TS_MIN, "cycle", "set", "2", NULL);
+}
+
+int
+fixture_setup (void **state)
+{
+  *state = fixture_new ();
+  return 0;
+}
+
+int
+fixture_setup_replicating (void **state)
+{
+  *state = fixture_new ();
+  fixture_replicate (*state);
+  return 0;
+}
+
+int
+fixture_teardown (void **state)
+{
+  fixture_free (*state);
+  return 0;
+}
+
+gint64
+fixture_now_us (Fixture *f)
+{
+  return f->ops->now_us (f->world);
+}
+
+void
+fixture_expect_identical (Fixture *f)
+{
+  fixture_do (f, TS_DO_WORKLOAD_STOP);
+  fixture_run (f, 70 * TS_S);
+  gint64 from_us = fixture_now_us (f);
+  fixture_do (f, TS_DO_COMPARE);
+  const TsRecord *compared = fixture_last (f, "compare", NULL, NULL, NULL);
+  assert_non_null (compared);
+  assert_true (compared->t_us >= from_us);
+  assert_int_equal (fixture_count (f, "compare", "identical", "false", NULL), 0);
+}

@@ -23,6 +23,12 @@ typedef struct {
 Fixture *fixture_new (void);
 void fixture_begin (Fixture *f); /* starts the world: the VM is up */
 void fixture_free (Fixture *f);
+void fixture_replicate (Fixture *f); /* begins; the VM is protected, its second set is cut */
+/* cmocka's: *state becomes a Fixture; replicating: as after fixture_replicate. */
+int fixture_setup (void **state);
+int fixture_setup_replicating (void **state);
+int fixture_teardown (void **state);
+gint64 fixture_now_us (Fixture *f);
 
 void fixture_do (Fixture *f, TsVerb verb);               /* on the VM; protect: policy 0, host 1 */
 /* An order on the VM, for verbs that have more to say; the rest of it as fixture_do has it. */
@@ -43,6 +49,8 @@ guint fixture_count (Fixture *f, const char *kind, const char *key, const char *
                      const char *host);
 /* Fails the test when a checker found a breach; finishes the world. */
 void fixture_expect_clean (Fixture *f);
+/* Stops the load; once all that was written has been applied, both sides' disks must be alike. */
+void fixture_expect_identical (Fixture *f);
 /* The records of those kinds (space separated) from from_us on, one per line:
  * "[  9.464] app@hv-lyon point set=1 ..." without vm and host.  Compares with want. */
 void fixture_expect_trace (Fixture *f, gint64 from_us, const char *kinds, const char *want);

@@ -13,30 +13,6 @@
 #include "sim/internal.h"
 #include "sim/world.h"
 
-static int
-setup (void **state)
-{
-  Fixture *f = fixture_new ();
-  *state = f;
-  return 0;
-}
-
-static int
-teardown (void **state)
-{
-  fixture_free (*state);
-  return 0;
-}
-
-static void
-begin (Fixture *f)
-{
-  fixture_begin (f);
-  fixture_do (f, TS_DO_PROTECT);
-  fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
-  fixture_wait (f, TS_MIN, "cycle", "set", "2", NULL);
-}
-
 static void
 on_host (Fixture *f, TsVerb verb, gint host)
 {
@@ -87,7 +63,7 @@ static void
 transient_send_failure (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_run (f, 20 * TS_S);
   fixture_link (f, TS_LINK_RESET);
   fixture_wait (f, TS_MIN, "retry", "event", "32315", "hv-paris");
@@ -114,7 +90,7 @@ static void
 authorization_lost (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   TsSimHost *lyon = ts_sim_host (f->world, 1);
   ts_authorization_free (lyon->authorization); /* the administrator takes the entry back */
   lyon->authorization = ts_authorization_new ();
@@ -131,7 +107,7 @@ static void
 replica_in_a_wrong_state (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_failover (f, FALSE);
   fixture_wait (f, 2 * TS_MIN, "failure", "event", "32086", "hv-paris");
   assert_string_equal (state_of (f, "hv-paris"), "error");
@@ -153,7 +129,7 @@ static void
 link_down_long (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_link (f, TS_LINK_BLACKHOLE);
   fixture_run (f, 80 * TS_S);
   assert_true (fixture_count (f, "cycle", "outcome", "missed", "hv-paris") >= 1);
@@ -171,7 +147,7 @@ static void
 primary_disk_full (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   on_host (f, TS_DO_DISK_FULL, 0);
   fixture_run (f, 70 * TS_S);
   assert_true (events (f, "failure", "32022", "hv-paris") >= 2); /* each cycle */
@@ -187,7 +163,7 @@ static void
 primary_disk_full_for_long (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   on_host (f, TS_DO_DISK_FULL, 0);
   fixture_wait (f, 10 * TS_MIN, "state", "to", "resync-required", "hv-paris"); /* the 50 % rule */
   on_host (f, TS_DO_DISK_FREE, 0);
@@ -199,7 +175,7 @@ static void
 replica_disk_full (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   on_host (f, TS_DO_DISK_FULL, 1);
   fixture_wait (f, TS_MIN, "retry", "event", "32315", "hv-paris");
   assert_non_null (strstr (ts_record_get_text (fixture_last (f, "failure", "event", "32022", "hv-paris"),
@@ -217,7 +193,7 @@ a_small_log_store (void **state)
 {
   Fixture *f = *state;
   ts_topology_host (f->topology, 0)->log_store_bytes = 2 * TS_MIB;
-  begin (f);
+  fixture_replicate (f);
   fixture_link (f, TS_LINK_BLACKHOLE);
   fixture_wait (f, 3 * TS_MIN, "failure", "action", "cut", "hv-paris");
   assert_non_null (strstr (ts_record_get_text (fixture_last (f, "failure", "action", "cut", "hv-paris"),
@@ -238,7 +214,7 @@ write_error_on_the_log (void **state)
 {
   Fixture *f = *state;
   ts_topology_vm (f->topology, 0)->tracking = TS_TRACKING_LOG;
-  begin (f);
+  fixture_replicate (f);
   on_host (f, TS_DO_DISK_FULL, 0);
   fixture_wait (f, TS_MIN, "state", "to", "resync-required", "hv-paris");
   on_host (f, TS_DO_DISK_FREE, 0);
@@ -250,7 +226,7 @@ static void
 a_log_is_damaged_on_the_primary (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_link (f, TS_LINK_BLACKHOLE);
   fixture_wait (f, TS_MIN, "cut", "type", "regular", NULL);
   on_host (f, TS_DO_CORRUPT_LOG, 0);
@@ -264,7 +240,7 @@ static void
 a_log_is_damaged_on_the_replica (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_do (f, TS_DO_BACKUP);
   fixture_wait (f, TS_MIN, "point", NULL, NULL, "hv-lyon");
   on_host (f, TS_DO_CORRUPT_LOG, 1);
@@ -282,7 +258,7 @@ reboot_during_transfer (Fixture *f, gint host, gboolean suspends)
 {
   for (guint i = 0; i < 2; i++)
     ts_topology_host (f->topology, i)->settings.stop_suspends = suspends;
-  begin (f);
+  fixture_replicate (f);
   fixture_link (f, TS_LINK_UP);
   TsSimHost *paris = ts_sim_host (f->world, 0);
   TsSimRelation *rel = ts_sim_host_relation (paris, ts_sim_vm (f->world, 0));
@@ -346,7 +322,7 @@ static void
 graceful_reboot_between_transfers (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_run (f, 5 * TS_S);
   on_host (f, TS_DO_HOST_REBOOT, 0);
   fixture_wait (f, TS_MIN, "step", "phase", "done", NULL);
@@ -363,7 +339,7 @@ static void
 host_crash_with_the_machine_running (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   on_host (f, TS_DO_HOST_CRASH, 0);
   fixture_run (f, 10 * TS_S);
   on_host (f, TS_DO_HOST_UP, 0);
@@ -379,7 +355,7 @@ static void
 host_crash_of_the_replica (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   on_host (f, TS_DO_HOST_CRASH, 1);
   fixture_run (f, 40 * TS_S);
   on_host (f, TS_DO_HOST_UP, 1);
@@ -392,7 +368,7 @@ static void
 the_machine_is_off (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   ts_sim_machine_shut_down (ts_sim_vm (f->world, 0)->source);
   fixture_run (f, 90 * TS_S);
   const TsRecord *cut = fixture_last (f, "cut", NULL, NULL, NULL);
@@ -408,7 +384,7 @@ static void
 backup_of_the_replica_takes_long (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_do (f, TS_DO_BACKUP);
   gint64 from_us = f->ops->now_us (f->world);
   fixture_run (f, 100 * TS_S);
@@ -433,7 +409,7 @@ a_backup_has_its_conditions (void **state)
 {
   Fixture *f = *state;
   f->topology->profile.apply_us = 3 * TS_S;
-  begin (f);
+  fixture_replicate (f);
   fixture_wait (f, TS_MIN, "point", NULL, NULL, "hv-lyon");
   fixture_do (f, TS_DO_BACKUP);
   assert_int_equal (fixture_count (f, "refused", "verb", "backup", "hv-lyon"), 1);
@@ -454,7 +430,7 @@ main (void)
 {
 #define ROW(name, test)                                                                            \
   {                                                                                                \
-    name, test, setup, teardown, NULL                                                              \
+    name, test, fixture_setup, fixture_teardown, NULL                                                              \
   }
   const struct CMUnitTest tests[] = {
       ROW ("2.6 transient send failure: back-off, events 32022 and 32315", transient_send_failure),

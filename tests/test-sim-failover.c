@@ -11,31 +11,6 @@
 #include "sim-fixture.h"
 #include "sim/world.h"
 
-static int
-setup (void **state)
-{
-  Fixture *f = fixture_new ();
-  fixture_begin (f);
-  *state = f;
-  fixture_do (f, TS_DO_PROTECT);
-  fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
-  fixture_wait (f, TS_MIN, "cycle", "set", "2", NULL);
-  return 0;
-}
-
-static int
-teardown (void **state)
-{
-  fixture_free (*state);
-  return 0;
-}
-
-static gint64
-now_us (Fixture *f)
-{
-  return f->ops->now_us (f->world);
-}
-
 static void
 fail_over (Fixture *f)
 {
@@ -43,25 +18,11 @@ fail_over (Fixture *f)
   fixture_wait (f, TS_MIN, "survey", "phase", "done", "hv-lyon");
 }
 
-/* Disks are alike once the source rests and all that it wrote has been applied. */
-static void
-expect_identical (Fixture *f)
-{
-  fixture_do (f, TS_DO_WORKLOAD_STOP);
-  fixture_run (f, 70 * TS_S);
-  gint64 from_us = now_us (f);
-  fixture_do (f, TS_DO_COMPARE);
-  const TsRecord *compared = fixture_last (f, "compare", NULL, NULL, NULL);
-  assert_non_null (compared);
-  assert_true (compared->t_us >= from_us);
-  assert_int_equal (fixture_count (f, "compare", "identical", "false", NULL), 0);
-}
-
 static void
 cancel_turns_the_copy_off_and_replication_goes_on (void **state)
 {
   Fixture *f = *state;
-  gint64 from_us = now_us (f) + 1;
+  gint64 from_us = fixture_now_us (f) + 1;
   fail_over (f);
   fixture_do (f, TS_DO_WORKLOAD_START); /* on the copy: to be thrown away */
   fixture_wait (f, TS_MIN, "state", "to", "error", "hv-paris");
@@ -90,7 +51,7 @@ cancel_turns_the_copy_off_and_replication_goes_on (void **state)
       "[ 45.267] sim step id=test verb=resume phase=done reason=\n"
       "[ 45.486] app@hv-lyon point set=3 instant_us=45267398 type=standard\n");
   fixture_run (f, 40 * TS_S);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -106,7 +67,7 @@ a_primary_that_did_not_notice_goes_on (void **state)
   fixture_link (f, TS_LINK_UP);
   fixture_wait (f, 5 * TS_MIN, "point", "set", "4", NULL);
   assert_int_equal (fixture_count (f, "state", "to", "error", NULL), 0);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -133,7 +94,7 @@ trap_8_failover_again_and_commit_ends_it (void **state)
     fixture_do (f, TS_DO_CANCEL_FAILOVER);
     fixture_wait (f, TS_MIN, "failover", "phase", "cancelled", "hv-lyon");
   }
-  gint64 from_us = now_us (f);
+  gint64 from_us = fixture_now_us (f);
   fail_over (f);
   assert_true (fixture_last (f, "survey", "phase", "done", "hv-lyon")->t_us > from_us);
   assert_int_equal (fixture_count (f, "failover", "phase", "promoted", NULL), 3);
@@ -162,7 +123,7 @@ a_failover_on_a_host_that_crashed_can_be_cancelled (void **state)
   fixture_wait (f, TS_MIN, "failover", "phase", "cancelled", "hv-lyon");
   fixture_do (f, TS_DO_RESUME);
   fixture_wait (f, TS_MIN, "point", "set", "3", NULL);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -170,7 +131,7 @@ static void
 test_failover_while_replication_goes_on (void **state)
 {
   Fixture *f = *state;
-  gint64 from_us = now_us (f) + 1;
+  gint64 from_us = fixture_now_us (f) + 1;
   fixture_do (f, TS_DO_TEST_FAILOVER);
   fixture_wait (f, TS_MIN, "test_failover", "phase", "surveyed", "hv-lyon");
   fixture_wait (f, TS_MIN, "point", "set", "4", NULL);
@@ -193,7 +154,7 @@ test_failover_while_replication_goes_on (void **state)
       "instant_us=33768743\n"
       "[ 94.114] app@hv-lyon applied set=3 instant_us=63768743\n"
       "[ 94.127] app@hv-lyon applied set=4 instant_us=93768743\n");
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -233,14 +194,14 @@ a_test_failover_ends_with_its_host (void **state)
   fixture_do (f, TS_DO_STOP_TEST_FAILOVER);
   fixture_wait (f, TS_MIN, "test_failover", "phase", "stopped", "hv-lyon");
   fixture_run (f, TS_MIN);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
 int
 main (void)
 {
-#define T(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown (name, fixture_setup_replicating, fixture_teardown)
   const struct CMUnitTest tests[] = {
       T (cancel_turns_the_copy_off_and_replication_goes_on),
       T (a_primary_that_did_not_notice_goes_on),

@@ -13,20 +13,6 @@
 
 #define VMS 4u
 
-static int
-setup (void **state)
-{
-  *state = fixture_new ();
-  return 0;
-}
-
-static int
-teardown (void **state)
-{
-  fixture_free (*state);
-  return 0;
-}
-
 static gint64
 number (const TsRecord *record, const char *key)
 {
@@ -385,7 +371,7 @@ health_recovers_with_the_interval (void **state)
 int
 main (void)
 {
-#define T(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown (name, fixture_setup, fixture_teardown)
   const struct CMUnitTest tests[] = {
       T (one_transfer_at_once),
       T (as_many_transfers_as_there_are_vms),

@@ -15,46 +15,6 @@
 #include "sim/internal.h"
 #include "sim/world.h"
 
-static int
-setup (void **state)
-{
-  Fixture *f = fixture_new ();
-  fixture_begin (f);
-  *state = f;
-  fixture_do (f, TS_DO_PROTECT);
-  fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
-  fixture_wait (f, TS_MIN, "cycle", "set", "2", NULL);
-  return 0;
-}
-
-static int
-teardown (void **state)
-{
-  fixture_free (*state);
-  return 0;
-}
-
-static gint64
-now_us (Fixture *f)
-{
-  return f->ops->now_us (f->world);
-}
-
-/* Disks are alike once the source rests and all that it wrote has been applied. */
-static void
-expect_identical (Fixture *f)
-{
-  fixture_do (f, TS_DO_WORKLOAD_STOP);
-  fixture_run (f, 70 * TS_S);
-  gint64 from_us = now_us (f);
-  fixture_do (f, TS_DO_COMPARE);
-  const TsRecord *compared = fixture_last (f, "compare", NULL, NULL, NULL);
-  assert_non_null (compared);
-  assert_true (compared->t_us >= from_us);
-  assert_int_equal (fixture_count (f, "compare", "identical", "false", NULL), 0);
-  fixture_expect_clean (f);
-}
-
 static const char *
 state_of (Fixture *f, const char *host)
 {
@@ -94,7 +54,7 @@ by_hand (void **state)
   assert_int_equal (fixture_count (f, "refused", "verb", "resynchronize", "hv-paris"), 1);
   fixture_do (f, TS_DO_PAUSE);
   fixture_run (f, 20 * TS_S);
-  gint64 from_us = now_us (f);
+  gint64 from_us = fixture_now_us (f);
   fixture_do (f, TS_DO_RESYNC);
   fixture_wait (f, TS_MIN, "resync", "phase", "done", "hv-paris");
   g_autofree char *have = phases (f, from_us);
@@ -106,7 +66,8 @@ by_hand (void **state)
   assert_int_equal (ts_record_get_int (done, "total_bytes", 0), 12 * TS_MIB);
   assert_int_equal (ts_record_get_int (done, "differing_bytes", 0), 199 * 4096);
   assert_int_equal (ts_record_get_int (done, "bytes", 0), 199 * 4096);
-  expect_identical (f);
+  fixture_expect_identical (f);
+  fixture_expect_clean (f);
 }
 
 /* What was written while nothing was tracked: the primary's disks differ from the replica's. */
@@ -134,7 +95,8 @@ paused_and_resumed (void **state)
   fixture_do (f, TS_DO_RESUME);
   fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
   assert_int_equal (fixture_count (f, "resync", "phase", "begun", "hv-lyon"), 1); /* the same run */
-  expect_identical (f);
+  fixture_expect_identical (f);
+  fixture_expect_clean (f);
 }
 
 static void
@@ -148,7 +110,8 @@ paused_while_sending (void **state)
   assert_string_equal (state_of (f, "hv-paris"), "resync-suspended");
   fixture_do (f, TS_DO_RESUME);
   fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
-  expect_identical (f);
+  fixture_expect_identical (f);
+  fixture_expect_clean (f);
 }
 
 static void
@@ -164,7 +127,8 @@ cancelled (void **state)
   fixture_do (f, TS_DO_RESYNC); /* from the beginning */
   fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
   assert_int_equal (fixture_count (f, "resync", "phase", "compared", "hv-paris"), 2);
-  expect_identical (f);
+  fixture_expect_identical (f);
+  fixture_expect_clean (f);
 }
 
 /* Trap 4: planned and test failover are refused, an unplanned one ends the run and takes the last
@@ -189,7 +153,8 @@ trap_4_failovers_meanwhile (void **state)
   fixture_run (f, 10 * TS_S);
   fixture_do (f, TS_DO_RESYNC);
   fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
-  expect_identical (f);
+  fixture_expect_identical (f);
+  fixture_expect_clean (f);
 }
 
 /* Trap 3: no point is older than it. */
@@ -198,11 +163,12 @@ trap_3_all_points_go (void **state)
 {
   Fixture *f = *state;
   begin (f);
-  gint64 from_us = now_us (f);
+  gint64 from_us = fixture_now_us (f);
   fixture_wait (f, TS_MIN, "resync", "phase", "done", "hv-lyon");
   TsSimRelation *rel = ts_sim_host_relation (ts_sim_host (f->world, 1), ts_sim_vm (f->world, 0));
   assert_true (ts_receiver_point_us (rel->receiver) > from_us);
-  expect_identical (f);
+  fixture_expect_identical (f);
+  fixture_expect_clean (f);
 }
 
 /* Whoever paused it may have been away: tracking goes on all the same. */
@@ -221,7 +187,8 @@ link_breaks_at (gint64 after_us)
   fixture_run (f, 3 * TS_MIN);
   assert_string_equal (state_of (f, "hv-paris"), "replicating");
   assert_int_equal (fixture_count (f, "resync", "phase", "begun", "hv-lyon"), 1);
-  expect_identical (f);
+  fixture_expect_identical (f);
+  fixture_expect_clean (f);
   fixture_free (f);
 }
 
@@ -258,7 +225,8 @@ replica_crashes_at (gint64 after_us, gboolean then_fail_over)
   } else {
     fixture_run (f, 90 * TS_S);
     assert_string_equal (state_of (f, "hv-paris"), "replicating");
-    expect_identical (f);
+    fixture_expect_identical (f);
+    fixture_expect_clean (f);
   }
   fixture_free (f);
 }
@@ -297,7 +265,8 @@ bytes_are_close_to_what_differs (void **state)
   assert_int_equal (ts_record_get_int (done, "percent", 0), 100);
   gint64 wire = ts_record_get_int (done, "wire_bytes", 0);
   assert_true (wire > 0 && wire < 60 * 4096);
-  expect_identical (f);
+  fixture_expect_identical (f);
+  fixture_expect_clean (f);
 }
 
 /* HVR 2.9, secondary: found out before the next set is applied; it does not become a point, and a
@@ -317,21 +286,22 @@ replica_disk_changed_behind_our_back (void **state)
   ts_sim_world_power (f->world, 1, TRUE);
   fixture_do (f, TS_DO_RESYNC);
   fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
-  expect_identical (f);
+  fixture_expect_identical (f);
+  fixture_expect_clean (f);
 }
 
 int
 main (void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown (by_hand, setup, teardown),
-      cmocka_unit_test_setup_teardown (paused_and_resumed, setup, teardown),
-      cmocka_unit_test_setup_teardown (paused_while_sending, setup, teardown),
-      cmocka_unit_test_setup_teardown (cancelled, setup, teardown),
-      cmocka_unit_test_setup_teardown (trap_4_failovers_meanwhile, setup, teardown),
-      cmocka_unit_test_setup_teardown (trap_3_all_points_go, setup, teardown),
-      cmocka_unit_test_setup_teardown (replica_disk_changed_behind_our_back, setup, teardown),
-      cmocka_unit_test_setup_teardown (bytes_are_close_to_what_differs, setup, teardown),
+      cmocka_unit_test_setup_teardown (by_hand, fixture_setup_replicating, fixture_teardown),
+      cmocka_unit_test_setup_teardown (paused_and_resumed, fixture_setup_replicating, fixture_teardown),
+      cmocka_unit_test_setup_teardown (paused_while_sending, fixture_setup_replicating, fixture_teardown),
+      cmocka_unit_test_setup_teardown (cancelled, fixture_setup_replicating, fixture_teardown),
+      cmocka_unit_test_setup_teardown (trap_4_failovers_meanwhile, fixture_setup_replicating, fixture_teardown),
+      cmocka_unit_test_setup_teardown (trap_3_all_points_go, fixture_setup_replicating, fixture_teardown),
+      cmocka_unit_test_setup_teardown (replica_disk_changed_behind_our_back, fixture_setup_replicating, fixture_teardown),
+      cmocka_unit_test_setup_teardown (bytes_are_close_to_what_differs, fixture_setup_replicating, fixture_teardown),
       cmocka_unit_test (a_broken_link_at_any_moment),
       cmocka_unit_test (a_crash_of_the_replica_at_any_moment),
       cmocka_unit_test (a_failover_after_a_crash_at_any_moment),

@@ -11,31 +11,6 @@
 #include "sim-fixture.h"
 #include "sim/world.h"
 
-static int
-setup (void **state)
-{
-  Fixture *f = fixture_new ();
-  fixture_begin (f);
-  *state = f;
-  fixture_do (f, TS_DO_PROTECT);
-  fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
-  fixture_wait (f, TS_MIN, "cycle", "set", "2", NULL);
-  return 0;
-}
-
-static int
-teardown (void **state)
-{
-  fixture_free (*state);
-  return 0;
-}
-
-static gint64
-now_us (Fixture *f)
-{
-  return f->ops->now_us (f->world);
-}
-
 /* Moves the VM there by a planned failover; it works there afterwards. */
 static void
 move (Fixture *f, const char *to)
@@ -56,20 +31,6 @@ reverse (Fixture *f, const char *primary)
   const TsRecord *turned = fixture_last (f, "reverse", NULL, NULL, NULL);
   assert_string_equal (ts_record_get_text (turned, "host"), primary);
   assert_string_equal (ts_record_get_text (turned, "role"), "primary");
-}
-
-/* Disks are alike once the VM rests and all that it wrote has been applied. */
-static void
-expect_identical (Fixture *f)
-{
-  fixture_do (f, TS_DO_WORKLOAD_STOP);
-  fixture_run (f, 70 * TS_S);
-  gint64 from_us = now_us (f);
-  fixture_do (f, TS_DO_COMPARE);
-  const TsRecord *compared = fixture_last (f, "compare", NULL, NULL, NULL);
-  assert_non_null (compared);
-  assert_true (compared->t_us >= from_us);
-  assert_int_equal (fixture_count (f, "compare", "identical", "false", NULL), 0);
 }
 
 static void
@@ -112,7 +73,7 @@ trap_10_a_planned_failover_is_reversed_without_a_copy (void **state)
   fixture_do (f, TS_DO_COMMIT);
   fixture_wait (f, 10 * TS_S, "state", "to", "committed", "hv-lyon");
   fixture_run (f, TS_S);
-  gint64 from_us = now_us (f) + 1;
+  gint64 from_us = fixture_now_us (f) + 1;
   guint copied = fixture_count (f, "copy", NULL, NULL, NULL);
   reverse (f, "hv-lyon");
   fixture_wait (f, 2 * TS_MIN, "cycle", "set", "4", NULL);
@@ -125,7 +86,7 @@ trap_10_a_planned_failover_is_reversed_without_a_copy (void **state)
                 "app@hv-lyon connection\n"
                 "app@hv-paris point\n");
   assert_int_equal (fixture_count (f, "copy", NULL, NULL, NULL), copied);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -138,7 +99,7 @@ trap_8_reversing_commits_what_is_not_committed (void **state)
   reverse (f, "hv-lyon");
   assert_int_equal (fixture_count (f, "state", "to", "committed", "hv-lyon"), 1);
   expect_refused (f, TS_DO_CANCEL_FAILOVER, "is not possible in state 'replicating'");
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -156,7 +117,7 @@ two_round_trips_home (void **state)
   }
   const TsRecord *on = fixture_last (f, "power", NULL, NULL, NULL);
   assert_string_equal (ts_record_get_text (on, "host"), "hv-paris");
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -166,7 +127,7 @@ nothing_is_reversed_before_a_failover (void **state)
   Fixture *f = *state;
   expect_refused (f, TS_DO_REVERSE, "has not failed over");
   fixture_do (f, TS_DO_WORKLOAD_START);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -216,7 +177,7 @@ the_new_primary_waits_for_the_link (void **state)
   assert_int_equal (fixture_count (f, "point", "set", "4", NULL), 0);
   fixture_link (f, TS_LINK_UP);
   fixture_wait (f, TS_MIN, "point", "set", "4", "hv-paris");
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -262,7 +223,7 @@ trap_10_a_prepared_primary_is_locked_until_cancelled (void **state)
   fixture_wait (f, TS_MIN, "guest", "phase", "ready", "hv-paris");
   fixture_do (f, TS_DO_WORKLOAD_START);
   fixture_run (f, 70 * TS_S);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -272,7 +233,7 @@ a_planned_failover_is_cancelled_on_both_sides (void **state)
 {
   Fixture *f = *state;
   move (f, "hv-lyon");
-  gint64 from_us = now_us (f) + 1;
+  gint64 from_us = fixture_now_us (f) + 1;
   fixture_do (f, TS_DO_CANCEL_FAILOVER);
   expect_done (f, TS_DO_CANCEL_FAILOVER);
   expect_order (f, from_us, "state power",
@@ -287,7 +248,7 @@ a_planned_failover_is_cancelled_on_both_sides (void **state)
   move (f, "hv-lyon"); /* another one, for good */
   reverse (f, "hv-lyon");
   fixture_run (f, 70 * TS_S);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -313,7 +274,7 @@ a_planned_failover_that_waits_for_the_link_is_cancelled (void **state)
   fixture_wait (f, TS_MIN, "guest", "phase", "ready", "hv-paris");
   fixture_do (f, TS_DO_WORKLOAD_START);
   fixture_wait (f, 5 * TS_MIN, "point", "set", "5", NULL);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -328,7 +289,7 @@ an_unplanned_failover_that_shuts_down_first_loses_nothing (void **state)
   reverse (f, "hv-lyon");
   fixture_do (f, TS_DO_WORKLOAD_START);
   fixture_run (f, 40 * TS_S);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -363,7 +324,7 @@ trap_5_a_paused_replica_is_critical_and_all_is_sent_on_resume (void **state)
   fixture_wait (f, 2 * TS_MIN, "point", "set", "4", NULL);
   health = fixture_last (f, "health", "role", "replica", "hv-lyon");
   assert_string_equal (ts_record_get_text (health, "health"), "normal");
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -377,7 +338,7 @@ a_paused_primary_is_a_warning (void **state)
   assert_string_equal (ts_record_get_text (health, "health"), "warning");
   ask (f, TS_DO_RESUME, TS_SIDES_PRIMARY);
   fixture_wait (f, TS_MIN, "point", "set", "3", NULL);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -403,7 +364,7 @@ trap_13_a_returned_primary_starts_its_vm_and_requires_resync (void **state)
   Fixture *f = *state;
   fixture_site_down (f, 0);
   fixture_run (f, 20 * TS_S);
-  gint64 from_us = now_us (f) + 1;
+  gint64 from_us = fixture_now_us (f) + 1;
   fixture_run (f, 2);
   fixture_site_up (f, 0);
   fixture_wait (f, TS_MIN, "guest", "phase", "ready", "hv-paris");
@@ -423,7 +384,7 @@ a_returned_primary_finds_its_replica_failed_over_and_stays_off (void **state)
   fixture_site_down (f, 0);
   fixture_failover (f, FALSE);
   fixture_wait (f, TS_MIN, "survey", "phase", "done", "hv-lyon");
-  gint64 from_us = now_us (f) + 1;
+  gint64 from_us = fixture_now_us (f) + 1;
   fixture_run (f, 2);
   fixture_site_up (f, 0);
   fixture_run (f, 5 * TS_MIN);
@@ -479,7 +440,7 @@ a_prepared_primary_comes_back_prepared (void **state)
   fixture_run (f, 5 * TS_S);
   reverse (f, "hv-lyon");
   fixture_run (f, 70 * TS_S);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -498,7 +459,7 @@ unplanned_reverse_failback_reverse (void **state)
   fixture_run (f, 10 * TS_S);
   fixture_site_up (f, 0);
   fixture_wait (f, TS_MIN, "state", "to", "error", "hv-paris");
-  gint64 from_us = now_us (f) + 1;
+  gint64 from_us = fixture_now_us (f) + 1;
   reverse (f, "hv-lyon");
   fixture_wait (f, 2 * TS_MIN, "state", "to", "replicating", "hv-lyon");
   expect_order (f, from_us, "state reverse",
@@ -516,7 +477,7 @@ unplanned_reverse_failback_reverse (void **state)
   move (f, "hv-paris");
   reverse (f, "hv-paris");
   fixture_run (f, 70 * TS_S);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -579,7 +540,7 @@ removed_on_both_sides_it_can_be_protected_anew (void **state)
   fixture_do (f, TS_DO_PROTECT);
   fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
   fixture_run (f, 40 * TS_S);
-  expect_identical (f);
+  fixture_expect_identical (f);
   fixture_expect_clean (f);
 }
 
@@ -597,7 +558,7 @@ a_failed_over_replica_is_removed_with_what_it_holds (void **state)
   fixture_expect_clean (f);
 }
 
-#define T(test) cmocka_unit_test_setup_teardown (test, setup, teardown)
+#define T(test) cmocka_unit_test_setup_teardown (test, fixture_setup_replicating, fixture_teardown)
 
 int
 main (void)

@@ -16,29 +16,6 @@
 #include "sim/internal.h"
 #include "sim/world.h"
 
-static int
-setup (void **state)
-{
-  *state = fixture_new ();
-  return 0;
-}
-
-static int
-teardown (void **state)
-{
-  fixture_free (*state);
-  return 0;
-}
-
-static void
-begin (Fixture *f)
-{
-  fixture_begin (f);
-  fixture_do (f, TS_DO_PROTECT);
-  fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
-  fixture_wait (f, TS_MIN, "cycle", "set", "2", NULL);
-}
-
 static TsSimRelation *
 relation (Fixture *f, guint host)
 {
@@ -111,7 +88,7 @@ trap_1 (void **state)
     assert_int_equal (ts_state_powershell (rows[i].wmi, TS_ROLE_REPLICA), rows[i].replica);
     assert_int_equal (ts_state_row (rows[i].wmi)->collection, rows[i].collection);
   }
-  begin (f);
+  fixture_replicate (f);
   const TsRecord *told = fixture_last (f, "state", "to", "replicating", "hv-paris");
   assert_int_equal (ts_record_get_int (told, "wmi", -1), 3);
   assert_int_equal (ts_record_get_int (told, "ps", -1), 4);
@@ -121,7 +98,7 @@ static void
 trap_2 (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_site_down (f, 0);
   fixture_site_up (f, 0);
   fixture_wait (f, TS_MIN, "guest", "phase", "ready", "hv-paris");
@@ -145,7 +122,7 @@ trap_3 (void **state)
 {
   Fixture *f = *state;
   ts_topology_policy (f->topology, 0)->policy.recovery_points = 4;
-  begin (f);
+  fixture_replicate (f);
   fixture_run (f, 3 * TS_HOUR);
   assert_true (kept (f) >= 3);
   resync (f);
@@ -158,7 +135,7 @@ static void
 trap_4 (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   resync (f);
   fixture_wait (f, TS_S, "resync", "phase", "begun", "hv-lyon");
   fixture_link (f, TS_LINK_BLACKHOLE); /* so that it lasts */
@@ -181,7 +158,7 @@ static void
 trap_5 (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   on_side (f, TS_DO_PAUSE, TS_SIDES_PRIMARY);
   assert_string_equal (health_of (f, "hv-paris"), "warning");
   guint sent = fixture_count (f, "sent", NULL, NULL, NULL);
@@ -206,7 +183,7 @@ static void
 trap_6 (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   resync (f);
   fixture_link (f, TS_LINK_BLACKHOLE);
   assert_int_equal (state_of (f, 0), TS_STATE_RESYNCHRONIZING);
@@ -224,7 +201,7 @@ trap_7 (void **state)
 {
   Fixture *f = *state;
   f->topology->profile.apply_us = 20 * TS_S;
-  begin (f);
+  fixture_replicate (f);
   fixture_wait (f, TS_MIN, "point", NULL, NULL, "hv-lyon");
   TsReceiver *replica = relation (f, 1)->receiver;
   fixture_run (f, TS_S);
@@ -246,7 +223,7 @@ trap_8 (void **state)
 {
   Fixture *f = *state;
   ts_topology_policy (f->topology, 0)->policy.recovery_points = 2;
-  begin (f);
+  fixture_replicate (f);
   fixture_run (f, 2 * TS_HOUR);
   fixture_failover (f, FALSE);
   fixture_wait (f, TS_MIN, "failover", "phase", "started", NULL);
@@ -272,7 +249,7 @@ static void
 trap_9 (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   ask (f, 1, TS_ASK_FAILOVER);
   fixture_run (f, TS_MIN);
   assert_int_equal (state_of (f, 1), TS_STATE_RECOVERED);
@@ -285,7 +262,7 @@ static void
 trap_10 (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_failover (f, TRUE);
   fixture_wait (f, TS_MIN, "failover", "phase", "started", NULL);
   gint64 off_us = fixture_last (f, "power", "why", "shutdown", "hv-paris")->t_us;
@@ -309,7 +286,7 @@ static void
 trap_10_unplanned (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_site_down (f, 0);
   fixture_failover (f, FALSE);
   fixture_wait (f, TS_MIN, "failover", "phase", "serving", NULL);
@@ -326,7 +303,7 @@ static void
 trap_11 (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   ask (f, 1, TS_ASK_POWER_ON);
   assert_int_equal (fixture_count (f, "refused", "verb", "power on", "hv-lyon"), 1);
   assert_null (ts_sim_vm (f->world, 0)->copy);
@@ -339,7 +316,7 @@ static void
 trap_12 (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_run (f, 5 * TS_S);
   GPtrArray *disks = relation (f, 1)->disks;
   on_side (f, TS_DO_REMOVE, TS_SIDES_PRIMARY);
@@ -361,7 +338,7 @@ trap_13 (void **state)
 {
   Fixture *f = *state;
   ts_topology_link (f->topology, 0)->shape.rate_bits_per_s = 1000 * 1000;
-  begin (f);
+  fixture_replicate (f);
   while (ts_sender_pending_bytes (relation (f, 0)->sender) == 0)
     fixture_run (f, TS_MS);
   fixture_order (f, (TsOrder){.verb = TS_DO_HOST_REBOOT, .host = 0});
@@ -390,7 +367,7 @@ static void
 trap_14 (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   resize (f, TS_SIDES_PRIMARY);
   fixture_run (f, 70 * TS_S);
   assert_int_equal (state_of (f, 0), TS_STATE_REPLICATING); /* nothing writes there yet */
@@ -417,7 +394,7 @@ trap_15 (void **state)
 {
   Fixture *f = *state;
   ts_topology_policy (f->topology, 0)->policy.recovery_points = 2;
-  begin (f);
+  fixture_replicate (f);
   fixture_run (f, 2 * TS_HOUR);
   fixture_failover (f, FALSE);
   fixture_wait (f, TS_MIN, "failover", "phase", "serving", NULL);
@@ -435,7 +412,7 @@ static void
 trap_16 (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_failover (f, FALSE);
   fixture_wait (f, 2 * TS_MIN, "state", "to", "error", "hv-paris");
   fixture_do (f, TS_DO_CANCEL_FAILOVER);
@@ -452,7 +429,7 @@ static void
 trap_17 (void **state)
 {
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   ts_sim_machine_turn_off (ts_sim_vm (f->world, 0)->source, "shutdown");
   ask (f, 0, TS_ASK_PREPARE);
   assert_int_equal (state_of (f, 0), TS_STATE_REPLICATING); /* the job runs */
@@ -472,7 +449,7 @@ trap_18 (void **state)
   assert_int_equal (policy.resync.from_us, 18 * TS_HOUR + 30 * TS_MIN);
   assert_int_equal (policy.resync.until_us, 6 * TS_HOUR);
   Fixture *f = *state;
-  begin (f);
+  fixture_replicate (f);
   fixture_site_down (f, 0);
   fixture_site_up (f, 0);
   fixture_wait (f, TS_MIN, "state", "to", "resync-required", "hv-paris");
@@ -486,7 +463,7 @@ trap_19 (void **state)
 {
   Fixture *f = *state;
   ts_topology_link (f->topology, 0)->shape.rate_bits_per_s = 1000 * 1000;
-  begin (f);
+  fixture_replicate (f);
   fixture_wait (f, TS_MIN, "sent", NULL, NULL, NULL);
   const TsRecord *sent = fixture_last (f, "sent", NULL, NULL, NULL);
   gint64 bits = ts_record_get_int (sent, "wire_bytes", 0) * 8;
@@ -509,7 +486,7 @@ main (void)
 {
 #define TRAP(name, test)                                                                           \
   {                                                                                                \
-    "trap " name, test, setup, teardown, NULL                                                      \
+    "trap " name, test, fixture_setup, fixture_teardown, NULL                                                      \
   }
   const struct CMUnitTest tests[] = {
       TRAP ("1: three numberings of the replication state", trap_1),
