@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <arpa/inet.h>
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <stdio.h>
@@ -54,6 +55,13 @@ request (TsLabServer *server, const TsVaultRequest *asked, gpointer user)
     gboolean done = g_str_has_suffix (asked->path, "done");
     body = g_variant_new_parsed ("{'name': <'job-7'>, 'properties': <{'state': <%s>}>}",
                                  done ? "Succeeded" : "Suspended");
+  } else if (g_str_equal (asked->path, "flood")) { /* 100 KiB to each watcher */
+    static guint number;
+    for (guint i = 0; i < 100; i++) {
+      g_autofree char *path = g_strdup_printf ("%01000u", number++);
+      ts_lab_server_changed (server, path);
+    }
+    reply.status = 204;
   } else if (g_str_equal (asked->path, "touch")) {
     ts_lab_server_changed (server, "replicationJobs/job-7");
     ts_lab_server_changed (server, "replicationJobs/job-7");
@@ -116,7 +124,7 @@ stop (Process *process)
 /* --- the client, which says exactly what a test wants ------------------------------------------ */
 
 static int
-connect_to (guint16 port)
+connect_with (guint16 port, int room_bytes)
 {
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons (port)};
   struct timeval patience = {.tv_sec = 20};
@@ -124,8 +132,16 @@ connect_to (guint16 port)
   int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt (fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  if (room_bytes > 0)
+    setsockopt (fd, SOL_SOCKET, SO_RCVBUF, &room_bytes, sizeof room_bytes);
   assert_int_equal (connect (fd, (struct sockaddr *)&to, sizeof to), 0);
   return fd;
+}
+
+static int
+connect_to (guint16 port)
+{
+  return connect_with (port, 0);
 }
 
 static void
@@ -412,6 +428,104 @@ bounded_waiting (void **state)
     close (fds[i]);
 }
 
+/* Until it is hung up on; how long that took, in milliseconds. */
+static gint64
+until_thrown_out (int fd, const char *drip)
+{
+  char buffer[4096];
+  gint64 from_us = g_get_monotonic_time ();
+  struct timeval tenth = {.tv_usec = 100000};
+  setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &tenth, sizeof tenth);
+  for (gint64 past_ms = 0; past_ms < 15000; past_ms = (g_get_monotonic_time () - from_us) / 1000) {
+    if (drip)
+      say (fd, drip, strlen (drip));
+    gssize count = recv (fd, buffer, sizeof buffer, 0);
+    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
+      return (g_get_monotonic_time () - from_us) / 1000;
+  }
+  return G_MAXINT64;
+}
+
+#define REQUEST_MS 1200
+#define STALL_MS 2000
+
+/* Who takes his time with a request, however busily, is not waited for. */
+static void
+slow_clients (void **state)
+{
+  const TsLabServerOptions options = {.vault = "contoso", .request_ms = REQUEST_MS, .stall_ms = STALL_MS};
+  Process process = start (&options);
+  g_autofree char *host = g_strdup_printf ("Host: 127.0.0.1:%u\r\n", process.port);
+  g_autofree char *head = g_strconcat ("POST /vaults/contoso/x HTTP/1.1\r\n", host, NULL);
+  g_autofree char *body = g_strconcat (head, "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n{", NULL);
+  g_autofree char *whole = g_strconcat ("GET /vaults/contoso/x HTTP/1.1\r\n", host, "\r\n", NULL);
+  const struct {
+    const char *what, *said, *drip;
+  } rows[] = {
+      {"says nothing", "", NULL},
+      {"begins a header and stops", head, NULL},
+      {"drips a header", head, "X-A: b\r\n"},
+      {"begins a body and stops", body, NULL},
+      {"drips a body", body, " "},
+      {"keeps a connection without a request", whole, NULL},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
+    int fd = connect_to (process.port);
+    say (fd, rows[i].said, strlen (rows[i].said));
+    gint64 took_ms = until_thrown_out (fd, rows[i].drip);
+    if (took_ms < REQUEST_MS * 3 / 4 || took_ms > REQUEST_MS * 5)
+      fail_msg ("who %s is thrown out after %" G_GINT64_FORMAT " ms, not about %d", rows[i].what, took_ms, REQUEST_MS);
+    close (fd);
+  }
+  expect (process.port, GET ("/vaults/contoso/x", ""), NULL, 200, NULL);
+  /* an answer that takes longer than that is waited for all the same */
+  int waits = connect_to (process.port);
+  g_autofree char *never = g_strconcat ("GET /vaults/contoso/never HTTP/1.1\r\n", host, "\r\n", NULL);
+  say (waits, never, strlen (never));
+  struct timeval patience = {.tv_sec = 2};
+  setsockopt (waits, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  char byte;
+  assert_true (recv (waits, &byte, 1, 0) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+  close (waits);
+  stop (&process);
+}
+
+/* A watcher that reads stays, long past all limits; one that does not is cut off. */
+static void
+watchers_that_do_not_read (void **state)
+{
+  const TsLabServerOptions options = {.vault = "contoso", .request_ms = REQUEST_MS, .stall_ms = STALL_MS};
+  Process process = start (&options);
+  g_autofree char *head = g_strdup_printf (GET ("/events", "Host: 127.0.0.1:%u\r\n\r\n"), process.port);
+  int reads = connect_to (process.port), sleeps = connect_with (process.port, 4096);
+  say (reads, head, strlen (head));
+  say (sleeps, head, strlen (head));
+  g_free (hear (reads, "event: hello"));
+  g_free (hear (sleeps, "event: hello"));
+  struct timeval tenth = {.tv_usec = 100000};
+  setsockopt (reads, SOL_SOCKET, SO_RCVTIMEO, &tenth, sizeof tenth);
+  gint64 from_us = g_get_monotonic_time ();
+  guint64 read_bytes = 0;
+  char *buffer = g_malloc (1 << 20);
+  while (g_get_monotonic_time () < from_us + 8 * G_USEC_PER_SEC || read_bytes < 12 << 20) {
+    expect (process.port, POST ("/vaults/contoso/flood", ""), NULL, 204, NULL);
+    gssize count = recv (reads, buffer, 1 << 20, 0);
+    assert_true (count > 0 || (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)));
+    read_bytes += count > 0 ? (guint64)count : 0;
+  }
+  /* what was in the other one's buffers can be read, then it ends */
+  gssize count;
+  guint64 got_bytes = 0;
+  while ((count = recv (sleeps, buffer, 1 << 20, 0)) > 0 && got_bytes < 10 << 20)
+    got_bytes += (guint64)count;
+  assert_true (count == 0 || (count < 0 && errno == ECONNRESET));
+  print_message ("%" G_GUINT64_FORMAT " bytes were read by who reads, %" G_GUINT64_FORMAT " kept for who does not\n", read_bytes, got_bytes);
+  g_free (buffer);
+  close (reads);
+  close (sleeps);
+  stop (&process);
+}
+
 static void
 tokens (void **state)
 {
@@ -467,6 +581,7 @@ main (void)
       cmocka_unit_test (documents_itself),  cmocka_unit_test (tells_what_changes),
       cmocka_unit_test (bounded_watchers),  cmocka_unit_test (bounded_waiting),
       cmocka_unit_test (tokens),            cmocka_unit_test (refuses_to_be_open),
+      cmocka_unit_test (slow_clients),      cmocka_unit_test (watchers_that_do_not_read),
   };
   return cmocka_run_group_tests (tests, setup, teardown);
 }

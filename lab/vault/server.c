@@ -4,6 +4,7 @@
 #include <string.h>
 #include "core/base/error.h"
 #include "core/vault/routes.h"
+#include "lab/vault/door.h"
 #include "lab/vault/json.h"
 #include "lab/vault/openapi.h"
 #include "lab/vault/page.h"
@@ -22,6 +23,7 @@ struct _TsLabServer {
   TsLabServerEvents events;
   gpointer user;
   SoupServer *soup;
+  TsLabDoor *door;
   TsLabWatch *watch;
   GHashTable *waiting; /* guint64 * -> Waiting */
   guint64 next_id;
@@ -122,9 +124,7 @@ admit (TsLabServer *server, SoupServerMessage *message, gboolean public)
 static void
 got_chunk (SoupServerMessage *message, GBytes *chunk, gpointer user)
 {
-  GSocket *socket = soup_server_message_get_socket (message);
-  if (socket) /* it was told, and goes on */
-    g_socket_shutdown (socket, TRUE, TRUE, NULL);
+  ts_lab_door_throw_out (message); /* it was told, and goes on */
 }
 
 /* Looks at headers, so that no body is read for nothing, and none that is too large at all. */
@@ -548,20 +548,21 @@ listen_to (TsLabServer *server, const TsLabServerOptions *options, GInetAddress 
                        options->key, why->message);
     server->tls = TRUE;
   }
-  server->soup = soup_server_new ("server-header", "twinsite", "tls-certificate", certificate, NULL);
+  server->soup = soup_server_new ("server-header", "twinsite", NULL);
   g_autoptr (GSocketAddress) address = g_inet_socket_address_new (inet, options->port);
-  if (options->listening > 0) {
-    g_autoptr (GSocket) socket = g_socket_new_from_fd (options->listening, &why);
-    if (!socket || !soup_server_listen_socket (server->soup, socket, 0, &why))
-      return ts_throw (error, TS_ERROR_IO, "cannot serve on the socket that was given: %s", why->message);
-  } else if (!soup_server_listen (server->soup, address, server->tls ? SOUP_SERVER_LISTEN_HTTPS : 0, &why))
+  g_autoptr (GSocket) socket =
+      options->listening > 0
+          ? g_socket_new_from_fd (options->listening, &why)
+          : g_socket_new (g_inet_address_get_family (inet), G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, &why);
+  if (!socket || (options->listening <= 0 &&
+                  (!g_socket_bind (socket, address, TRUE, &why) || !g_socket_listen (socket, &why))))
     return ts_throw (error, TS_ERROR_IO, "cannot serve on %s, port %u: %s", server->address,
                      options->port, why->message);
-  GSList *listeners = soup_server_get_listeners (server->soup);
-  g_autoptr (GSocketAddress) local = g_socket_get_local_address (listeners->data, NULL);
-  g_slist_free (listeners);
+  g_autoptr (GSocketAddress) local = g_socket_get_local_address (socket, NULL);
   server->port = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (local));
-  return TRUE;
+  server->door = ts_lab_door_new (server->soup, socket, certificate, options->request_ms,
+                                  options->stall_ms, error);
+  return server->door != NULL;
 }
 
 TsLabServer *
@@ -607,6 +608,7 @@ ts_lab_server_free (TsLabServer *server)
     for (GList *at = ids; at; at = at->next)
       ts_lab_server_fail (server, *(guint64 *)at->data, "the vault goes away");
     ts_lab_watch_free (g_steal_pointer (&server->watch));
+    ts_lab_door_free (server->door);
     soup_server_disconnect (server->soup);
     g_object_unref (server->soup);
   }

@@ -13,7 +13,7 @@
  * Who may ask: on loopback without a token, everybody on this machine, but no web page of another
  * origin (Host and Origin are looked at: DNS rebinding, cross-site requests).  On any other address
  * TLS and a bearer token are a must.  Limits: bodies TS_LAB_SERVER_BODY_MAX, requests that wait
- * TS_LAB_SERVER_WAITING_MAX, watchers TS_LAB_SERVER_WATCHERS_MAX. */
+ * TS_LAB_SERVER_WAITING_MAX, watchers TS_LAB_SERVER_WATCHERS_MAX, and how long a client may take (door.h). */
 #pragma once
 #include <glib.h>
 #include "core/vault/request.h"
@@ -40,6 +40,7 @@ typedef struct {
   const char *token;             /* NULL: none is asked for */
   const TsLabServerButton *buttons; /* NULL: none */
   guint button_count;
+  guint request_ms, stall_ms; /* 0: as door.h says */
 } TsLabServerOptions;
 
 typedef struct _TsLabServer TsLabServer;

@@ -1,6 +1,7 @@
 /* lab/vault/watch.c -- see watch.h. */
 #include "lab/vault/watch.h"
 #include <string.h>
+#include "lab/vault/door.h"
 #include "lab/vault/json.h"
 
 #define GATHER_MS 100
@@ -35,9 +36,7 @@ say (Watcher *watcher, const char *text)
 static void
 let_go (Watcher *watcher)
 {
-  GSocket *socket = soup_server_message_get_socket (watcher->message);
-  if (socket)
-    g_socket_shutdown (socket, TRUE, TRUE, NULL);
+  ts_lab_door_throw_out (watcher->message);
 }
 
 static void
