@@ -15,6 +15,7 @@
 #include "lab/vault/store.h"
 
 #define HANDSHAKE_US (10 * TS_S)
+#define PARTING_MS 5000 /* CHOICE: for a last word to be read; then it is hung up */
 
 typedef struct _Service Service;
 
@@ -22,6 +23,7 @@ typedef struct { /* somebody who says to be a Provider */
   Service *service;
   guint64 connection;
   TsLabTalk *talk;
+  guint parting; /* source; not 0: the vault has closed it, and does not hear it any more */
 } Line;
 
 struct _Service {
@@ -34,6 +36,7 @@ struct _Service {
   TsLabControl *control;
   int given; /* the runner's listening socket; 0: none */
   GHashTable *lines; /* guint64 * -> Line */
+  GPtrArray *parting; /* Line */
   guint64 next_line;
   guint wake, signals[2]; /* sources */
   TsLabClock clock;
@@ -56,8 +59,31 @@ static void
 line_free (gpointer data)
 {
   Line *line = data;
+  if (line->parting)
+    g_source_remove (line->parting);
   ts_lab_talk_free (line->talk);
   g_free (line);
+}
+
+static gboolean
+hang_up (gpointer data)
+{
+  Line *line = data;
+  line->parting = 0;
+  g_ptr_array_remove (line->service->parting, line);
+  return G_SOURCE_REMOVE;
+}
+
+/* What was said last is why: who is refused must hear it, or he comes again and again. */
+static void
+part (Service *service, guint64 connection)
+{
+  gpointer key, value;
+  if (!g_hash_table_steal_extended (service->lines, &connection, &key, &value))
+    return;
+  Line *line = value;
+  line->parting = g_timeout_add (PARTING_MS, hang_up, line);
+  g_ptr_array_add (service->parting, line);
 }
 
 /* --- what the vault asks for ------------------------------------------------------------------ */
@@ -107,7 +133,7 @@ perform (Service *service, TsVaultAction *action)
       ts_lab_talk_say (line->talk, action->value);
     break;
   case TS_VAULT_ACTION_CLOSE:
-    g_hash_table_remove (service->lines, &action->connection);
+    part (service, action->connection);
     break;
   case TS_VAULT_ACTION_NOTIFY:
     ts_lab_server_changed (service->server, action->path);
@@ -183,6 +209,8 @@ static void
 heard (TsLabTalk *talk, GVariant *message, gpointer user)
 {
   Line *line = user;
+  if (line->parting)
+    return;
   TsVaultEvent event = {.kind = TS_VAULT_EVENT_MESSAGE, .connection = line->connection, .message = message};
   step (line->service, &event);
 }
@@ -193,6 +221,10 @@ lost (TsLabTalk *talk, const GError *reason, gpointer user)
   Line *line = user;
   Service *service = line->service;
   TsVaultEvent event = {.kind = TS_VAULT_EVENT_LOST, .connection = line->connection};
+  if (line->parting) {
+    g_ptr_array_remove (service->parting, line);
+    return;
+  }
   g_hash_table_remove (service->lines, &line->connection);
   step (service, &event);
 }
@@ -330,6 +362,7 @@ ts_lab_service_run (const TsLabServiceOptions *options, GError **error)
   Service service = {.options = options, .loop = g_main_loop_new (NULL, FALSE),
                      .clock = {options->origin_us}};
   service.lines = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, line_free);
+  service.parting = g_ptr_array_new_with_free_func (line_free);
   signal (SIGPIPE, SIG_IGN);
   service.signals[0] = g_unix_signal_add (SIGINT, end, service.loop);
   service.signals[1] = g_unix_signal_add (SIGTERM, end, service.loop);
@@ -350,6 +383,7 @@ ts_lab_service_run (const TsLabServiceOptions *options, GError **error)
     g_source_remove (service.signals[i]);
   ts_lab_listener_free (service.listener);
   g_hash_table_unref (service.lines);
+  g_ptr_array_unref (service.parting);
   ts_lab_server_free (service.server);
   ts_vault_free (service.vault);
   ts_lab_store_free (service.store);
