@@ -61,6 +61,7 @@ ts_test(test-vault-server LIBS ts_lab_vault TIMEOUT 120)
 ts_fuzz(fuzz-rest ts_lab_vault)
 ts_test(test-script LIBS ts_lab TIMEOUT 120)
 ts_test(test-vault-rest LIBS ts_lab TIMEOUT 180)
+ts_test(test-vault-tls LIBS ts_lab TIMEOUT 120 ARGS $<TARGET_FILE:twinsite>)
 # the portal in a browser, on the simulator's vault
 pkg_check_modules(SOUP REQUIRED IMPORTED_TARGET libsoup-3.0)
 pkg_check_modules(JSON REQUIRED IMPORTED_TARGET json-glib-1.0)
