@@ -34,10 +34,10 @@ ts_sim_management_new (TsWorld *world)
     g_ptr_array_add (m->agents,
                      vmm < 0 ? NULL : ts_sim_agent_new (m, ts_sim_host (world, i), m->vmms->pdata[vmm]));
   }
-  /* who has no good key has been given a bad one */
+  /* one that is none of this vault's */
   for (guint i = 0; i < m->spec->vmms->len; i++) {
     const TsVmmSpec *vmm = m->spec->vmms->pdata[i];
-    if (vmm->key != TS_KEY_GOOD)
+    if (vmm->key == TS_KEY_FOREIGN)
       ts_sim_vmm_set_key (m->vmms->pdata[i], "00000000000000000000000000000000");
   }
   ts_sim_operator_prepare (m);

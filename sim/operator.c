@@ -38,6 +38,26 @@ report (TsSimManagement *management, TsErrand *errand)
   ts_sim_report (world, ts_record_text (record, "reason", ts_errand_reason (errand)));
 }
 
+typedef struct {
+  TsSimVmm *vmm;
+  char *key;
+} LateKey;
+
+static void
+late_free (gpointer data)
+{
+  LateKey *late = data;
+  g_free (late->key);
+  g_free (late);
+}
+
+static void
+give_late (gpointer user, gpointer data)
+{
+  LateKey *late = data;
+  ts_sim_vmm_set_key (late->vmm, late->key);
+}
+
 static void
 give_key (Errand *errand)
 {
@@ -45,9 +65,19 @@ give_key (Errand *errand)
   char *name = NULL;
   g_autofree char *key = ts_errand_take_key (errand->errand, &name);
   g_autofree char *vmm = name;
-  for (guint i = 0; key && i < m->vmms->len; i++)
-    if (g_str_equal (((TsVmmSpec *)m->spec->vmms->pdata[i])->name, vmm))
+  for (guint i = 0; key && i < m->vmms->len; i++) {
+    const TsVmmSpec *spec = m->spec->vmms->pdata[i];
+    if (!g_str_equal (spec->name, vmm))
+      continue;
+    if (spec->key != TS_KEY_EXPIRED) {
       ts_sim_vmm_set_key (m->vmms->pdata[i], key);
+      continue;
+    }
+    LateKey *late = g_new0 (LateKey, 1);
+    *late = (LateKey){m->vmms->pdata[i], g_strdup (key)};
+    ts_sim_clock_at (m->world->clock, ts_sim_now_us (m->world) + TS_KEY_LATE_US, give_late, NULL, late,
+                     late_free);
+  }
 }
 
 static void

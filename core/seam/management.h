@@ -6,7 +6,9 @@
 #pragma once
 #include <glib.h>
 
+/* EXPIRED: the vault's own, good for a second, given to the server TS_KEY_LATE_US after it was made. */
 typedef enum { TS_KEY_GOOD, TS_KEY_FOREIGN, TS_KEY_EXPIRED } TsKeyKind;
+#define TS_KEY_LATE_US (3 * G_GINT64_CONSTANT (1000000))
 
 typedef struct {
   char *name;

@@ -114,10 +114,13 @@ ts_errand_fill_preparation (TsErrand *errand)
   const TsManagement *m = management (errand);
   for (guint i = 0; i < m->vmms->len; i++) {
     const TsVmmSpec *vmm = m->vmms->pdata[i];
-    if (vmm->key != TS_KEY_GOOD)
+    if (vmm->key == TS_KEY_FOREIGN)
       continue;
+    TsFields *soon = vmm->key == TS_KEY_EXPIRED ? ts_fields_new () : NULL;
+    if (soon) /* the engine gives it to the server too late */
+      ts_fields_set_int (soon, "validForSeconds", 1);
     TsErrandCall *call = ts_errand_add (errand, TS_CALL_KEY, TS_VAULT_POST,
-                                        g_strdup ("registrationKeys"), NULL);
+                                        g_strdup ("registrationKeys"), soon);
     call->vmm = g_strdup (vmm->name);
     if (may_register (errand, i)) /* before another one can claim its name */
       ts_errand_add (errand, TS_CALL_UNTIL, TS_VAULT_GET,

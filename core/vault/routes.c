@@ -22,8 +22,8 @@ static const TsVaultRoute routes[] = {
     /* method, pattern, body, answer, list, summary */
     {GET, "replicationVaultHealth", NULL, "vaultHealth", FALSE,
      "How the vault, its fabrics and its items are."},
-    {POST, "registrationKeys", NULL, "registrationKey", FALSE,
-     "A new registration key for one VMM server, valid for 5 days."},
+    {POST, "registrationKeys", "newKey", "registrationKey", FALSE,
+     "A new registration key for one VMM server, valid for 5 days unless said."},
 
     {GET, "replicationFabrics", NULL, "fabric", TRUE, "The registered VMM servers."},
     {GET, FABRIC, NULL, "fabric", FALSE, "A VMM server."},
@@ -142,6 +142,10 @@ static const TsVaultRoute routes[] = {
 
 static const TsVaultField fields[] = {
     /* body, name, type, of, required, min, max, help */
+    {"newKey", "properties", TS_VAULT_FIELD_OBJECT, "newKeyProperties", FALSE, 0, 0, "for how long"},
+    {"newKeyProperties", "validForSeconds", TS_VAULT_FIELD_INTEGER, NULL, FALSE, 1, 432000,
+     "not longer than this; 5 days unless said (CHOICE: published keys always have 5 days)"},
+
     {"policy", "properties", TS_VAULT_FIELD_OBJECT, "policyProperties", TRUE, 0, 0, "what it says"},
     {"policyProperties", "providerSpecificInput", TS_VAULT_FIELD_OBJECT, "policyInput", TRUE, 0, 0,
      "its fields"},

@@ -128,7 +128,8 @@ new_key (TsVault *vault, TsVaultCall *call)
 {
   g_autofree char *key = ts_vault_secret (vault);
   g_autofree char *sum = ts_vault_sum (key);
-  gint64 expires_us = vault->now_us + ts_vault_scaled_us (vault, TS_VAULT_KEY_VALID_US);
+  gint64 valid_us = TS_S * ts_variant_int (call->properties, "validForSeconds", TS_VAULT_KEY_VALID_US / TS_S);
+  gint64 expires_us = vault->now_us + ts_vault_scaled_us (vault, valid_us);
   for (guint i = vault->docs[TS_TABLE_KEY]->len; i > 0; i--) { /* those that are of no use any more */
     TsDoc *old = vault->docs[TS_TABLE_KEY]->pdata[i - 1];
     if (ts_doc_int (old, "expires_us", 0) + ts_vault_scaled_us (vault, 2 * TS_VAULT_KEY_VALID_US) <

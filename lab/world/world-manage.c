@@ -33,6 +33,7 @@ typedef struct { /* a process of the management, seen by the runner */
   char *key; /* a VMM server's, NULL: it has none yet and is not started */
   int listening;
   guint accepting; /* source */
+  guint late;      /* source: until it is started with a key that has expired */
   TsLabControl *control;
   pid_t pid; /* 0: it does not run */
   gboolean ready;
@@ -145,6 +146,8 @@ process_free (gpointer data)
 {
   Process *process = data;
   stop_listening (process);
+  if (process->late)
+    g_source_remove (process->late);
   ts_lab_control_free (process->control);
   g_free (process->key);
   g_free (process);
@@ -416,6 +419,18 @@ ts_lab_management_site_up (TsWorld *world, guint site, GError **error)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+/* Its administrator has taken too long with the key. */
+static gboolean
+start_late (gpointer user)
+{
+  Process *process = user;
+  g_autoptr (GError) error = NULL;
+  process->late = 0;
+  if (!start (process, &error))
+    ts_lab_world_break (process->world, "%s: %s", process->name, error->message);
+  return G_SOURCE_REMOVE;
+}
+
 void
 ts_lab_management_give_key (TsWorld *world, const char *vmm, const char *key)
 {
@@ -426,7 +441,9 @@ ts_lab_management_give_key (TsWorld *world, const char *vmm, const char *key)
     if (!g_str_equal (process->name, vmm) || process->key)
       continue;
     process->key = g_strdup (key);
-    if (!start (process, &error))
+    if (((TsVmmSpec *)m->spec->vmms->pdata[process->vmm])->key == TS_KEY_EXPIRED)
+      process->late = g_timeout_add ((guint)(TS_KEY_LATE_US / TS_MS), start_late, process);
+    else if (!start (process, &error))
       ts_lab_world_break (world, "%s: %s", vmm, error->message);
   }
 }
@@ -490,9 +507,9 @@ ts_lab_management_begin (TsWorld *world, GError **error)
     Process *process = add_process (m, (gint)i, vmm->name, vmm->site);
     if (!ts_lab_certificate_issue (world->certificates, vmm->name, error))
       return FALSE;
-    if (vmm->key == TS_KEY_GOOD)
+    if (vmm->key != TS_KEY_FOREIGN)
       continue; /* it begins when its key comes */
-    process->key = g_strdup ("00000000000000000000000000000000"); /* it has been given a bad one */
+    process->key = g_strdup ("00000000000000000000000000000000"); /* none of this vault's */
     if (!start (process, error))
       return FALSE;
   }
