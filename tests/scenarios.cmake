@@ -130,10 +130,12 @@ if(TS_LAB)
   endforeach()
 endif()
 
-# a vault and a VMM server are killed in the middle of a plan, on real machines; the others by hand
+# through a vault on real machines, the short ones; the others by hand
 if(TS_LAB)
-  add_test(NAME scenario-lab-vault-killed COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/vault/vault-killed.yaml
-    --on lab --no-plots --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
-  set_tests_properties(scenario-lab-vault-killed PROPERTIES TIMEOUT 600 LABELS "scenario;lab"
-    SKIP_RETURN_CODE 69)
+  foreach(name vault-killed bad-providers plan-script-fails-unplanned host-lost)
+    add_test(NAME scenario-lab-vault-${name} COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/vault/${name}.yaml
+      --on lab --no-plots --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+    set_tests_properties(scenario-lab-vault-${name} PROPERTIES TIMEOUT 600 LABELS "scenario;lab"
+      SKIP_RETURN_CODE 69)
+  endforeach()
 endif()
