@@ -228,6 +228,24 @@ published_entries_have_their_checksums (void **state)
   assert_int_equal (ts_hrl_info (hrl)->disk_bytes, G_GUINT64_CONSTANT (10188185600) + 4096);
 }
 
+/* The sum is made of many bytes at once: no lane of it runs over, and no odd byte is left out. */
+static void
+checksum_is_of_every_byte (void **state)
+{
+  guint8 bytes[4099];
+  memset (bytes, 0xff, sizeof bytes);
+  for (guint len = 0; len < sizeof bytes; len++)
+    assert_int_equal (hrl_checksum (bytes, len, HRL_NO_FIELD), ~(guint32)(len * 0xff));
+  for (guint i = 0; i < sizeof bytes; i++)
+    bytes[i] = (guint8)(i * 7 + i / 256);
+  for (guint from = 0; from < 9; from++) {
+    guint32 sum = 0;
+    for (guint i = from; i < sizeof bytes; i++)
+      sum += bytes[i];
+    assert_int_equal (hrl_checksum (bytes + from, sizeof bytes - from, HRL_NO_FIELD), ~sum);
+  }
+}
+
 /* Every byte of the smallest header, written down by hand. */
 static void
 header_is_laid_out_as_published (void **state)
@@ -861,6 +879,7 @@ main (void)
   const struct CMUnitTest plain[] = {
       cmocka_unit_test (published_example_has_its_sizes),
       cmocka_unit_test (published_entries_have_their_checksums),
+      cmocka_unit_test (checksum_is_of_every_byte),
       cmocka_unit_test (header_is_laid_out_as_published),
       cmocka_unit_test (random_writes_come_back),
       cmocka_unit_test (a_long_write_is_split),
