@@ -139,7 +139,7 @@ read_log (Setup *s, TsBenchStorage *found, GError **error)
   TsLabSpoolLog *log = ts_lab_spool_create (spool, 1, 0, &info, error);
   TsLabCutDisk cut;
   TsCutLog closed;
-  gboolean fine = log && ts_lab_tracker_read (s->socket, "cut", bitmap,
+  gboolean fine = log && ts_lab_tracker_read (s->socket, "cut", bitmap, NULL,
                                               ts_lab_spool_log_writer (log), 0, &cut, error);
   /* as in a host: the job is closed before the log is */
   fine = fine &&

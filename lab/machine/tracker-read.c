@@ -1,10 +1,13 @@
 /* lab/machine/tracker-read.c -- see tracker-read.h.
  *
  * Several reads are in flight, at rising offsets; they are waited for and written to the log in
- * that order.  A log's offsets need not rise, but so the same changes always make the same log. */
+ * that order.  A log's offsets need not rise, but so the same changes always make the same log (of a
+ * guest that does not write within the cut). */
 #include "lab/machine/tracker-read.h"
+#include <fcntl.h>
 #include <libnbd.h>
 #include <string.h>
+#include <unistd.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
 
@@ -167,9 +170,104 @@ copy_changes (NbdHandle *nbd, const TsExtents *dirty, guint8 *buffer, TsHrlWrite
   }
 }
 
+/* --- beside QEMU (tracker-raw.h) -------------------------------------------------------------- */
+
+static gboolean
+read_whole (int fd, const TsExtent *extent, guint8 *into, const char *path, GError **error)
+{
+  for (guint64 done = 0; done < extent->len_bytes;) {
+    gssize got = pread (fd, into + done, extent->len_bytes - done, (off_t)(extent->offset_bytes + done));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return ts_throw_errno (error, "read %s", path);
+    if (got == 0)
+      return ts_throw (error, TS_ERROR_IO, "%s has become shorter", path);
+    done += (guint64)got;
+  }
+  return TRUE;
+}
+
+/* The kernel is told so many ranges ahead: what is not in memory is then read as if all were asked for
+ * at once. */
+static gboolean
+copy_beside (int fd, const char *path, const TsExtents *dirty, guint8 *buffer, TsHrlWriter *writer,
+             guint32 time_s, TsLabCutDisk *cut, GError **error)
+{
+  TsExtent next;
+  guint told = 0, count = ts_extents_count (dirty), now = 0;
+  for (guint64 at = 0; ts_extents_next (dirty, at, ENTRY_MAX, &next);
+       at = next.offset_bytes + next.len_bytes) {
+    while (now < count && ts_extents_get (dirty, now).offset_bytes <= next.offset_bytes)
+      now++;
+    for (; told < MIN (now + IN_FLIGHT, count); told++) {
+      TsExtent soon = ts_extents_get (dirty, told);
+      (void)posix_fadvise (fd, (off_t)soon.offset_bytes, (off_t)MIN (soon.len_bytes, IN_FLIGHT_BYTES),
+                           POSIX_FADV_WILLNEED);
+    }
+    if (!read_whole (fd, &next, buffer, path, error) ||
+        !ts_hrl_writer_add (writer, next.offset_bytes, buffer, next.len_bytes, time_s, error))
+      return FALSE;
+    cut->data_bytes += next.len_bytes;
+    cut->entries++;
+  }
+  return TRUE;
+}
+
+/* Of dirty, what has been written since the cut.  NULL: nobody knows. */
+static TsExtents *
+overwritten (TsLabRaw *raw, const char *socket_path, const TsExtents *dirty, guint64 disk_bytes,
+             GError **error)
+{
+  g_autofree char *bitmap = ts_lab_raw_bitmap (raw);
+  const char *const bitmaps[] = {bitmap, NULL};
+  g_autoptr (TsExtents) seen = ts_extents_new ();
+  g_autoptr (TsExtents) both = ts_extents_new ();
+  g_autoptr (NbdHandle) nbd = nbd_create ();
+  if (!nbd || !ts_lab_raw_serve (raw, error) ||
+      !connect_to (nbd, socket_path, raw->export, bitmaps, error) ||
+      !list_changes (nbd, bitmaps, disk_bytes, seen, error))
+    return NULL;
+  TsExtent part;
+  for (guint i = 0; i < ts_extents_count (seen); i++) {
+    TsExtent range = ts_extents_get (seen, i);
+    guint64 end = range.offset_bytes + range.len_bytes;
+    for (guint64 at = range.offset_bytes;
+         at < end && ts_extents_next (dirty, at, end - at, &part) && part.offset_bytes < end;
+         at = part.offset_bytes + part.len_bytes)
+      ts_extents_add (both, part.offset_bytes, MIN (part.len_bytes, end - part.offset_bytes));
+  }
+  return g_steal_pointer (&both);
+}
+
+/* again: what is to be read over NBD all the same. */
+static gboolean
+read_beside (TsLabRaw *raw, const char *socket_path, const TsExtents *dirty, guint64 disk_bytes,
+             guint8 *buffer, TsHrlWriter *writer, guint32 time_s, TsLabCutDisk *cut,
+             TsExtents **again, GError **error)
+{
+  int fd = open (raw->path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) { /* of a libvirtd's machine, say, whose files are not ours to read */
+    *again = ts_extents_copy (dirty);
+    return TRUE;
+  }
+  gboolean fine = copy_beside (fd, raw->path, dirty, buffer, writer, time_s, cut, error);
+  close (fd);
+  if (!fine)
+    return FALSE;
+  g_autoptr (GError) why = NULL;
+  *again = overwritten (raw, socket_path, dirty, disk_bytes, &why);
+  if (!*again) {
+    g_info ("machine %s: all is read again through QEMU: %s", raw->node, why ? why->message : "NBD");
+    *again = ts_extents_copy (dirty);
+  }
+  return TRUE;
+}
+
 gboolean
 ts_lab_tracker_read (const char *socket_path, const char *export_name, const char *const *bitmap,
-                     TsHrlWriter *writer, guint32 time_s, TsLabCutDisk *cut, GError **error)
+                     TsLabRaw *raw, TsHrlWriter *writer, guint32 time_s, TsLabCutDisk *cut,
+                     GError **error)
 {
   *cut = (TsLabCutDisk){0, 0};
   /* The buffer is freed after the handle that still may have reads in flight into it. */
@@ -183,6 +281,11 @@ ts_lab_tracker_read (const char *socket_path, const char *export_name, const cha
   gint64 size_bytes = nbd_get_size (nbd);
   if (size_bytes < 0)
     return throw_nbd (error, "size");
-  return list_changes (nbd, bitmap, (guint64)size_bytes, dirty, error) &&
-         copy_changes (nbd, dirty, buffer, writer, time_s, cut, error);
+  g_autoptr (TsExtents) again = NULL;
+  if (!list_changes (nbd, bitmap, (guint64)size_bytes, dirty, error) ||
+      (raw && raw->path && ts_extents_count (dirty) > 0 &&
+       !read_beside (raw, socket_path, dirty, (guint64)size_bytes, buffer, writer, time_s, cut, &again,
+                     error)))
+    return FALSE;
+  return copy_changes (nbd, again ? again : dirty, buffer, writer, time_s, cut, error);
 }

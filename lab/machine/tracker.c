@@ -189,14 +189,16 @@ cut_running (TsLabTracker *tracker, TsHrlWriter *const *writer, guint32 time_s, 
   *instant_us = g_get_monotonic_time ();
   gboolean fine = virDomainBackupBegin (machine->domain, backup, checkpoint, 0) == 0 ||
                   ts_lab_throw_virt (error, "begin backup job");
+  TsLabRaw raw[TS_LAB_MACHINE_DISKS] = {{NULL, NULL, NULL, NULL, NULL}};
   if (fine) {
     for (guint d = 0; fine && d < machine->disks; d++) {
       if (!writer[d])
         continue;
+      ts_lab_raw_find (&raw[d], machine, d, name);
       g_autofree char *bitmap = g_strdup_printf ("backup-%s", machine->disk[d].target);
       const char *const bitmaps[] = {bitmap, NULL};
-      fine = ts_lab_tracker_read (tracker->socket, machine->disk[d].target, bitmaps, writer[d],
-                                  time_s, &cut[d], error);
+      fine = ts_lab_tracker_read (tracker->socket, machine->disk[d].target, bitmaps, &raw[d],
+                                  writer[d], time_s, &cut[d], error);
       if (!fine)
         g_prefix_error (error, "disk %s%s: ", machine->disk[d].name,
                         /* a socket's name may be seen where nobody listens */
@@ -205,6 +207,8 @@ cut_running (TsLabTracker *tracker, TsHrlWriter *const *writer, guint32 time_s, 
     }
     fine = close_job (tracker, fine ? error : NULL) && fine;
   }
+  for (guint d = 0; d < machine->disks; d++)
+    ts_lab_raw_clear (&raw[d]);
   clean_folder (tracker);
   if (fine) {
     g_free (tracker->base);
@@ -276,7 +280,7 @@ read_closed (TsLabTracker *tracker, guint d, GPtrArray *bitmaps, TsHrlWriter *wr
       ts_lab_child_start (&daemon, argv, "qemu-system-common", error) &&
       wait_for_daemon (&daemon, tracker->pidfile, error) &&
       ts_lab_tracker_read (tracker->socket, disk->target, (const char *const *)bitmaps->pdata,
-                           writer, time_s, cut, error);
+                           NULL, writer, time_s, cut, error);
   ts_lab_child_kill (&daemon); /* it only reads: nothing of it can be half done */
   unlink (tracker->socket);
   unlink (tracker->pidfile);
