@@ -11,6 +11,29 @@ ts_sim_extended (const TsSimRelation *rel)
   return further && further->sender ? further : NULL;
 }
 
+TsSimRelation *
+ts_sim_extended_replica (const TsSimRelation *rel)
+{
+  TsSimRelation *replica = rel->vm->base ? ts_sim_host_relation (rel->host, rel->vm->base) : NULL;
+  return rel->sender && replica && replica->receiver ? replica : NULL;
+}
+
+gboolean
+ts_sim_extended_goes_on (const TsSimHost *host, const TsSimVm *vm)
+{
+  const TsSimRelation *further = vm->third ? ts_sim_host_relation (host, vm->third) : NULL;
+  return further && further->sender && !ts_sim_host_relation (host, vm);
+}
+
+void
+ts_sim_extended_wrote (TsSimRelation *rel, guint disk, guint64 offset, guint64 len)
+{
+  TsSimRelation *further = ts_sim_extended (rel);
+  if (further && disk < rel->disks->len)
+    ts_sim_tracker_mark (further->tracker, disk, offset, len,
+                         (guint32)(ts_sim_now_us (rel->host->world) / TS_S));
+}
+
 void
 ts_sim_extended_applied (TsSimRelation *rel, guint64 set, guint32 disks)
 {
@@ -63,6 +86,21 @@ ts_sim_extended_tell (TsSimVm *vm, gboolean on)
   TsEvent event = {.now_us = ts_sim_now_us (vm->world), .kind = TS_EVENT_EXTENDED, .machine = {on}};
   if (replica && replica->receiver)
     ts_sim_relation_step (replica, &event);
+}
+
+/* What a replica's machine knows of that it does not persist; and a `continue` that was cut off is done. */
+void
+ts_sim_extended_restored (TsSimHost *host)
+{
+  for (guint i = host->relations->len; i > 0; i--) {
+    TsSimRelation *rel = g_ptr_array_index (host->relations, i - 1);
+    if (!rel->receiver || !ts_sim_extended (rel))
+      continue;
+    if (ts_receiver_state (rel->receiver) == TS_STATE_DISABLED)
+      ts_sim_host_forget (host, rel);
+    else
+      ts_sim_extended_tell (rel->vm->third, TRUE);
+  }
 }
 
 /* CHOICE: what the copy has written since the failover was not tracked: the next cut says so, and the

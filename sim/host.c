@@ -3,6 +3,7 @@
  * Twin of lab/host/host.c. */
 #include "sim/internal.h"
 #include "sim/management.h"
+#include "core/relation/extend.h"
 #include "core/relation/turn.h"
 #include "core/relation/wire.h"
 #include "sim/parcel.h"
@@ -177,6 +178,10 @@ first_message (TsSimConn *conn, GBytes *bytes, gpointer user)
     refuse_caller (conn, "there is no replica of that virtual machine here");
     return;
   }
+  if (!rel && ts_sim_extended_goes_on (host, vm)) {
+    refuse_caller (conn, TS_EXTEND_GOES_ON);
+    return;
+  }
   if (!rel)
     rel = ts_sim_relation_new_receiver (host, vm);
   if (!rel->receiver) { /* HVR traps: a primary takes no data */
@@ -299,6 +304,7 @@ ts_sim_host_power_on (TsSimHost *host)
   }
   for (guint i = 0; i < host->relations->len; i++)
     ts_sim_relation_restore (g_ptr_array_index (host->relations, i));
+  ts_sim_extended_restored (host);
   for (guint i = 0; i < host->relations->len; i++)
     ts_sim_touch (((TsSimRelation *)g_ptr_array_index (host->relations, i))->vm);
   if (host->world->management)

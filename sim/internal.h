@@ -266,6 +266,8 @@ void ts_sim_relation_restore (TsSimRelation *relation);
 /* --- extend.c --------------------------------------------------------------------------------- */
 /* The relation from the replica that `relation` keeps to a third host, or NULL. */
 TsSimRelation *ts_sim_extended (const TsSimRelation *relation);
+/* That was written to a disk of the replica beside any set: it is tracked likewise. */
+void ts_sim_extended_wrote (TsSimRelation *relation, guint disk, guint64 offset_bytes, guint64 len_bytes);
 /* A set was applied to the replica's disks: it is what the extended relation tracks. */
 void ts_sim_extended_applied (TsSimRelation *relation, guint64 set, guint32 disks);
 /* They were changed in another way: nobody knows what of it the third host has not. */
@@ -274,6 +276,12 @@ void ts_sim_extended_spoil (TsSimRelation *relation);
 char *ts_sim_extend (TsSimVm *vm, const TsPolicy *policy);
 /* The replica's VM, which has taken over, is what that relation replicates from now on. */
 void ts_sim_extended_continue (TsSimRelation *relation);
+/* The replica whose disks are the source of that relation; NULL: it is an ordinary one, or goes on alone. */
+TsSimRelation *ts_sim_extended_replica (const TsSimRelation *relation);
+/* That VM is failed over on that host for good, and is the primary of its extended relation there. */
+gboolean ts_sim_extended_goes_on (const TsSimHost *host, const TsSimVm *vm);
+/* The host has power again: its replicas hear that they are extended, what had begun is ended. */
+void ts_sim_extended_restored (TsSimHost *host);
 /* Tells the replica whether it is extended. */
 void ts_sim_extended_tell (TsSimVm *vm, gboolean on);
 

@@ -3,6 +3,7 @@
  * Twin of lab/world/world-order.c.  What an operation asks of whom, and when it has ended, is
  * core/vault/operation.h's; here it is given, and heard. */
 #include "core/disk/compare.h"
+#include "core/relation/extend.h"
 #include "sim/internal.h"
 #include "sim/profile.h"
 
@@ -156,10 +157,9 @@ ts_sim_operation_begin (TsSimVm *vm, const TsOrder *wanted)
                  "a disk of them is not attached");
     return;
   }
-  if (vm->base && (order->verb == TS_DO_REVERSE || order->verb == TS_DO_POWER_ON ||
-                   (order->verb == TS_DO_FAILOVER && order->planned))) {
+  if (vm->base && ts_extend_order_refusal (order)) {
     ts_sim_report_step (world, order->step, ts_verb_name (order->verb), "refused",
-                 "not of an extended relation");
+                        ts_extend_order_refusal (order));
     return;
   }
   if (order->verb == TS_DO_REVERSE && !failed_over (vm)) {

@@ -1,4 +1,5 @@
 /* sim/relation-source.c -- what only a primary's side does: tracking, cuts, freezes. */
+#include "core/relation/extend.h"
 #include "sim/profile.h"
 #include "sim/relation-internal.h"
 
@@ -32,16 +33,20 @@ cut_work (TsSimRelation *rel, TsSimWork *work)
 {
   const TsProfile *profile = &world_of (rel)->topology->profile;
   g_autoptr (GError) error = NULL;
-  TsSimRelation *replica = rel->vm->base ? ts_sim_host_relation (rel->host, rel->vm->base) : NULL;
+  TsSimRelation *replica = ts_sim_extended_replica (rel);
   work->instant_us = now_us (rel);
   guint32 time_s = (guint32)(work->instant_us / TS_S);
-  if (replica && replica->receiver) /* what past of the source its disks are */
+  if (replica) /* what past of the source its disks are */
     work->instant_us = ts_receiver_applied_us (replica->receiver);
   guint64 bytes = 0;
   ts_sim_spool_set_full (rel->spool, ts_sim_host_is_full (rel->host));
   if (!rel->vm->base && !rel->vm->source->on)
     ts_sim_watch_source (rel->vm->source);
-  if (rel->vm->source->edited) {
+  if (replica && !ts_receiver_whole (replica->receiver) && ts_sim_tracker_tracks (rel->tracker)) {
+    work->ok = FALSE;
+    work->code = TS_ERROR_AGAIN;
+    work->reason = g_strdup (TS_EXTEND_NOT_WHOLE);
+  } else if (rel->vm->source->edited) {
     work->ok = FALSE;
     work->code = TS_ERROR_LOST;
     work->reason = g_strdup (TS_SIM_EDITED);
@@ -79,7 +84,7 @@ cut_later (gpointer user, gpointer data)
 void
 ts_sim_relation_cut (TsSimRelation *rel, const TsAction *action)
 {
-  TsSimRelation *replica = rel->vm->base ? ts_sim_host_relation (rel->host, rel->vm->base) : NULL;
+  const TsSimRelation *replica = ts_sim_extended_replica (rel);
   if (replica && replica->apply_free_us > now_us (rel)) /* between two applies, never within one */
     ts_sim_clock_at (world_of (rel)->clock, replica->apply_free_us, cut_later, rel,
                      ts_sim_work_of (rel, action), ts_sim_work_free);
@@ -92,8 +97,13 @@ ts_sim_relation_track (TsSimRelation *rel, const TsAction *action)
 {
   TsSimMachine *source = rel->vm->source;
   TsSimWork *work = ts_sim_work_of (rel, action);
+  const TsSimRelation *replica = ts_sim_extended_replica (rel);
   source->edited = FALSE;
-  if (source->defined || rel->vm->base) {
+  if (replica && !ts_receiver_whole (replica->receiver)) {
+    work->ok = FALSE;
+    work->code = TS_ERROR_AGAIN;
+    work->reason = g_strdup (TS_EXTEND_NOT_WHOLE);
+  } else if (source->defined || rel->vm->base) {
     if (!source->on)
       ts_sim_watch_off (source);
     ts_sim_tracker_start (rel->tracker);

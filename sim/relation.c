@@ -95,8 +95,10 @@ perform_done (TsSimRelation *rel, TsSimWork *work, TsEvent *event, TsExtents *ma
   case TS_ACTION_CREATE:
     if (work->adopt)
       event->done.ok = ts_sim_initial_adopt (rel, error);
-    else
+    else {
       ts_sim_relation_create_disks (rel, work->disks);
+      ts_sim_extended_spoil (rel); /* CHOICE: also when the disk is a new one */
+    }
     break;
   case TS_ACTION_EXPORT:
     *hashes = ts_sim_initial_export (rel, work->set, work->disk, work->offset_bytes,
@@ -122,6 +124,7 @@ perform_done (TsSimRelation *rel, TsSimWork *work, TsEvent *event, TsExtents *ma
     event->done.ok = ts_sim_parcel_write (g_ptr_array_index (rel->disks, work->disk),
                                           work->offset_bytes, work->payload, error);
     event->done.offset_bytes = work->offset_bytes + g_bytes_get_size (work->payload);
+    ts_sim_extended_wrote (rel, work->disk, work->offset_bytes, g_bytes_get_size (work->payload));
     break;
   case TS_ACTION_RESYNC_WRITE:
     event->done.ok =

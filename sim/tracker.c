@@ -111,6 +111,12 @@ ts_sim_tracker_mark (TsSimTracker *tracker, guint disk, guint64 offset, guint64 
   return TRUE;
 }
 
+gboolean
+ts_sim_tracker_tracks (const TsSimTracker *tracker)
+{
+  return tracker->on;
+}
+
 guint64
 ts_sim_tracker_bytes (const TsSimTracker *tracker)
 {

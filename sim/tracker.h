@@ -23,6 +23,7 @@ void ts_sim_tracker_stop (TsSimTracker *tracker);
 gboolean ts_sim_tracker_mark (TsSimTracker *tracker, guint disk, guint64 offset_bytes,
                               guint64 len_bytes, guint32 time_s);
 /* Of what was tracked since the last cut: bytes of blocks, or of logged writes. */
+gboolean ts_sim_tracker_tracks (const TsSimTracker *tracker); /* started, and not stopped since */
 guint64 ts_sim_tracker_bytes (const TsSimTracker *tracker);
 /* The tracked machine runs on these disks from now on, which hold the same. */
 void ts_sim_tracker_move (TsSimTracker *tracker, GPtrArray *disks);

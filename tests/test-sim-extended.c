@@ -164,6 +164,110 @@ the_middle_dies (void **state)
   }
 }
 
+/* What its replica's machine has not persisted it is told again. */
+static void
+the_middle_is_held_after_its_death (void **state)
+{
+  Fixture *f = chain ();
+  ts_sim_world_power (f->world, 1, FALSE);
+  fixture_run (f, 2 * TS_S);
+  ts_sim_world_power (f->world, 1, TRUE);
+  fixture_run (f, TS_S);
+  TsOrder remove = {.verb = TS_DO_REMOVE, .sides = TS_SIDES_REPLICA};
+  fixture_order (f, remove);
+  fixture_run (f, TS_S);
+  const TsRecord *r = fixture_last (f, "refused", "verb", "remove", "hv-lyon");
+  assert_non_null (r);
+  assert_string_equal (ts_record_get_text (r, "reason"),
+                       "the virtual machine has extended replication, which has to be removed first");
+  fixture_expect_clean (f);
+  fixture_free (f);
+}
+
+/* --- the middle takes over -------------------------------------------------------------------- */
+
+static Fixture *
+committed_chain (void)
+{
+  Fixture *f = chain ();
+  fixture_run (f, TS_MIN);
+  fixture_site_down (f, 0);
+  fixture_run (f, TS_S);
+  fixture_failover (f, FALSE);
+  fixture_wait (f, TS_MIN, "survey", "phase", "done", "hv-lyon");
+  fixture_do (f, TS_DO_COMMIT);
+  fixture_wait (f, TS_MIN, "state", "to", "committed", "hv-lyon");
+  fixture_do (f, TS_DO_WORKLOAD_START);
+  fixture_wait (f, 6 * TS_MIN, "state", "to", "resync-required", "hv-lyon");
+  return f;
+}
+
+/* A machine runs on the disks, and nobody tracks them for the third: they are not compared now. */
+static void
+a_committed_copy_is_not_tracked (void **state)
+{
+  Fixture *f = committed_chain ();
+  order (f, THIRD, TS_DO_RESYNC, -1, -1);
+  fixture_run (f, 11 * TS_MIN);
+  assert_true (fixture_count (f, "failure", "reason", TS_EXTEND_NOT_WHOLE, "hv-lyon") > 0);
+  assert_int_equal (fixture_count (f, "resync", "phase", "done", NULL), 0);
+  fixture_do (f, TS_DO_CONTINUE);
+  fixture_wait (f, 40 * TS_MIN, "resync", "phase", "done", NULL); /* it has tried all along */
+  fixture_do (f, TS_DO_WORKLOAD_STOP);
+  fixture_run (f, 12 * TS_MIN);
+  order (f, THIRD, TS_DO_COMPARE, -1, -1);
+  assert_int_equal (fixture_count (f, "compare", "identical", "true", NULL), 2);
+  fixture_expect_clean (f);
+  fixture_free (f);
+}
+
+/* The old primary comes back and would begin anew, onto the disks on which the copy runs. */
+static void
+nobody_replicates_onto_a_copy_that_goes_on (void **state)
+{
+  Fixture *f = committed_chain ();
+  fixture_do (f, TS_DO_CONTINUE);
+  fixture_wait (f, TS_MIN, "removed", "role", "replica", "hv-lyon");
+  fixture_site_up (f, 0);
+  fixture_run (f, TS_MIN);
+  TsOrder remove = {.verb = TS_DO_REMOVE, .sides = TS_SIDES_PRIMARY};
+  fixture_order (f, remove);
+  fixture_wait (f, TS_MIN, "removed", "role", "primary", "hv-paris");
+  fixture_do (f, TS_DO_PROTECT);
+  fixture_run (f, TS_MIN);
+  const TsRecord *refused = NULL;
+  for (guint i = 0; i < f->records->len; i++) {
+    const TsRecord *r = f->records->pdata[i];
+    const char *why = ts_record_get_text (r, "reason");
+    if (why && strstr (why, TS_EXTEND_GOES_ON))
+      refused = r;
+  }
+  assert_non_null (refused);
+  fixture_expect_clean (f);
+  fixture_free (f);
+}
+
+/* Its host dies after it has said that its replica is none any more, and before that is forgotten. */
+static void
+a_continue_that_was_cut_off_is_done (void **state)
+{
+  Fixture *f = committed_chain ();
+  fixture_do (f, TS_DO_CONTINUE);
+  ts_sim_world_power (f->world, 1, FALSE);
+  assert_int_equal (fixture_count (f, "removed", "role", "replica", "hv-lyon"), 0);
+  fixture_run (f, TS_S);
+  ts_sim_world_power (f->world, 1, TRUE);
+  fixture_run (f, TS_S);
+  assert_int_equal (fixture_count (f, "removed", "role", "replica", "hv-lyon"), 1);
+  order (f, THIRD, TS_DO_RESYNC, -1, -1);
+  fixture_wait (f, 5 * TS_MIN, "resync", "phase", "done", NULL);
+  fixture_run (f, 11 * TS_MIN);
+  order (f, THIRD, TS_DO_COMPARE, -1, -1);
+  assert_int_equal (fixture_count (f, "compare", "identical", "true", NULL), 2);
+  fixture_expect_clean (f);
+  fixture_free (f);
+}
+
 /* The checker must bite: the third copy runs beside the machine, and nobody has meant it. */
 static void
 a_third_running_copy_is_seen (void **state)
@@ -187,6 +291,10 @@ main (void)
       cmocka_unit_test (the_third_follows),
       cmocka_unit_test (the_middle_is_held),
       cmocka_unit_test (the_middle_dies),
+      cmocka_unit_test (the_middle_is_held_after_its_death),
+      cmocka_unit_test (a_committed_copy_is_not_tracked),
+      cmocka_unit_test (nobody_replicates_onto_a_copy_that_goes_on),
+      cmocka_unit_test (a_continue_that_was_cut_off_is_done),
       cmocka_unit_test (a_third_running_copy_is_seen),
   };
   int failed = cmocka_run_group_tests_name ("extending rows", row_tests, NULL, NULL);

@@ -116,6 +116,7 @@ typedef struct {
   gboolean track;     /* POWER_ON */
   gboolean adopt;     /* CREATE */
   gboolean aside;     /* APPLY */
+  gint64 instant_us;  /* APPLY: which past of the source the disks are when it is done */
   TsUndo *undo;       /* APPLY, BRANCH, TEST_START, KEEP; owned; NULL: nothing */
   guint disk;
   guint64 offset_bytes;

@@ -14,3 +14,16 @@ ts_extend_refusal (const TsPolicy *policy, const TsPolicy *primary, TsState repl
     return g_strdup ("extended replication has no application-consistent recovery points");
   return NULL;
 }
+
+/* Its source has no machine that could be switched, and its disks are the replica's.  CHOICE: so it is
+ * neither planned nor reversed; `continue` is the way on. */
+const char *
+ts_extend_order_refusal (const TsOrder *order)
+{
+  gboolean planned = order->verb == TS_DO_FAILOVER && order->planned;
+  if (planned || order->verb == TS_DO_REVERSE || order->verb == TS_DO_POWER_ON ||
+      order->verb == TS_DO_POWER_OFF ||
+      (order->verb == TS_DO_RESIZE_DISK && order->sides != TS_SIDES_REPLICA))
+    return "not of an extended relation";
+  return NULL;
+}

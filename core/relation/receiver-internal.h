@@ -132,6 +132,7 @@ struct _TsReceiver {
   guint64 resync_run;    /* the newest that was begun here; 0: none */
   guint64 resync_wanted; /* to be begun when what was received is applied; 0: none */
   guint64 resync_set;    /* the set behind the copy; 0: not known yet */
+  guint64 redo;          /* not persisted: a set that may be half on the disks; 0: none */
   gboolean spoilt;       /* the disks are of no instant of the primary: only a run repairs that */
   gboolean merged;       /* not persisted: done again after a crash */
   GQueue questions;      /* being hashed, in order */

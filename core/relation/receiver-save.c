@@ -136,6 +136,8 @@ load (TsReceiver *r, GVariant *state, GError **error)
       return FALSE;
     g_queue_push_tail (&r->applies, g_steal_pointer (&set));
   }
+  const TsReceiverSet *first = g_queue_peek_head (&r->applies);
+  r->redo = first ? first->number : 0;
   return TRUE;
 }
 

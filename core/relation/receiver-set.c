@@ -8,6 +8,7 @@ ts_receiver_set_action (TsActions *out, TsActionKind kind, const TsReceiverSet *
   TsAction *a = ts_actions_add (out, kind);
   a->set = set->number;
   a->disks = ts_manifest_disks (&set->manifest);
+  a->instant_us = set->manifest.instant_us;
   return a;
 }
 
@@ -220,6 +221,7 @@ ts_receiver_applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_record_text (rec, "action", "apply");
     ts_actions_report (out, ts_record_text (rec, "reason", ev->done.reason));
     r->apply_retry_us = now_us + TS_RECEIVER_APPLY_RETRY_US;
+    r->redo = set->number;
     if (ev->done.code == TS_ERROR_LOST) { /* HVR 2.7: only older points suffer */
       ts_receiver_history_broken (r, now_us, set->number, out);
       r->apply_retry_us = TS_NEVER;

@@ -400,6 +400,14 @@ ts_receiver_applied_us (const TsReceiver *r)
   return r->applied == r->point_set ? r->point_us : r->applied_us;
 }
 
+gboolean
+ts_receiver_whole (const TsReceiver *r)
+{
+  return r->state != TS_STATE_DISABLED && r->state != TS_STATE_INITIAL &&
+         r->state != TS_STATE_COMMITTED && !r->merging && r->resync != RESYNC_MERGING &&
+         r->updating == 0 && !ts_receiver_aside (r) && r->applied >= r->redo;
+}
+
 guint64
 ts_receiver_applied_set (const TsReceiver *r)
 {

@@ -38,6 +38,10 @@ gboolean ts_receiver_aside (const TsReceiver *receiver);
 guint64 ts_receiver_base_set (const TsReceiver *receiver);
 /* The instant that the disks are of, once one set is applied; after a restart not before the next. */
 gint64 ts_receiver_applied_us (const TsReceiver *receiver);
+/* Are its disks of that instant, and changed by nothing but what it applies?  Not while they are copied,
+ * merged, or another one is included; not when an apply has begun and is to be done again; nor when the
+ * VM runs on them. */
+gboolean ts_receiver_whole (const TsReceiver *receiver);
 guint64 ts_receiver_applied_set (const TsReceiver *receiver);
 /* Is there a test VM (TEST_START asked, TEST_STOP not done)?  Then also of which point it is. */
 gboolean ts_receiver_test (const TsReceiver *receiver, guint64 *set, gint64 *instant_us);
