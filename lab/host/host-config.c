@@ -5,15 +5,16 @@
 
 /* version, name, index, run, sockets, cache, certificates, realm, kernel, initrd, origin, seed,
  * accel, two ports, the host's settings, its log store, peers (name, address, two ports), authorization (server,
- * storage, trust group), control, libvirt, prefix, VMs (name, home, id, memory, image, kernel,
+ * storage, trust group), control, libvirt, prefix, VMs (name, home, whom it
+ * extends, id, memory, image, kernel,
  * initrd, two command lines, uefi, agent, four of its network card, disks (name, size, fill, is it
  * replicated, attached))
  */
-#define VM_TYPE "(ssaytsssssbbbbbba(sttbb))"
+#define VM_TYPE "(sssaytsssssbbbbbba(sttbb))"
 #define BEHIND_SETTINGS "ta(ssqq)a(sss)sssa" VM_TYPE ")"
 #define CONFIG_TYPE "(ususssssssxtuqq" TS_HOST_SETTINGS_TYPE BEHIND_SETTINGS
 #define CONFIG_PARTS "(ususssssssxtuqq@" TS_HOST_SETTINGS_TYPE BEHIND_SETTINGS
-#define CONFIG_VERSION 10
+#define CONFIG_VERSION 11
 
 static void
 peer_free (gpointer data)
@@ -30,6 +31,7 @@ vm_free (gpointer data)
   TsLabVmConfig *vm = data;
   g_free (vm->name);
   g_free (vm->home);
+  g_free (vm->extends);
   g_free (vm->image);
   g_free (vm->kernel);
   g_free (vm->initrd);
@@ -151,7 +153,8 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
     for (guint d = 0; d < vm->disks; d++)
       g_variant_builder_add (&disks, "(sttbb)", vm->disk[d].name, vm->disk[d].size_bytes,
                              vm->disk[d].fill_bytes, vm->disk[d].replicated, vm->disk[d].attached);
-    g_variant_builder_add (&vms, "(ss@aytsssssbbbbbba(sttbb))", vm->name, vm->home,
+    g_variant_builder_add (&vms, "(sss@aytsssssbbbbbba(sttbb))", vm->name, vm->home,
+                           or_empty (vm->extends),
                            g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, vm->id.bytes, 16, 1),
                            vm->memory_bytes, or_empty (vm->image), or_empty (vm->kernel),
                            or_empty (vm->initrd), or_empty (vm->cmdline),
@@ -178,12 +181,12 @@ ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError
 static gboolean
 load_vm (TsLabHostConfig *config, GVariant *child, GError **error)
 {
-  const char *name, *home, *disk, *image, *kernel, *initrd, *cmdline, *copy_cmdline;
+  const char *name, *home, *extends, *disk, *image, *kernel, *initrd, *cmdline, *copy_cmdline;
   g_autoptr (GVariant) id = NULL;
   g_autoptr (GVariantIter) disks = NULL;
   guint64 memory, size, fill;
   gboolean uefi, agent, nic, nic_e1000, nic_copy_connected, nic_test_isolated;
-  g_variant_get (child, "(&s&s@ayt&s&s&s&s&sbbbbbba(sttbb))", &name, &home, &id, &memory, &image,
+  g_variant_get (child, "(&s&s&s@ayt&s&s&s&s&sbbbbbba(sttbb))", &name, &home, &extends, &id, &memory, &image,
                  &kernel, &initrd, &cmdline, &copy_cmdline, &uefi, &agent, &nic, &nic_e1000,
                  &nic_copy_connected, &nic_test_isolated, &disks);
   TsLabVmConfig *vm = ts_lab_host_config_add_vm (config, name, home);
@@ -193,6 +196,7 @@ load_vm (TsLabHostConfig *config, GVariant *child, GError **error)
     return ts_throw (error, TS_ERROR_FORMAT, "VM %s: not an id, or too many disks", name);
   memcpy (vm->id.bytes, bytes, sizeof vm->id.bytes);
   vm->memory_bytes = memory;
+  vm->extends = g_strdup (extends);
   vm->image = g_strdup (image);
   vm->kernel = g_strdup (kernel);
   vm->initrd = g_strdup (initrd);

@@ -17,6 +17,7 @@ typedef struct {        /* another host that may replicate to this one, and to w
 
 typedef struct {
   char *name, *home; /* home: the host on which it runs first */
+  char *extends; /* another VM, of whose replica at home it is the extended relation; "": of none */
   TsGuid id;
   guint64 memory_bytes;
   /* the user's own (TsImageSpec); image "": it runs our guest */

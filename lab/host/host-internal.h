@@ -22,6 +22,7 @@
 typedef struct _TsLabHost TsLabHost;
 typedef struct _TsLabVm TsLabVm;
 typedef struct _TsLabRelation TsLabRelation;
+typedef struct _TsLabApplied TsLabApplied;
 
 struct _TsLabHost {
   TsLabHostConfig *config;
@@ -65,6 +66,10 @@ struct _TsLabVm { /* the machine of one VM on this host, at home or as a copy */
   gboolean edited; /* since: what tracks them does not know all that was changed */
   gboolean on, looking;   /* looking: a look is on the worker */
   gint64 shut_down_by_us; /* TS_NEVER: not asked */
+  /* Of an extended relation, on the host where it begins: whose replica's disks are its source, and what
+   * was applied to them; and of such a replica, whose that is (extend.c).  They do not change. */
+  TsLabVm *base, *third;
+  TsLabApplied *applied;
   char *owner, *owner_group, *storage; /* of the replica here (owner.c); NULL: there is none */
 };
 
@@ -220,12 +225,43 @@ void ts_lab_relation_lose (TsLabRelation *relation, const GError *reason);
 /* --- turn.c ----------------------------------------------------------------------------------- */
 /* TURN: the relation takes the other part (core/relation/turn.h). */
 void ts_lab_turn (TsLabRelation *relation);
-/* FORGET: the relation goes, with its logs and what it has persisted. */
-void ts_lab_forget (TsLabRelation *relation);
+/* FORGET, CONTINUE: the relation goes, with its logs and what it has persisted. */
+void ts_lab_forget (TsLabRelation *relation, TsActionKind kind);
+
+/* --- extend.c: a replica that is replicated further ------------------------------------------- */
+/* Once all VMs are there: who is whose. */
+void ts_lab_extend_pair (TsLabHost *host);
+void ts_lab_applied_free (TsLabApplied *applied); /* NULL is fine */
+/* Once what the host's last life left is there again. */
+void ts_lab_extended_restored (TsLabHost *host);
+/* Why the relation of vm, which extends another, cannot begin here by policy; NULL: it can.  The caller's. */
+char *ts_lab_extend_refusal (const TsLabVm *vm, const TsPolicy *policy);
+/* Tells the replica below vm whether it is extended. */
+void ts_lab_extended_tell (const TsLabVm *vm, gboolean on);
+/* That VM is failed over here for good, and is the primary of its extended relation. */
+gboolean ts_lab_extended_goes_on (const TsLabVm *vm);
+/* The machine whose disks a relation's are: its VM's, or that of a copy that goes on. */
+TsLabVm *ts_lab_relation_source (const TsLabRelation *relation);
+/* On a worker: nothing is applied to, nothing wrapped of, and nothing cut from disks that are replicated
+ * further, until the release.  Neither does anything for other VMs. */
+void ts_lab_extended_hold (const TsLabVm *vm);
+void ts_lab_extended_release (const TsLabVm *vm);
+/* Around an apply, on its worker; the lock is held from one to the other.  logs: TsHrl, NULL: none of
+ * that disk. */
+void ts_lab_extended_apply_begin (const TsLabVm *vm, const GPtrArray *logs);
+void ts_lab_extended_apply_end (const TsLabVm *vm, gboolean ok, gint64 instant_us);
+/* On a worker: that was written to a disk beside any set; it is tracked likewise. */
+void ts_lab_extended_wrote (const TsLabVm *vm, guint disk, guint64 offset_bytes, guint64 len_bytes);
+/* On a worker, before and after the replica's disks become others: nobody knows what has changed. */
+void ts_lab_extended_spoil (const TsLabVm *vm);
+guint64 ts_lab_applied_bytes (const TsLabVm *vm, guint32 disks); /* tracked since the last cut */
+/* An action of an extended relation's sender; FALSE: it is as any other's. */
+gboolean ts_lab_extended_perform (TsLabRelation *relation, TsAction *action);
 
 /* --- job.c: an action on a worker ------------------------------------------------------------- */
 struct _TsLabJob {
   TsLabRelation *relation;
+  TsLabVm *source;  /* ts_lab_relation_source, when it was asked */
   TsAction action;  /* what it owns is ours */
   guint connection; /* of the relation when it was asked */
   /* what came out; error NULL: it went well */
@@ -270,6 +306,9 @@ void ts_lab_watch_forget_off (TsLabVm *vm);
  */
 /* The tracker is asked no more how much there is. */
 void ts_lab_source_measure_end (TsLabRelation *relation);
+/* What the log of that disk says of itself; on the storage worker. */
+TsHrlInfo ts_lab_source_log_info (const TsLabRelation *relation, guint64 set, guint disk);
+void ts_lab_source_cut_done (TsLabJob *job);
 void ts_lab_source_perform (TsLabRelation *relation, TsAction *action);
 /* The guest's answer to a freeze; one that is not awaited any more is ignored. */
 void ts_lab_source_frozen (TsLabRelation *relation, guint64 number, gboolean ok,

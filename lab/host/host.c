@@ -1,6 +1,7 @@
 /* lab/host/host.c -- see host.h. */
 #include "lab/host/host.h"
 #include "core/base/units.h"
+#include "core/relation/extend.h"
 #include "lab/host/host-internal.h"
 #include "lab/link/realm.h"
 #include "lab/site/site.h"
@@ -168,6 +169,10 @@ caller_frame (TsLabLink *link, TsFrame *frame, gpointer user)
     refuse_caller (caller, TS_REFUSE_STATE, error->message);
     return;
   }
+  if (ts_lab_extended_goes_on (vm)) {
+    refuse_caller (caller, TS_REFUSE_STATE, TS_EXTEND_GOES_ON);
+    return;
+  }
   if (!relation && !ts_hello_is_fresh (frame->value)) {
     refuse_caller (caller, TS_REFUSE_STATE, "there is no replica of that virtual machine here");
     return;
@@ -257,18 +262,22 @@ order_relate (TsLabHost *host, GVariant *body)
     }
     return;
   }
+  g_autofree char *why = valid && vm->base ? ts_lab_extend_refusal (vm, &policy) : NULL;
   if (!valid) {
     /* error says it */
-  } else if (!peer || !*peer->address)
+  } else if (why)
+    ts_throw (&error, TS_ERROR_STATE, "%s", why);
+  else if (!peer || !*peer->address)
     ts_throw (&error, TS_ERROR_ARGUMENT, "there is no link to host '%s'", peer_name);
   else if (policy.authentication == TS_AUTH_KERBEROS && !host->kerberos.principal)
     /* never over another protection than the one that was asked for */
     ts_throw (&error, TS_ERROR_UNAVAILABLE, "authentication: there is no Kerberos realm here");
   else
     relation = ts_lab_relation_new_sender (vm, peer, &policy, &error);
-  if (relation)
+  if (relation) {
     g_ptr_array_add (host->relations, relation);
-  else
+    ts_lab_extended_tell (vm, TRUE);
+  } else
     refuse_ask (host, vm, TS_ASK_ENABLE, TS_STATE_DISABLED, error->message);
 }
 
@@ -403,6 +412,10 @@ order_boot (TsLabHost *host, GVariant *body)
   if (!vm || vm->on)
     return;
   TsLabRelation *relation = ts_lab_host_relation (host, vm);
+  if (vm->base) {
+    refuse_ask (host, vm, TS_ASK_POWER_ON, TS_STATE_DISABLED, "it is no machine of its own");
+    return;
+  }
   TsState state = relation ? ts_lab_relation_state (relation) : TS_STATE_DISABLED;
   if (relation && !ts_state_allows (state, ts_lab_relation_role (relation), TS_ASK_POWER_ON)) {
     refuse_ask (host, vm, TS_ASK_POWER_ON, state,
@@ -500,10 +513,11 @@ restore_relations (TsLabHost *host, GError **error)
   g_autofree char *folder = ts_lab_path_host (&host->layout, host->config->name, "state");
   if (g_mkdir_with_parents (folder, 0755) < 0)
     return ts_throw_errno (error, "make %s", folder);
-  for (guint i = 0; i < host->vms->len; i++) {
-    g_autoptr (GError) reason = NULL;
+  for (guint i = 0; i < host->vms->len; i++) /* of all: they say where disks lie, also those of others */
     if (!ts_lab_vm_recall_owner (host->vms->pdata[i], error))
       return FALSE;
+  for (guint i = 0; i < host->vms->len; i++) {
+    g_autoptr (GError) reason = NULL;
     TsLabRelation *relation = ts_lab_relation_restore (host->vms->pdata[i], &reason);
     if (reason) {
       g_propagate_error (error, g_steal_pointer (&reason));
@@ -512,6 +526,7 @@ restore_relations (TsLabHost *host, GError **error)
     if (relation)
       g_ptr_array_add (host->relations, relation);
   }
+  ts_lab_extended_restored (host);
   return TRUE;
 }
 
@@ -580,6 +595,7 @@ start (TsLabHost *host, const char *folder, GError **error)
     return FALSE;
   for (guint i = 0; i < config->vms->len; i++)
     g_ptr_array_add (host->vms, ts_lab_vm_new (host, i));
+  ts_lab_extend_pair (host);
   if (!restore_relations (host, error) || !open_listeners (host, error))
     return FALSE;
   g_autofree char *managed = g_build_filename (folder, "managed", NULL);

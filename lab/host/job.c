@@ -42,6 +42,7 @@ ts_lab_job_start (TsLabRelation *relation, TsAction *action, TsLabWorker *worker
 {
   Job *job = g_new0 (Job, 1);
   job->job.relation = relation;
+  job->job.source = ts_lab_relation_source (relation);
   job->job.connection = relation->connection;
   job->job.action = *action;
   action->payload = NULL;

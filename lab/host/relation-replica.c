@@ -21,6 +21,7 @@ create (TsLabJob *job)
 {
   TsLabVm *vm = job->relation->vm;
   g_autofree char *folder = replica_folder (job->relation);
+  ts_lab_extended_spoil (vm);
   if (g_mkdir_with_parents (folder, 0755) < 0) {
     ts_throw_errno (&job->error, "make %s", folder);
     return;
@@ -32,6 +33,7 @@ create (TsLabJob *job)
     (void)g_unlink (path); /* of a try that failed half-way */
     ts_lab_disk_create (path, job->relation->create_bytes[i], &job->error);
   }
+  ts_lab_extended_spoil (vm); /* CHOICE: also when the disk is a new one */
 }
 
 static gboolean
@@ -51,6 +53,7 @@ write_copy (TsLabJob *job)
     ts_lab_disk_clear (disk, job->action.offset_bytes, len, &job->error);
   else if (disk)
     disk->ops->write (disk, job->action.offset_bytes, data, len, &job->error);
+  ts_lab_extended_wrote (job->relation->vm, job->action.disk, job->action.offset_bytes, len);
 }
 
 static void
@@ -171,7 +174,9 @@ apply (TsLabJob *job)
                         job->action.set, &job->error);
   }
   ts_lab_watch_end (job->relation);
+  ts_lab_extended_apply_begin (vm, logs);
   play (vm, logs, &job->error);
+  ts_lab_extended_apply_end (vm, !job->error, job->action.instant_us);
   if (!job->error)
     ts_lab_watch_begin (job->relation);
 }
@@ -194,15 +199,19 @@ keep (TsLabJob *job)
 static void
 branch (TsLabJob *job)
 {
+  TsLabVm *vm = job->relation->vm;
   ts_lab_watch_end (job->relation); /* nothing is applied meanwhile */
-  ts_lab_vm_branch (job->relation->vm, job->action.disks, job->relation->undo, job->action.undo,
-                    &job->error);
+  ts_lab_extended_hold (vm);
+  ts_lab_vm_branch (vm, job->action.disks, job->relation->undo, job->action.undo, &job->error);
+  ts_lab_extended_release (vm);
 }
 
 static void
 merge (TsLabJob *job)
 {
+  ts_lab_extended_spoil (job->relation->vm);
   ts_lab_vm_merge_copy (job->relation->vm, &job->error);
+  ts_lab_extended_spoil (job->relation->vm);
 }
 
 static void

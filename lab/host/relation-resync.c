@@ -77,12 +77,13 @@ hash (TsLabJob *job)
 {
   TsLabVm *vm = job->relation->vm;
   guint index = job->action.disk;
-  g_autofree char *path =
-      job->relation->sender ? ts_lab_vm_data_path (vm, index) : ts_lab_vm_data_path (vm, index);
+  g_autofree char *path = ts_lab_vm_data_path (vm, index);
+  ts_lab_extended_hold (vm);
   g_autoptr (TsDisk) disk = ts_lab_disk_open (path, FALSE, &job->error);
   if (disk)
     job->hashes =
         ts_compare_hash (disk, job->action.offset_bytes, job->action.len_bytes, &job->error);
+  ts_lab_extended_release (vm);
 }
 
 static void
@@ -194,9 +195,11 @@ static void
 merge (TsLabJob *job)
 {
   ts_lab_watch_end (job->relation);
+  ts_lab_extended_spoil (job->relation->vm);
   for (guint i = 0; i < job->relation->vm->config->disks && !job->error; i++)
     if (job->action.disks >> i & 1)
       merge_disk (job->relation->vm, i, &job->error);
+  ts_lab_extended_spoil (job->relation->vm);
 }
 
 void

@@ -39,8 +39,11 @@ ts_lab_vm_make_tracker (TsLabVm *vm, GError **error)
 static void
 measure (TsLabJob *job)
 {
-  if (job->relation->vm->tracker)
-    ts_lab_tracker_bytes (job->relation->vm->tracker, job->action.disks, &job->tracked_bytes, &job->error);
+  TsLabVm *source = job->source;
+  if (source->base)
+    job->tracked_bytes = ts_lab_applied_bytes (source, job->action.disks);
+  else if (source->tracker)
+    ts_lab_tracker_bytes (source->tracker, job->action.disks, &job->tracked_bytes, &job->error);
 }
 
 static void
@@ -90,7 +93,7 @@ ts_lab_source_measure_end (TsLabRelation *relation)
 static void
 track (TsLabJob *job)
 {
-  TsLabVm *vm = job->relation->vm;
+  TsLabVm *vm = job->source;
   if (!vm->machine) {
     ts_throw (&job->error, TS_ERROR_STATE, "the machine is not there");
     return;
@@ -102,7 +105,7 @@ track (TsLabJob *job)
 static void
 untrack (TsLabJob *job)
 {
-  TsLabVm *vm = job->relation->vm;
+  TsLabVm *vm = job->source;
   if (vm->tracker)
     ts_lab_tracker_stop (vm->tracker, &job->error);
 }
@@ -110,7 +113,7 @@ untrack (TsLabJob *job)
 static void
 tracked (TsLabJob *job)
 {
-  TsLabVm *vm = job->relation->vm;
+  TsLabVm *vm = job->source;
   if (!job->error && !vm->on)
     ts_lab_watch_off (vm);
   ts_lab_job_done (job);
@@ -123,13 +126,16 @@ tracked (TsLabJob *job)
 static void
 map (TsLabJob *job)
 {
-  g_autofree char *path = ts_lab_vm_data_path (job->relation->vm, job->action.disk);
+  TsLabVm *vm = job->relation->vm;
+  g_autofree char *path = ts_lab_vm_data_path (vm, job->action.disk);
+  ts_lab_extended_hold (vm);
   g_autoptr (TsDisk) disk = ts_lab_disk_open (path, FALSE, &job->error);
-  if (!disk)
-    return;
-  job->map = ts_extents_new ();
-  if (ts_lab_disk_map (path, job->map, &job->error))
-    ts_extents_align (job->map, 4 * TS_KIB, disk->size_bytes);
+  if (disk) {
+    job->map = ts_extents_new ();
+    if (ts_lab_disk_map (path, job->map, &job->error))
+      ts_extents_align (job->map, 4 * TS_KIB, disk->size_bytes);
+  }
+  ts_lab_extended_release (vm);
 }
 
 /* --- cut -------------------------------------------------------------------------------------- */
@@ -140,8 +146,8 @@ hrl_now_s (void)
   return (guint32)(g_get_real_time () / TS_S - TS_HRL_EPOCH_UNIX_S);
 }
 
-static TsHrlInfo
-log_info (const TsLabRelation *relation, guint64 set, guint disk)
+TsHrlInfo
+ts_lab_source_log_info (const TsLabRelation *relation, guint64 set, guint disk)
 {
   const TsLabVmConfig *vm = relation->vm->config;
   const TsLabHostConfig *host = relation->host->config;
@@ -169,20 +175,21 @@ cut (TsLabJob *job)
   TsHrlWriter *writers[TS_WIRE_DISKS_MAX] = {NULL};
   TsLabCutDisk changed[TS_WIRE_DISKS_MAX] = {{0}};
   gint64 instant_us = 0;
-  gboolean ok = vm->tracker != NULL;
+  TsLabTracker *tracker = job->source->tracker;
+  gboolean ok = tracker != NULL;
   if (!ok)
     ts_throw (&job->error, TS_ERROR_LOST, "changes were not tracked");
   for (guint i = 0; ok && i < disks; i++) {
     if (!(job->action.disks >> i & 1))
       continue;
-    TsHrlInfo info = log_info (relation, set, i);
+    TsHrlInfo info = ts_lab_source_log_info (relation, set, i);
     logs[i] = ts_lab_spool_create (relation->spool, set, i, &info, &job->error);
     ok = logs[i] != NULL;
     if (ok)
       writers[i] = ts_lab_spool_log_writer (logs[i]);
   }
   ok = ok &&
-       ts_lab_tracker_cut (vm->tracker, writers, hrl_now_s (), &instant_us, changed, &job->error);
+       ts_lab_tracker_cut (tracker, writers, hrl_now_s (), &instant_us, changed, &job->error);
   gboolean taken = ok;
   for (guint i = 0; ok && i < disks; i++) {
     if (!logs[i])
@@ -209,15 +216,15 @@ cut_edited (TsLabJob *job)
 static void
 resize (TsLabJob *job)
 {
-  TsLabVm *vm = job->relation->vm;
+  TsLabVm *vm = job->source;
   if (vm->machine)
     ts_lab_machine_resize (vm->machine, job->action.disk, job->action.offset_bytes, &job->error);
   else
     ts_throw (&job->error, TS_ERROR_STATE, "the machine is not there");
 }
 
-static void
-cut_done (TsLabJob *job)
+void
+ts_lab_source_cut_done (TsLabJob *job)
 {
   TsLabRelation *relation = job->relation;
   for (guint i = 0; !job->error && i < relation->vm->config->disks; i++)
@@ -265,10 +272,13 @@ ts_lab_source_frozen (TsLabRelation *relation, guint64 number, gboolean ok, cons
 void
 ts_lab_source_perform (TsLabRelation *relation, TsAction *action)
 {
+  TsLabVm *source = ts_lab_relation_source (relation);
+  if (relation->vm->base && ts_lab_extended_perform (relation, action))
+    return;
   switch ((int)action->kind) {
   case TS_ACTION_TRACK:
-    relation->vm->edited = FALSE;
-    ts_lab_watch_forget_off (relation->vm);
+    source->edited = FALSE;
+    ts_lab_watch_forget_off (source);
     ts_lab_job_start (relation, action, relation->storage, track, tracked);
     return;
   case TS_ACTION_UNTRACK:
@@ -279,13 +289,13 @@ ts_lab_source_perform (TsLabRelation *relation, TsAction *action)
     ts_lab_job_start (relation, action, relation->storage, map, NULL);
     return;
   case TS_ACTION_CUT:
-    if (!relation->vm->on)
-      ts_lab_watch_source (relation->vm);
-    ts_lab_job_start (relation, action, relation->storage, relation->vm->edited ? cut_edited : cut,
-                      cut_done);
+    if (!source->on)
+      ts_lab_watch_source (source);
+    ts_lab_job_start (relation, action, relation->storage, source->edited ? cut_edited : cut,
+                      ts_lab_source_cut_done);
     return;
   case TS_ACTION_RESIZE:
-    ts_lab_watch_forget_off (relation->vm); /* what changes now is our own doing */
+    ts_lab_watch_forget_off (source); /* what changes now is our own doing */
     ts_lab_job_start (relation, action, relation->storage, resize, NULL);
     return;
   case TS_ACTION_FREEZE:

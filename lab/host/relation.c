@@ -112,7 +112,9 @@ send_read (TsLabJob *job)
   else if (job->action.source == TS_SOURCE_DISK) {
     /* Read while the guest writes: what is torn or missed here is in the first cut (sender.h). */
     g_autofree char *path = ts_lab_vm_data_path (relation->vm, frame->disk);
+    ts_lab_extended_hold (relation->vm);
     bytes = ts_lab_file_read (path, frame->offset_bytes, job->action.len_bytes, &job->error);
+    ts_lab_extended_release (relation->vm);
   } else
     return;
   job->action.frame.payload = bytes;
@@ -325,9 +327,9 @@ perform_now (TsLabRelation *relation, TsAction *action)
     ts_lab_initial_perform (relation, action);
     return;
   case TS_ACTION_FORGET:
-    ts_lab_forget (relation);
+  case TS_ACTION_CONTINUE: /* whoever is replicated further finds the copy's machine (extend.c) */
+    ts_lab_forget (relation, action->kind);
     return;
-  case TS_ACTION_CONTINUE: /* no replica here is ever told that it is extended */
   case TS_ACTION_KINDS:
     break;
   }

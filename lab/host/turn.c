@@ -106,9 +106,13 @@ free_it (gpointer user)
 {
   TsLabRelation *relation = user;
   TsLabHost *host = relation->host;
+  const TsLabVm *vm = relation->vm;
+  gboolean further = vm->base && relation->sender;
   TsRecord *removed = ts_turn_removed (relation->vm->config->name, host->config->name,
                                        ts_lab_relation_role (relation), ts_lab_host_now_us (host));
   g_ptr_array_remove (host->relations, relation);
+  if (further)
+    ts_lab_extended_tell (vm, FALSE);
   ts_lab_host_report (host, removed);
   return G_SOURCE_REMOVE;
 }
@@ -122,9 +126,9 @@ cleared_out (TsLabJob *job)
 }
 
 void
-ts_lab_forget (TsLabRelation *relation)
+ts_lab_forget (TsLabRelation *relation, TsActionKind kind)
 {
-  TsAction forget = {.kind = TS_ACTION_FORGET};
+  TsAction forget = {.kind = kind};
   ts_lab_job_start (relation, &forget, relation->storage, clear_out, cleared_out);
 }
 

@@ -24,6 +24,8 @@ char *
 ts_lab_vm_data_path (const TsLabVm *vm, guint disk)
 {
   const char *host = vm->host->config->name, *name = vm->config->disk[disk].name;
+  if (vm->base)
+    return ts_lab_vm_data_path (vm->base, disk);
   return at_its_home (vm)
              ? ts_lab_path_data (&vm->host->layout, host, vm->config->name, name)
              : ts_lab_path_replica (&vm->host->layout, host, ts_lab_vm_storage (vm),
@@ -534,5 +536,6 @@ ts_lab_vm_free (TsLabVm *vm)
   ts_lab_machine_free (vm->test);
   ts_lab_machine_free (vm->machine);
   ts_lab_vm_forget_owner (vm);
+  ts_lab_applied_free (vm->applied);
   g_free (vm);
 }

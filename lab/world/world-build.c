@@ -119,10 +119,6 @@ refuse_fault (const TsTopology *topology, const TsOrder *order)
 char *
 ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
 {
-  for (guint i = 0; i < topology->vms->len; i++)
-    if (ts_topology_vm (topology, i)->extends >= 0)
-      return g_strdup_printf ("VM %s is an extended relation, which the lab does not have yet",
-                              ts_topology_vm (topology, i)->name);
   if (topology->vms->len > VMS_MAX)
     return g_strdup_printf ("%u VMs are more than the %u that the lab runs", topology->vms->len,
                             VMS_MAX);
@@ -237,6 +233,8 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
     TsLabVmConfig *vm = ts_lab_host_config_add_vm (config, spec->name,
                                                    ts_topology_host (topology, spec->host)->name);
     vm->id = spec->id;
+    if (spec->extends >= 0)
+      vm->extends = g_strdup (ts_topology_vm (topology, (guint)spec->extends)->name);
     vm->memory_bytes = spec->memory_bytes;
     if (spec->image) {
       vm->image = g_strdup (spec->image->file);
@@ -443,10 +441,12 @@ start_hosts (TsWorld *world, const char *cache, TsLabAccel accel, GError **error
 static gboolean
 all_guests_ready (TsWorld *world)
 {
-  guint ready = 0;
+  guint ready = 0, machines = 0;
   for (guint i = 0; i < world->guests->len; i++)
     ready += ((const TsLabGuest *)world->guests->pdata[i])->ready;
-  return ready >= world->topology->vms->len;
+  for (guint i = 0; i < world->topology->vms->len; i++) /* an extended relation is none */
+    machines += ts_topology_vm (world->topology, i)->extends < 0;
+  return ready >= machines;
 }
 
 static gboolean
@@ -455,7 +455,8 @@ boot (TsWorld *world, GError **error)
   const TsTopology *topology = world->topology;
   for (guint i = 0; i < topology->vms->len; i++) {
     const TsVmSpec *vm = ts_topology_vm (topology, i);
-    if (!ts_lab_seat_order (world->seats->pdata[vm->host], "boot", g_variant_new ("(s)", vm->name),
+    if (vm->extends < 0 &&
+        !ts_lab_seat_order (world->seats->pdata[vm->host], "boot", g_variant_new ("(s)", vm->name),
                             error))
       return FALSE;
   }

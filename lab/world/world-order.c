@@ -1,6 +1,7 @@
 /* lab/world/world-order.c -- what is asked of the lab: operations on a VM, workloads, comparing, fate. */
 #include "lab/world/world-internal.h"
 #include "core/base/error.h"
+#include "core/relation/extend.h"
 #include "core/vault/errand.h"
 #include "lab/host/medium.h"
 #include "lab/machine/disk.h"
@@ -191,6 +192,8 @@ no_operation (TsWorld *world, const TsOrder *order)
   if (order->verb != TS_DO_PROTECT && view->replica < 0)
     return "the virtual machine is not protected";
   const TsVmSpec *vm = ts_topology_vm (world->topology, (guint)order->vm);
+  if (vm->extends >= 0 && ts_extend_order_refusal (order))
+    return ts_extend_order_refusal (order);
   for (guint i = 0; order->verb == TS_DO_REPLICATE_DISKS && i < vm->disks->len; i++)
     if ((order->disks >> i & 1) && !ts_vm_spec_disk (vm, i)->attached &&
         !(view->attached >> i & 1))
@@ -198,6 +201,35 @@ no_operation (TsWorld *world, const TsOrder *order)
   if (order->verb == TS_DO_REVERSE && !view->failed_over)
     return "the virtual machine has not failed over";
   return NULL;
+}
+
+/* Why the VM's relation cannot extend another's, as far as the hosts have told; the host looks again.
+ * NULL: it can, or is an ordinary one. */
+static char *
+no_extension (const TsWorld *world, guint index, const TsPolicy *policy)
+{
+  const TsVmSpec *vm = ts_topology_vm (world->topology, index);
+  if (vm->extends < 0)
+    return NULL;
+  const TsLabVmView *base = &world->vms[vm->extends];
+  if (base->replica != (gint)vm->host || base->state[TS_ROLE_REPLICA] == TS_STATE_DISABLED)
+    return g_strdup_printf ("there is no replica of %s on %s",
+                            ts_topology_vm (world->topology, (guint)vm->extends)->name,
+                            ts_topology_host (world->topology, vm->host)->name);
+  return ts_extend_refusal (policy,
+                            &ts_topology_policy (world->topology, (guint)base->policy)->policy,
+                            (TsState)base->state[TS_ROLE_REPLICA]);
+}
+
+static void
+report_extends (TsWorld *world, guint index)
+{
+  const TsVmSpec *vm = ts_topology_vm (world->topology, index);
+  if (vm->extends < 0)
+    return;
+  TsRecord *record = ts_record_text (ts_lab_world_record (world, "extends"), "vm", vm->name);
+  ts_lab_world_report (world, ts_record_text (record, "of",
+                                              ts_topology_vm (world->topology, (guint)vm->extends)->name));
 }
 
 /* Which sides have something to cancel; the replica's word decides when neither has. */
@@ -255,8 +287,15 @@ begin_operation (TsWorld *world, const TsOrder *wanted)
   TsLabVmView *view = &world->vms[vm];
   const char *name = ts_topology_vm (world->topology, vm)->name;
   g_autoptr (GError) error = NULL;
-  if (order->verb == TS_DO_PROTECT) {
-    const TsPolicySpec *policy = ts_topology_policy (world->topology, (guint)order->policy);
+  const TsPolicySpec *policy =
+      order->verb == TS_DO_PROTECT ? ts_topology_policy (world->topology, (guint)order->policy) : NULL;
+  g_autofree char *why = policy ? no_extension (world, vm, &policy->policy) : NULL;
+  if (why) {
+    ts_lab_world_step (world, order->step, order->verb, "refused", why);
+    return;
+  }
+  if (policy) {
+    report_extends (world, vm);
     report_policy (world, vm, policy);
     view->policy = order->policy;
     if (!relate (world, vm, view->primary, (guint)order->host, &error)) {
@@ -397,6 +436,8 @@ char *
 ts_lab_world_plain_path (const TsWorld *world, guint index, guint host, const char *disk)
 {
   const TsVmSpec *vm = ts_topology_vm (world->topology, index);
+  if (vm->extends >= 0 && host == vm->host) /* the replica's */
+    return ts_lab_world_plain_path (world, (guint)vm->extends, host, disk);
   const char *storage = world->vms[index].storage;
   const char *name = ts_topology_host (world->topology, host)->name;
   return host == vm->host
