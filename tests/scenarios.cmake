@@ -24,7 +24,7 @@ if(TS_LAB AND NOT TS_SANITIZE) # what users install has no sanitizers
   set_tests_properties(package PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
 endif()
 
-foreach(name first-disaster planned-failover cancel-failover test-failover planned-round-trip second-thoughts unplanned-failback point-in-time change-point app-consistent freeze-fails disk-excluded disk-added disk-resized extended extended-continue steady wan-outage kerberos not-authorized must-fail-rpo)
+foreach(name first-disaster planned-failover cancel-failover test-failover planned-round-trip second-thoughts unplanned-failback point-in-time change-point app-consistent freeze-fails disk-excluded disk-added disk-resized extended extended-continue extended-trouble steady wan-outage kerberos not-authorized must-fail-rpo)
   add_test(NAME scenario-sim-${name}
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
@@ -42,7 +42,7 @@ foreach(name plan-three-tiers plan-script-fails-planned plan-script-fails-unplan
 endforeach()
 
 if(TS_LAB)
-  foreach(name first-disaster planned-failover cancel-failover test-failover planned-round-trip app-consistent kerberos not-authorized)
+  foreach(name first-disaster planned-failover cancel-failover test-failover planned-round-trip app-consistent kerberos not-authorized extended-trouble)
     add_test(NAME scenario-lab-${name}
       COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on lab --no-plots
         --out ${CMAKE_CURRENT_BINARY_DIR}/runs)

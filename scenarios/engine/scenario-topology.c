@@ -341,6 +341,8 @@ check_extended (TsBuild *build)
     if (!same)
       ts_build_tell (build, key, "vm %s: extends: it has other disks than %s", vm->name,
                      base->name);
+    if (ts_yaml_get (build->root, "vault") != NULL) /* HVR reference 7 */
+      ts_build_tell (build, key, "vm %s: extends: a vault knows no extended replication", vm->name);
     if (base->host == vm->host)
       ts_build_tell (build, key,
                      "vm %s: host: %s runs there itself; it is to be where its replica is",

@@ -205,7 +205,7 @@ static const TsSchemaRow rows[] = {
      "what its guest does when it is asked to freeze for an application-consistent point"},
     {"vm", "extends", TS_VALUE_REFERENCE, "vms", FALSE, NULL, 0, 0, 0,
      "no machine of its own: the extended relation of that one, from its replica on host to a third host; "
-     "protect begins it, failover takes the third copy.  Only in the simulator"},
+     "protect begins it, failover takes the third copy"},
     {"vm", "disks", TS_VALUE_NAMED, "disk", TRUE, NULL, 1, 16, 0, "its disks, the first boots"},
 
     {"vm", "image", TS_VALUE_TEXT, NULL, FALSE, NULL, 0, 0, 0,
