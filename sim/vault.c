@@ -1,4 +1,4 @@
-/* sim/vault.c -- the vault's process.  Twin of lab/vault/process.c. */
+/* sim/vault.c -- the vault's process.  Twin of lab/vault/service.c. */
 #include "sim/management.h"
 
 typedef struct {
@@ -14,6 +14,7 @@ struct _TsSimVault {
   guint64 connections; /* so far, of all lives */
   guint64 timer;
   gint64 armed_us;
+  guint64 told; /* of all lives: the highest number of what has been told */
   guint64 commits, dies_at; /* of all lives; 0: it does not */
   gint64 down_us;
   TsRandom random;
@@ -118,7 +119,12 @@ perform (TsSimVault *vault, TsVaultAction *action)
     if (world->observer->changed)
       world->observer->changed (world->observer, action->path);
     break;
+  case TS_VAULT_ACTION_ALERT:
+    break; /* its record is all that there is of it here */
   case TS_VAULT_ACTION_REPORT:
+    if (action->number <= vault->told) /* by an earlier life */
+      break;
+    vault->told = action->number;
     action->record->t_us = ts_sim_now_us (world);
     ts_sim_report (world, g_steal_pointer (&action->record));
     break;

@@ -23,6 +23,8 @@ typedef struct {
   GPtrArray *said; /* GVariant: to Providers, in order */
   guint closed;
   guint64 number;
+  GPtrArray *alerts; /* GVariant, with its number */
+  GString *told;     /* "number kind\n" of records */
 } Fixture;
 
 typedef struct {
@@ -85,6 +87,10 @@ step (Fixture *f, TsVaultEvent *event)
       g_ptr_array_add (f->said, g_variant_ref (action->value));
     else if (action->kind == TS_VAULT_ACTION_CLOSE)
       f->closed++;
+    else if (action->kind == TS_VAULT_ACTION_REPORT)
+      g_string_append_printf (f->told, "%" G_GUINT64_FORMAT " %s\n", action->number, action->record->kind);
+    else if (action->kind == TS_VAULT_ACTION_ALERT)
+      g_ptr_array_add (f->alerts, g_variant_ref (action->value));
   }
   assert_int_equal (replies, event->kind == TS_VAULT_EVENT_REQUEST ? 1 : 0);
 }
@@ -258,6 +264,8 @@ setup (void **state)
   f->now_us = G_GINT64_CONSTANT (1767225600) * TS_S;
   f->rows = g_ptr_array_new_with_free_func (row_free);
   f->said = g_ptr_array_new_with_free_func ((GDestroyNotify)g_variant_unref);
+  f->alerts = g_ptr_array_new_with_free_func ((GDestroyNotify)g_variant_unref);
+  f->told = g_string_new (NULL);
   *state = f;
   return 0;
 }
@@ -269,6 +277,8 @@ teardown (void **state)
   ts_vault_free (f->vault);
   g_ptr_array_unref (f->rows);
   g_ptr_array_unref (f->said);
+  g_ptr_array_unref (f->alerts);
+  g_string_free (f->told, TRUE);
   g_clear_pointer (&f->body, g_variant_unref);
   g_free (f);
   return 0;
@@ -616,6 +626,164 @@ cancel_and_restart (void **state)
   assert_string_equal (property (f, "state"), "Succeeded");
 }
 
+/* Both Providers are there meanwhile. */
+static void
+pass_time (Fixture *f, gint64 us)
+{
+  for (gint64 until_us = f->now_us + us; f->now_us < until_us;) {
+    f->now_us = MIN (f->now_us + 30 * TS_S, until_us);
+    for (guint64 connection = 1; connection <= 2; connection++) {
+      TsFields *beat = ts_fields_new ();
+      ts_fields_set_int (beat, "clock", f->now_us);
+      say (f, connection, TS_MESSAGE_HEARTBEAT, beat);
+    }
+    if (f->said->len > 1000)
+      g_ptr_array_set_size (f->said, 0);
+  }
+}
+
+/* Who is told of what: by severity, by type, of what nobody wants to know. */
+static void
+alerts_go_to_who_wants_them (void **state)
+{
+  Fixture *f = *state;
+  furnish (f);
+  ask (f, TS_VAULT_PUT, "replicationAlertSettings/night",
+       "{'properties': <{'customEmailAddresses': <[<'a@example.org'>, <'b@example.org'>]>, 'locale': <'fr_FR'>}>}");
+  assert_int_equal (f->status, 201);
+  ask (f, TS_VAULT_PUT, "replicationAlertSettings/lines",
+       "{'properties': <{'sendToOwners': <'Send'>, 'minimumSeverity': <'Warning'>, 'eventTypes': <[<'ProviderNotConnected'>]>}>}");
+  assert_int_equal (f->status, 201);
+  ask (f, TS_VAULT_PUT, "replicationAlertSettings/nobody", "{'properties': <{'minimumSeverity': <'Info'>}>}");
+  assert_int_equal (f->status, 201);
+  protect (f, "app");
+  assert_int_equal (f->alerts->len, 0); /* all went well */
+  ask (f, TS_VAULT_POST, ITEM "/testFailover", NULL);
+  answer_orders (f, FALSE, NULL);
+  assert_int_equal (f->alerts->len, 1); /* JobFailed is critical */
+  GVariant *alert = f->alerts->pdata[0];
+  assert_string_equal (ts_variant_text (alert, "setting", ""), "night");
+  assert_string_equal (ts_variant_text (alert, "type", ""), "JobFailed");
+  assert_string_equal (ts_variant_text (alert, "locale", ""), "fr_FR");
+  g_autoptr (GVariant) to = ts_variant_list (alert, "to");
+  assert_int_equal (ts_variant_count (to), 2);
+  TsVaultEvent lost = {.kind = TS_VAULT_EVENT_LOST, .connection = 2};
+  step (f, &lost);
+  assert_int_equal (f->alerts->len, 2);
+  assert_string_equal (ts_variant_text (f->alerts->pdata[1], "setting", ""), "lines");
+  ask (f, TS_VAULT_GET, "replicationAlertSettings/night", NULL);
+  g_autoptr (GVariant) properties = ts_variant_dict (f->body, "properties");
+  assert_int_equal (ts_variant_int (properties, "alertCount", -1), 1);
+  ask (f, TS_VAULT_DELETE, "replicationAlertSettings/lines", NULL);
+  assert_int_equal (f->status, 204);
+  ask (f, TS_VAULT_PUT, "replicationAlertSettings/bad", "{'properties': <{'customEmailAddresses': <[<'a@x'>, <'nobody'>]>}>}");
+  assert_int_equal (f->status, 400);
+  assert_string_equal (error_target (f), "properties.customEmailAddresses[1]");
+  ask (f, TS_VAULT_GET, "replicationAlertSettings/bad", NULL);
+  assert_int_equal (f->status, 404);
+}
+
+static gsize
+count_of (Fixture *f)
+{
+  g_autoptr (GVariant) list = ts_variant_list (f->body, "value");
+  return ts_variant_count (list);
+}
+
+static void
+jobs_are_exported (void **state)
+{
+  Fixture *f = *state;
+  furnish (f);
+  protect (f, "app");
+  pass_time (f, TS_HOUR);
+  ask (f, TS_VAULT_POST, ITEM "/testFailover", NULL);
+  answer_orders (f, FALSE, NULL);
+  ask (f, TS_VAULT_POST, "replicationJobs/export", NULL);
+  assert_int_equal (f->status, 200);
+  gsize all = count_of (f);
+  assert_true (all >= 3); /* pairing, enabling, the test */
+  ask (f, TS_VAULT_POST, "replicationJobs/export", "{'properties': <{'jobStatus': <'Failed'>}>}");
+  assert_int_equal (count_of (f), 1);
+  ask (f, TS_VAULT_POST, "replicationJobs/export", "{'properties': <{'jobName': <'EnableDr'>}>}");
+  assert_int_equal (count_of (f), 1);
+  ask (f, TS_VAULT_POST, "replicationJobs/export", "{'properties': <{'startTime': <'2026-01-01T00:30:00Z'>}>}");
+  assert_int_equal (count_of (f), 1);
+  ask (f, TS_VAULT_POST, "replicationJobs/export", "{'properties': <{'endTime': <'2026-01-01T00:30:00Z'>}>}");
+  assert_int_equal (count_of (f), all - 1);
+  ask (f, TS_VAULT_POST, "replicationJobs/export", "{'properties': <{'startTime': <'yesterday'>}>}");
+  assert_int_equal (f->status, 400);
+}
+
+static gsize
+jobs_of (Fixture *f, const char *scenario)
+{
+  g_autofree char *body = g_strdup_printf ("{'properties': <{'jobName': <'%s'>}>}", scenario);
+  ask (f, TS_VAULT_POST, "replicationJobs/export", body);
+  return count_of (f);
+}
+
+/* HVR 4.4: forced completion after 2 weeks. */
+static void
+a_test_ends_after_two_weeks (void **state)
+{
+  Fixture *f = *state;
+  furnish (f);
+  protect (f, "app");
+  ask (f, TS_VAULT_POST, ITEM "/testFailover", NULL);
+  answer_orders (f, TRUE, NULL);
+  g_ptr_array_set_size (f->said, 0);
+  TsVaultEvent tick = {.kind = TS_VAULT_EVENT_TICK};
+  gint64 end_us = f->now_us + TS_VAULT_TEST_US;
+  assert_true (ts_vault_wake_us (f->vault) <= end_us);
+  pass_time (f, TS_VAULT_TEST_US - 10 * TS_S);
+  assert_int_equal (jobs_of (f, "TestFailoverCleanup"), 0);
+  f->now_us = end_us;
+  g_ptr_array_set_size (f->said, 0);
+  step (f, &tick);
+  assert_int_equal (jobs_of (f, "TestFailoverCleanup"), 1);
+  answer_orders (f, FALSE, NULL); /* it cannot be done now: again tomorrow */
+  g_ptr_array_set_size (f->said, 0);
+  pass_time (f, 23 * TS_HOUR);
+  assert_int_equal (jobs_of (f, "TestFailoverCleanup"), 1);
+  pass_time (f, TS_HOUR);
+  assert_int_equal (jobs_of (f, "TestFailoverCleanup"), 2);
+  answer_orders (f, TRUE, NULL);
+  g_ptr_array_set_size (f->said, 0);
+  pass_time (f, 15 * 24 * TS_HOUR);
+  assert_int_equal (jobs_of (f, "TestFailoverCleanup"), 2); /* it has ended, once and for all */
+}
+
+/* What was durable and not told when it died is told by its next life, under the same number. */
+static void
+what_was_not_told_is_told_later (void **state)
+{
+  Fixture *f = *state;
+  furnish (f);
+  protect (f, "app");
+  ask (f, TS_VAULT_PUT, "replicationAlertSettings/all",
+       "{'properties': <{'sendToOwners': <'Send'>, 'minimumSeverity': <'Info'>}>}");
+  g_string_truncate (f->told, 0);
+  g_ptr_array_set_size (f->alerts, 0);
+  TsVaultEvent lost = {.kind = TS_VAULT_EVENT_LOST, .connection = 2};
+  step (f, &lost);
+  g_autofree char *once = g_strdup (f->told->str);
+  assert_non_null (strstr (once, " fabric\n"));
+  assert_int_equal (f->alerts->len, 1);
+  g_string_truncate (f->told, 0);
+  restore (f); /* dead, as soon as that was durable */
+  TsVaultEvent tick = {.kind = TS_VAULT_EVENT_TICK};
+  step (f, &tick);
+  assert_true (g_str_has_prefix (f->told->str, once));
+  assert_int_equal (f->alerts->len, 2);
+  g_string_truncate (f->told, 0);
+  ask (f, TS_VAULT_DELETE, "replicationAlertSettings/all", NULL); /* a transaction later they are settled */
+  restore (f);
+  step (f, &tick);
+  assert_null (strstr (f->told->str, once));
+  assert_int_equal (f->alerts->len, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
 int
@@ -630,6 +798,10 @@ main (void)
       TEST (a_vault_that_comes_back_goes_on),
       TEST (a_newer_version_is_refused),
       TEST (cancel_and_restart),
+      TEST (alerts_go_to_who_wants_them),
+      TEST (jobs_are_exported),
+      TEST (a_test_ends_after_two_weeks),
+      TEST (what_was_not_told_is_told_later),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -134,6 +134,15 @@ static const TsVaultRoute routes[] = {
     {POST, JOB "/restart", "jobComment", "job", FALSE, "Runs what failed, and what is behind it, again."},
     {POST, JOB "/resume", "jobComment", "job", FALSE, "Confirms the manual action that it waits for."},
 
+    {POST, "replicationJobs/export", "exportJobs", "job", TRUE,
+     "The jobs that fit, oldest first, with all their tasks (CHOICE: in the answer; there is no store to write them to)."},
+
+    {GET, "replicationAlertSettings", NULL, "alertSetting", TRUE, "Who is told of which events."},
+    {GET, "replicationAlertSettings/{setting}", NULL, "alertSetting", FALSE, "An alert setting."},
+    {PUT, "replicationAlertSettings/{setting}", "alertSetting", "alertSetting", FALSE,
+     "Tells these people of events from now on."},
+    {DELETE, "replicationAlertSettings/{setting}", NULL, NULL, FALSE, "They are not told any more."},
+
     {GET, "replicationEvents", NULL, "event", TRUE, "What has happened, newest first."},
     {GET, "replicationEvents/{event}", NULL, "event", FALSE, "An event."},
 };
@@ -294,6 +303,25 @@ static const TsVaultField fields[] = {
      "NoNetworkAttachAsInput|VmNetworkAsInput|CreateNetworkAsInput", FALSE, 0, 0, "as of one item"},
     {"planTestProperties", "networkId", TS_VAULT_FIELD_ID, "network", FALSE, 0, 0, "likewise"},
 
+    {"exportJobs", "properties", TS_VAULT_FIELD_OBJECT, "exportProperties", FALSE, 0, 0, "which; all unless said"},
+    {"exportProperties", "startTime", TS_VAULT_FIELD_TIME, NULL, FALSE, 0, 0, "begun then or later"},
+    {"exportProperties", "endTime", TS_VAULT_FIELD_TIME, NULL, FALSE, 0, 0, "begun then or earlier"},
+    {"exportProperties", "jobStatus", TS_VAULT_FIELD_CHOICE,
+     "NotStarted|InProgress|Succeeded|Failed|Cancelled|Suspended", FALSE, 0, 0, "in this state"},
+    {"exportProperties", "jobName", TS_VAULT_FIELD_TEXT, NULL, FALSE, 1, 128, "of this scenarioName"},
+    {"exportProperties", "affectedObjectTypes", TS_VAULT_FIELD_CHOICE,
+     "ProtectedItem|RecoveryPlan|ProtectionContainerMapping", FALSE, 0, 0, "of such an object"},
+
+    {"alertSetting", "properties", TS_VAULT_FIELD_OBJECT, "alertProperties", TRUE, 0, 0, "who, and of what"},
+    {"alertProperties", "sendToOwners", TS_VAULT_FIELD_CHOICE, "Send|DoNotSend", FALSE, 0, 0,
+     "to who runs the vault; DoNotSend unless said"},
+    {"alertProperties", "customEmailAddresses", TS_VAULT_FIELD_LIST, NULL, FALSE, 0, 20, "to these"},
+    {"alertProperties", "locale", TS_VAULT_FIELD_TEXT, NULL, FALSE, 0, 32, "handed on with each alert"},
+    {"alertProperties", "minimumSeverity", TS_VAULT_FIELD_CHOICE, "Info|Warning|Critical", FALSE, 0, 0,
+     "of events that are at least so bad; Critical unless said (CHOICE)"},
+    {"alertProperties", "eventTypes", TS_VAULT_FIELD_LIST, NULL, FALSE, 0, 20,
+     "of these types, such as JobFailed; all unless said (CHOICE)"},
+
     {"jobComment", "properties", TS_VAULT_FIELD_OBJECT, "commentProperties", FALSE, 0, 0, "why"},
     {"commentProperties", "comments", TS_VAULT_FIELD_TEXT, NULL, FALSE, 0, 1024, "kept with the job"},
 };
@@ -318,6 +346,7 @@ static const struct {
     {"plan", "a recovery plan"},
     {"job", "an operation with its tasks"},
     {"event", "something that has happened"},
+    {"alertSetting", "who is told of which events"},
 };
 
 const TsVaultRoute *

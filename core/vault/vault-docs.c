@@ -19,6 +19,8 @@ ts_vault_table_name (TsVaultTable table)
       [TS_TABLE_JOB] = "job",
       [TS_TABLE_TASK] = "task",
       [TS_TABLE_EVENT] = "event",
+      [TS_TABLE_ALERT_SETTING] = "alert_setting",
+      [TS_TABLE_TOLD] = "told",
   };
   return names[table];
 }
@@ -199,6 +201,7 @@ ts_vault_docs_flush (TsVault *vault)
     case TS_TABLE_KEY:
     case TS_TABLE_INVENTORY:
     case TS_TABLE_LEVEL:
+    case TS_TABLE_TOLD:
       break;
     case TS_TABLE_FABRIC:
     case TS_TABLE_POLICY:
@@ -209,6 +212,7 @@ ts_vault_docs_flush (TsVault *vault)
     case TS_TABLE_PLAN:
     case TS_TABLE_JOB:
     case TS_TABLE_EVENT:
+    case TS_TABLE_ALERT_SETTING:
     case TS_TABLES:
     default:
       ts_vault_changed (vault, doc->key);

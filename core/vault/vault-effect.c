@@ -143,10 +143,13 @@ ts_vault_job_effect (TsVault *vault, TsVaultJob *job, TsDoc *task)
     ts_vault_set_text (vault, item, "failed_over", "");
   else if (g_str_equal (effect, "reversed"))
     reversed (vault, item);
-  else if (g_str_equal (effect, "test-started"))
+  else if (g_str_equal (effect, "test-started")) {
     ts_vault_set_bool (vault, item, "test", TRUE);
-  else if (g_str_equal (effect, "test-stopped")) {
+    ts_vault_set_int (vault, item, "test_end_us",
+                      vault->now_us + ts_vault_scaled_us (vault, TS_VAULT_TEST_US));
+  } else if (g_str_equal (effect, "test-stopped")) {
     ts_vault_set_bool (vault, item, "test", FALSE);
+    ts_vault_set (vault, item, "test_end_us", NULL);
     ts_vault_set_int (vault, item, "last_test_us", vault->now_us);
   } else if (g_str_equal (effect, "removed"))
     ts_vault_doc_drop (vault, item);

@@ -4,13 +4,6 @@
 #define EVENTS_MAX 1000 /* CHOICE: older ones go */
 
 void
-ts_vault_report (TsVault *vault, TsRecord *record)
-{
-  TsVaultAction action = {.kind = TS_VAULT_ACTION_REPORT, .record = record};
-  g_array_append_val (vault->out, action);
-}
-
-void
 ts_vault_event (TsVault *vault, const char *type, const char *severity, const char *object,
                 const char *path, const char *format, ...)
 {
@@ -29,6 +22,7 @@ ts_vault_event (TsVault *vault, const char *type, const char *severity, const ch
   ts_vault_set_text (vault, event, "path", path);
   ts_vault_set_text (vault, event, "text", text);
   ts_vault_set_int (vault, event, "time_us", vault->now_us);
+  ts_vault_alert_event (vault, event);
   while (vault->docs[TS_TABLE_EVENT]->len > EVENTS_MAX)
     ts_vault_doc_drop (vault, vault->docs[TS_TABLE_EVENT]->pdata[0]);
 }

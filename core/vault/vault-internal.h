@@ -29,6 +29,8 @@ typedef enum {
   TS_TABLE_JOB,
   TS_TABLE_TASK,   /* "job/number" */
   TS_TABLE_EVENT,
+  TS_TABLE_ALERT_SETTING,
+  TS_TABLE_TOLD, /* what a step tells, until it surely has been */
   TS_TABLES
 } TsVaultTable;
 
@@ -62,6 +64,8 @@ struct _TsVault {
   GPtrArray *marked;          /* TsDoc, as they were */
   GPtrArray *gone;            /* TsDoc that were dropped in this step */
   GPtrArray *changed;         /* char *: paths to notify */
+  GPtrArray *telling;         /* GVariant: what this step tells */
+  gint64 settled;             /* what has a number up to this was told in an earlier step of this life */
   GPtrArray *lines;           /* TsVaultLine */
   GHashTable *levels;         /* "fabric/vm" to GPtrArray of TsLevel; looked up, never walked */
   GPtrArray *jobs;            /* TsVaultJob, running or suspended */
@@ -202,13 +206,15 @@ void ts_vault_task_effect (TsVault *vault, TsVaultJob *job, gint task, const cha
 void ts_vault_task_item (TsVault *vault, TsVaultJob *job, gint task, const TsDoc *item);
 /* Takes an item until the job ends. */
 void ts_vault_job_take (TsVault *vault, TsVaultJob *job, TsDoc *item);
-/* Begins it and answers 202. */
+/* Begins it and answers 202; call NULL: nobody has asked. */
 void ts_vault_job_begin (TsVault *vault, TsVaultJob *job, TsVaultCall *call);
 void ts_vault_job_result (TsVault *vault, const char *fabric, GVariant *fields);
 void ts_vault_jobs_go_on (TsVault *vault);
 void ts_vault_jobs_again (TsVault *vault); /* all of them look again */
 void ts_vault_jobs_reorder (TsVault *vault, const char *fabric); /* it is connected: orders anew */
 gint64 ts_vault_jobs_wake_us (const TsVault *vault);
+void ts_vault_tests_end (TsVault *vault); /* those that have run for two weeks (vault-item-ask.c) */
+gint64 ts_vault_tests_wake_us (const TsVault *vault);
 void ts_vault_job_load (TsVault *vault); /* after all rows */
 void ts_vault_job_request (TsVault *vault, TsVaultCall *call);
 GVariant *ts_vault_job_resource (const TsVault *vault, const TsDoc *job);
@@ -240,4 +246,11 @@ void ts_build_pair (TsVault *vault, TsVaultJob *job, const TsDoc *mapping, gbool
 void ts_vault_event (TsVault *vault, const char *type, const char *severity, const char *object,
                      const char *path, const char *format, ...) G_GNUC_PRINTF (6, 7);
 void ts_vault_event_request (TsVault *vault, TsVaultCall *call);
-void ts_vault_report (TsVault *vault, TsRecord *record);
+
+/* --- alerts, what is told: vault-alert.c, vault-told.c ------------------------------------------ */
+void ts_vault_alert_request (TsVault *vault, TsVaultCall *call);
+void ts_vault_alert_event (TsVault *vault, const TsDoc *event); /* whoever wants to know of it is told */
+void ts_vault_alert (TsVault *vault, TsFields *alert);    /* takes it */
+void ts_vault_report (TsVault *vault, TsRecord *record);  /* takes it */
+void ts_vault_tell_again (TsVault *vault);
+void ts_vault_told_flush (TsVault *vault); /* before the documents are */

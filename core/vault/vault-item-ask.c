@@ -241,6 +241,43 @@ begin (TsVault *vault, TsVaultCall *call, TsDoc *item, const TsItemView *view, g
   ts_vault_job_begin (vault, job, call);
 }
 
+/* --- tests that nobody ends ------------------------------------------------------------------- */
+
+/* HVR 4.4: a test is completed by force after two weeks.  CHOICE: when it cannot be done then it is
+ * tried again each day; an operation that is in progress is waited for. */
+void
+ts_vault_tests_end (TsVault *vault)
+{
+  for (guint i = 0; i < vault->docs[TS_TABLE_ITEM]->len; i++) {
+    TsDoc *item = vault->docs[TS_TABLE_ITEM]->pdata[i];
+    gint64 end_us = ts_doc_int (item, "test_end_us", TS_NEVER);
+    if (!ts_doc_bool (item, "test") || vault->now_us < end_us || *ts_doc_text (item, "job"))
+      continue;
+    const char *vm = ts_doc_text (item, "vm");
+    ts_vault_set_int (vault, item, "test_end_us", vault->now_us + ts_vault_scaled_us (vault, 24 * TS_HOUR));
+    ts_vault_event (vault, "TestFailoverExpired", "Warning", vm, item->key,
+                    "The test failover of %s has run for two weeks and is ended", vm);
+    TsVaultJob *job = ts_vault_job_new (vault, "TestFailoverCleanup", "Clean up test failover", item->key, vm,
+                                        "ProtectedItem");
+    ts_vault_job_take (vault, job, item);
+    ts_vault_set_text (vault, job->doc, "comments", "by the vault: two weeks have passed");
+    ts_build_simple (vault, job, 0, item, "TestFailoverCleanup", 0);
+    ts_vault_job_begin (vault, job, NULL);
+  }
+}
+
+gint64
+ts_vault_tests_wake_us (const TsVault *vault)
+{
+  gint64 wake_us = TS_NEVER;
+  for (guint i = 0; i < vault->docs[TS_TABLE_ITEM]->len; i++) {
+    const TsDoc *item = vault->docs[TS_TABLE_ITEM]->pdata[i];
+    if (ts_doc_bool (item, "test") && !*ts_doc_text (item, "job"))
+      wake_us = MIN (wake_us, ts_doc_int (item, "test_end_us", TS_NEVER));
+  }
+  return wake_us;
+}
+
 /* --- recovery points -------------------------------------------------------------------------- */
 
 static GVariant *

@@ -587,7 +587,8 @@ ts_vault_job_begin (TsVault *vault, TsVaultJob *job, TsVaultCall *call)
 {
   job->again = TRUE;
   report_job (vault, job, "begun");
-  ts_vault_reply (vault, call, 202, ts_vault_job_resource (vault, job->doc), job->doc->key);
+  if (call)
+    ts_vault_reply (vault, call, 202, ts_vault_job_resource (vault, job->doc), job->doc->key);
 }
 
 static TsVaultJob *
@@ -712,9 +713,46 @@ list_jobs (TsVault *vault, TsVaultCall *call)
   ts_vault_reply (vault, call, 200, ts_fields_end (body), NULL);
 }
 
+/* Which jobs a body of exportJobs means. */
+static gboolean
+fits (const TsDoc *job, GVariant *wanted)
+{
+  const char *start = ts_variant_text (wanted, "startTime", NULL);
+  const char *end = ts_variant_text (wanted, "endTime", NULL);
+  gint64 begun_us = ts_doc_int (job, "started_us", 0), from_us = 0, to_us = TS_NEVER;
+  if ((start && !ts_vault_time_parse (start, &from_us)) || (end && !ts_vault_time_parse (end, &to_us)))
+    return FALSE;
+  const struct {
+    const char *field, *has;
+  } texts[] = {{"jobStatus", ts_doc_text (job, "state")},
+               {"jobName", ts_doc_text (job, "scenario")},
+               {"affectedObjectTypes", ts_doc_text (job, "target_type")}};
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    if (!g_str_equal (ts_variant_text (wanted, texts[i].field, texts[i].has), texts[i].has))
+      return FALSE;
+  return begun_us >= from_us && begun_us <= to_us;
+}
+
+static void
+export (TsVault *vault, TsVaultCall *call)
+{
+  GVariantBuilder list;
+  g_variant_builder_init (&list, G_VARIANT_TYPE ("av"));
+  for (guint i = 0; i < vault->docs[TS_TABLE_JOB]->len; i++)
+    if (fits (vault->docs[TS_TABLE_JOB]->pdata[i], call->properties))
+      ts_list_add (&list, ts_vault_job_resource (vault, vault->docs[TS_TABLE_JOB]->pdata[i]));
+  TsFields *body = ts_fields_new ();
+  ts_fields_set (body, "value", g_variant_builder_end (&list));
+  ts_vault_reply (vault, call, 200, ts_fields_end (body), NULL);
+}
+
 void
 ts_vault_job_request (TsVault *vault, TsVaultCall *call)
 {
+  if (call->route->list && call->route->method == TS_VAULT_POST) {
+    export (vault, call);
+    return;
+  }
   if (call->route->list) {
     list_jobs (vault, call);
     return;

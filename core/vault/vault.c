@@ -49,6 +49,7 @@ ts_vault_new (const char *name, guint32 time_scale)
   vault->marked = g_ptr_array_new ();
   vault->gone = g_ptr_array_new_with_free_func (ts_doc_free);
   vault->changed = g_ptr_array_new_with_free_func (g_free);
+  vault->telling = g_ptr_array_new_with_free_func ((GDestroyNotify)g_variant_unref);
   vault->lines = g_ptr_array_new_with_free_func (ts_vault_line_free);
   vault->levels =
       g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
@@ -110,6 +111,7 @@ ts_vault_free (TsVault *vault)
   g_ptr_array_unref (vault->marked);
   g_ptr_array_unref (vault->gone);
   g_ptr_array_unref (vault->changed);
+  g_ptr_array_unref (vault->telling);
   g_ptr_array_unref (vault->lines);
   g_hash_table_unref (vault->levels);
   g_free (vault);
@@ -153,6 +155,7 @@ static const struct {
     {"registrationKeys", new_key},
     {"replicationVaultHealth", ts_vault_event_request},
     {"replicationEvents", ts_vault_event_request},
+    {"replicationAlertSettings", ts_vault_alert_request},
     {"replicationJobs", ts_vault_job_request},
     {"replicationRecoveryPlans", ts_vault_plan_request},
     {"replicationPolicies", ts_vault_policy_request},
@@ -206,6 +209,7 @@ begin_life (TsVault *vault)
     ts_vault_set_int (vault, self, "version", TS_VAULT_VERSION);
     ts_vault_set_text (vault, self, "name", vault->name);
   }
+  ts_vault_tell_again (vault);
 }
 
 void
@@ -241,7 +245,9 @@ ts_vault_step (TsVault *vault, const TsVaultEvent *event, TsVaultActions *out)
     break;
   }
   ts_vault_lines_tick (vault);
+  ts_vault_tests_end (vault);
   ts_vault_jobs_go_on (vault);
+  ts_vault_told_flush (vault);
   ts_vault_docs_flush (vault);
   vault->out = NULL;
   vault->entropy = NULL;
@@ -250,5 +256,6 @@ ts_vault_step (TsVault *vault, const TsVaultEvent *event, TsVaultActions *out)
 gint64
 ts_vault_wake_us (const TsVault *vault)
 {
-  return MIN (ts_vault_lines_wake_us (vault), ts_vault_jobs_wake_us (vault));
+  gint64 wake_us = MIN (ts_vault_lines_wake_us (vault), ts_vault_jobs_wake_us (vault));
+  return MIN (wake_us, ts_vault_tests_wake_us (vault));
 }

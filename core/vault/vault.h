@@ -20,6 +20,7 @@
 #define TS_VAULT_VERSION 1
 
 #define TS_VAULT_KEY_VALID_US (5 * 24 * 3600 * G_GINT64_CONSTANT (1000000)) /* HVR 1.1: 5 days */
+#define TS_VAULT_TEST_US (14 * 24 * 3600 * G_GINT64_CONSTANT (1000000)) /* HVR 4.4: two weeks */
 #define TS_VAULT_ENTROPY_BYTES 32
 
 typedef enum {
@@ -48,18 +49,22 @@ typedef enum {
   TS_VAULT_ACTION_SEND,   /* message on connection */
   TS_VAULT_ACTION_CLOSE,  /* connection; not heard as LOST */
   TS_VAULT_ACTION_NOTIFY, /* the resource at path has changed: whoever watches may look again */
-  TS_VAULT_ACTION_REPORT, /* record to the journal */
+  TS_VAULT_ACTION_REPORT, /* record to the journal.  A vault that comes back may say it again, with its number */
+  TS_VAULT_ACTION_ALERT,  /* somebody is to be told of an event: value has setting s, to av of s, locale s,
+                             event s, type s, severity s, object s, description s, time s.  Likewise */
 } TsVaultActionKind;
 
 typedef struct {
   TsVaultActionKind kind;
   const char *table;  /* static */
   char *key;          /* owned */
-  GVariant *value;    /* owned; PUT, SEND */
+  GVariant *value;    /* owned; PUT, SEND, ALERT */
   TsVaultReply reply; /* owned */
   guint64 connection;
   char *path;       /* owned; NOTIFY */
   TsRecord *record; /* owned; REPORT */
+  guint64 number;   /* REPORT, ALERT: counts up over all lives, never used twice: what has a number that
+                       is not higher than the last one told has been told */
 } TsVaultAction;
 
 typedef GArray TsVaultActions; /* TsVaultAction, cleared when removed */

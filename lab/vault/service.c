@@ -11,6 +11,7 @@
 #include "core/vault/vault.h"
 #include "lab/clock.h"
 #include "lab/host/control.h"
+#include "lab/vault/alert.h"
 #include "lab/link/talk.h"
 #include "lab/vault/store.h"
 
@@ -34,6 +35,7 @@ struct _Service {
   TsLabServer *server;
   TsLabListener *listener;
   TsLabControl *control;
+  TsLabAlerts *alerts;
   int given; /* the runner's listening socket; 0: none */
   GHashTable *lines; /* guint64 * -> Line */
   GPtrArray *parting; /* Line */
@@ -107,13 +109,13 @@ keep (Service *service, const TsVaultActions *actions)
 }
 
 static void
-report (Service *service, TsRecord *record)
+report (Service *service, guint64 number, TsRecord *record)
 {
   if (!service->control)
     return;
   record->t_us = ts_lab_clock_now_us (&service->clock);
-  ts_lab_control_send (service->control, "record",
-                       g_variant_new ("v", ts_record_to_variant (record)), NULL);
+  ts_lab_control_send (service->control, "told",
+                       g_variant_new ("(tv)", number, ts_record_to_variant (record)), NULL);
 }
 
 static void
@@ -138,8 +140,11 @@ perform (Service *service, TsVaultAction *action)
   case TS_VAULT_ACTION_NOTIFY:
     ts_lab_server_changed (service->server, action->path);
     break;
+  case TS_VAULT_ACTION_ALERT:
+    ts_lab_alerts_raise (service->alerts, action->number, action->value);
+    break;
   case TS_VAULT_ACTION_REPORT:
-    report (service, action->record);
+    report (service, action->number, action->record);
     break;
   }
 }
@@ -361,6 +366,7 @@ ts_lab_service_run (const TsLabServiceOptions *options, GError **error)
 {
   Service service = {.options = options, .loop = g_main_loop_new (NULL, FALSE),
                      .clock = {options->origin_us}};
+  service.alerts = ts_lab_alerts_new (options->alerts, options->alert_command);
   service.lines = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, line_free);
   service.parting = g_ptr_array_new_with_free_func (line_free);
   signal (SIGPIPE, SIG_IGN);
@@ -388,6 +394,7 @@ ts_lab_service_run (const TsLabServiceOptions *options, GError **error)
   ts_vault_free (service.vault);
   ts_lab_store_free (service.store);
   ts_lab_control_free (service.control);
+  ts_lab_alerts_free (service.alerts);
   g_main_loop_unref (service.loop);
   return good;
 }
@@ -400,8 +407,10 @@ ts_lab_service_main (int argc, char **argv)
     g_printerr ("usage: twinsite vault-process NAME STORE PROVIDERS CERTIFICATES CONTROL ORIGIN_US TIME_SCALE\n");
     return 64;
   }
+  g_autofree char *folder = g_path_get_dirname (argv[2]);
+  g_autofree char *alerts = g_build_filename (folder, "alerts.jsonl", NULL);
   const TsLabServiceOptions options = {
-      .name = argv[1], .store = argv[2], .make = TRUE, .providers = argv[3], .certificates = argv[4],
+      .alerts = alerts, .name = argv[1], .store = argv[2], .make = TRUE, .providers = argv[3], .certificates = argv[4],
       .control = argv[5], .origin_us = g_ascii_strtoll (argv[6], NULL, 10),
       .time_scale = (guint32)g_ascii_strtoull (argv[7], NULL, 10)};
   if (ts_lab_service_run (&options, &error))

@@ -19,9 +19,11 @@ typedef struct {
   /* Providers: "ADDRESS:PORT" or "unix:PATH" (NULL: none can connect), and a folder with ca.pem and
    * NAME.pem, NAME.key of ours */
   const char *providers, *certificates;
+  const char *alerts, *alert_command; /* lab/vault/alert.h; NULL: none */
   guint32 time_scale;
   const char *control; /* the runner's socket (lab/host/control.h): gives the socket on which REST is
-                            served, then hears "ready" (q port) and "record"; NULL: none */
+                            served, then hears "ready" (q port) and "told" (tv, a record with
+                            its number: core/vault/vault.h); NULL: none */
   gint64 origin_us;    /* of the run's clock; with control */
 } TsLabServiceOptions;
 

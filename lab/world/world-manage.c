@@ -36,6 +36,7 @@ typedef struct { /* a process of the management, seen by the runner */
   guint late;      /* source: until it is started with a key that has expired */
   TsLabControl *control;
   pid_t pid; /* 0: it does not run */
+  guint64 told; /* the highest number of the vault's records that was heard */
   gboolean ready;
 } Process;
 
@@ -58,19 +59,32 @@ time_scale (const TsWorld *world)
 /* --- a process -------------------------------------------------------------------------------- */
 
 static void
+hear_record (Process *process, GVariant *packed)
+{
+  g_autoptr (GError) error = NULL;
+  TsRecord *record = ts_record_from_variant (packed, &error);
+  if (record)
+    ts_lab_world_report (process->world, record);
+  else
+    ts_lab_world_break (process->world, "%s: %s", process->name, error->message);
+}
+
+static void
 message (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
 {
   Process *process = user;
-  g_autoptr (GError) error = NULL;
   if (g_str_equal (kind, "ready"))
     process->ready = TRUE;
   else if (g_str_equal (kind, "record") && g_variant_is_of_type (body, G_VARIANT_TYPE ("v"))) {
     g_autoptr (GVariant) packed = g_variant_get_variant (body);
-    TsRecord *record = ts_record_from_variant (packed, &error);
-    if (record)
-      ts_lab_world_report (process->world, record);
-    else
-      ts_lab_world_break (process->world, "%s: %s", process->name, error->message);
+    hear_record (process, packed);
+  } else if (g_str_equal (kind, "told") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(tv)"))) {
+    guint64 number;
+    g_autoptr (GVariant) packed = NULL;
+    g_variant_get (body, "(tv)", &number, &packed);
+    if (number > process->told) /* else an earlier life of it has said so already */
+      hear_record (process, packed);
+    process->told = MAX (process->told, number);
   } else if (g_str_equal (kind, "trouble") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(s)"))) {
     const char *reason;
     g_variant_get (body, "(&s)", &reason);

@@ -30,7 +30,8 @@ typedef struct {
   gboolean json, no_wait;
   gboolean planned, sync;                        /* failover */
   const char *point, *network, *comment, *file;  /* failover, test; most; put, post, patch */
-  const char *name, *store, *address, *providers, *certificates, *certificate, *key; /* serve */
+  const char *name, *store, *address, *providers, *certificates, *certificate, *key,
+      *alerts, *alert_command; /* serve */
   gint port;
   gboolean make;
   TsLabClient *client;
@@ -81,6 +82,9 @@ static const TsVaultColumn plan_columns[] = {
 static const TsVaultColumn event_columns[] = {
     {"when", P "timeOfOccurrence"}, {"severity", P "severity"},
     {"of", P "affectedObjectFriendlyName"}, {"what", P "description"}, {NULL, NULL}};
+static const TsVaultColumn alert_columns[] = {
+    {"name", "name"}, {"from", P "minimumSeverity"}, {"types", P "eventTypes"}, {"owners", P "sendToOwners"},
+    {"to", P "customEmailAddresses"}, {"told", P "alertCount"}, {NULL, NULL}};
 static const TsVaultColumn named_columns[] = {
     {"name", P "friendlyName"}, {"id", "id"}, {NULL, NULL}};
 static const TsVaultColumn point_columns[] = {
@@ -99,6 +103,27 @@ show_list (Ask *ask, const char *path, const TsVaultColumn *columns)
   else
     ts_vault_show_table (stdout, list, columns);
   return TS_EXIT_PASSED;
+}
+
+static int
+show_said (Ask *ask, TsVaultMethod method, const char *path, const TsVaultColumn *columns)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) said = ts_lab_client_get (ask->client, method, path, NULL, NULL, &error);
+  g_autoptr (GVariant) list = said ? g_variant_lookup_value (said, "value", G_VARIANT_TYPE ("av")) : NULL;
+  if (!list)
+    return fail (error);
+  if (ask->json)
+    ts_vault_show_json (stdout, list);
+  else
+    ts_vault_show_table (stdout, list, columns);
+  return TS_EXIT_PASSED;
+}
+
+static int
+verb_export_jobs (Ask *ask, char **words)
+{
+  return show_said (ask, TS_VAULT_POST, "replicationJobs/export", job_columns);
 }
 
 /* --- jobs ------------------------------------------------------------------------------------- */
@@ -302,6 +327,7 @@ LIST (verb_networks, "replicationNetworks", named_columns)
 LIST (verb_plans, "replicationRecoveryPlans", plan_columns)
 LIST (verb_jobs, "replicationJobs", job_columns)
 LIST (verb_happened, "replicationEvents", event_columns)
+LIST (verb_alerts, "replicationAlertSettings", alert_columns)
 
 /* Below each VMM server, each cloud. */
 static int
@@ -461,6 +487,8 @@ verb_serve (Ask *ask, char **words)
       .key = ask->key,
       .providers = ask->providers,
       .certificates = ask->certificates,
+      .alerts = ask->alerts,
+      .alert_command = ask->alert_command,
       .time_scale = 1,
   };
   return ts_lab_service_run (&options, &error) ? TS_EXIT_PASSED : fail (error);
@@ -487,6 +515,8 @@ static const struct {
     {"cancel-job", "JOB", "end it where it is (--comment)", 1, 1, verb_cancel_job},
     {"resume-job", "JOB", "confirm the manual action that it waits for (--comment)", 1, 1, verb_resume_job},
     {"restart-job", "JOB", "run again what failed, and what is behind it", 1, 1, verb_restart_job},
+    {"export-jobs", "", "all jobs with their tasks, oldest first (--json: to be kept)", 0, 0, verb_export_jobs},
+    {"alerts", "", "who is told of which events", 0, 0, verb_alerts},
     {"events", "", "what has happened", 0, 0, verb_happened},
     {"watch", "", "tell what changes, until it is interrupted", 0, 0, verb_watch},
     {"key", "", "a registration key for a VMM server", 0, 0, verb_key},
@@ -569,7 +599,7 @@ ts_command_vault (int argc, char **argv)
   Ask ask = {0};
   g_autofree char *url = NULL, *token_file = NULL, *ca = NULL, *point = NULL, *network = NULL,
                   *comment = NULL, *file = NULL, *name = NULL, *store = NULL, *address = NULL,
-                  *providers = NULL, *certificates = NULL, *certificate = NULL, *key = NULL;
+                  *providers = NULL, *certificates = NULL, *certificate = NULL, *key = NULL, *alerts = NULL, *alert_command = NULL;
   const GOptionEntry entries[] = {
       {"url", 0, 0, G_OPTION_ARG_STRING, &url, "where the vault is (http://127.0.0.1:8480)", "URL"},
       {"token-file", 0, 0, G_OPTION_ARG_FILENAME, &token_file, "file with the bearer token", "FILE"},
@@ -591,6 +621,8 @@ ts_command_vault (int argc, char **argv)
       {"key", 0, 0, G_OPTION_ARG_FILENAME, &key, "serve: its key (PEM)", "FILE"},
       {"providers", 0, 0, G_OPTION_ARG_STRING, &providers, "serve: where Providers connect, ADDRESS:PORT or unix:PATH", "WHERE"},
       {"certificates", 0, 0, G_OPTION_ARG_FILENAME, &certificates, "serve: folder with ca.pem, NAME.pem and NAME.key for Providers", "DIR"},
+      {"alerts", 0, 0, G_OPTION_ARG_FILENAME, &alerts, "serve: alerts are appended here, a JSON object a line (replicationAlertSettings says which)", "FILE"},
+      {"alert-command", 0, 0, G_OPTION_ARG_STRING, &alert_command, "serve: run for each alert, which it reads on its standard input", "COMMAND"},
       G_OPTION_ENTRY_NULL,
   };
   g_autofree char *words = choices (), *told_of = summary ();
@@ -604,6 +636,7 @@ ts_command_vault (int argc, char **argv)
   ask.url = url, ask.token_file = token_file, ask.ca = ca, ask.point = point, ask.network = network;
   ask.comment = comment, ask.file = file, ask.name = name, ask.store = store, ask.address = address;
   ask.providers = providers, ask.certificates = certificates, ask.certificate = certificate, ask.key = key;
+  ask.alerts = alerts, ask.alert_command = alert_command;
   status = run_verb (&ask, argc - 1, argv + 1);
   ts_lab_client_free (ask.client);
   return status;
