@@ -288,6 +288,8 @@ void ts_sim_extended_tell (TsSimVm *vm, gboolean on);
 /* --- watch.c ---------------------------------------------------------------------------------- */
 /* What the replica's disks are now is our own work. */
 void ts_sim_watch_begin (TsSimRelation *relation);
+/* All that was written to this disk was ours. */
+void ts_sim_watch_wrote (TsSimRelation *relation, guint disk);
 /* They will be changed by ourselves: not to be believed until the next begin. */
 void ts_sim_watch_end (TsSimRelation *relation);
 /* TS_ERROR_STATE when somebody else has written to one of the mask since; again and again, until the next end:

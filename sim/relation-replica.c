@@ -92,15 +92,16 @@ ts_sim_relation_apply_set (TsSimRelation *rel, const TsSimWork *work, GError **e
   if (!save_undo (rel, work, error)) /* there already, unless that failed */
     return FALSE;
   ts_sim_undo_sync (rel->undo);
-  ts_sim_watch_end (rel);
-  for (guint i = 0; i < rel->disks->len; i++)
-    if (!(work->disks >> i & 1))
-      continue;
-    else if (!apply_disk (rel, work->set, i, FALSE, error))
-      return FALSE;
-    else
-      count_apply (rel, work->set, i);
+  gboolean fine = TRUE;
+  for (guint i = 0; i < rel->disks->len && fine; i++)
+    if (work->disks >> i & 1) {
+      fine = apply_disk (rel, work->set, i, FALSE, error);
+      if (fine)
+        count_apply (rel, work->set, i);
+    }
   ts_sim_watch_begin (rel);
+  if (!fine)
+    return FALSE;
   ts_sim_extended_applied (rel, work->set, work->disks);
   return TRUE;
 }
@@ -122,8 +123,9 @@ apply_step (gpointer user, gpointer data)
   else if (ts_sim_watch_look (rel, work->held,
                               NULL) &&    /* or the apply finds it again, and says so */
            save_undo (rel, work, NULL)) { /* whoever could not save does not write */
-    ts_sim_watch_end (rel);
-    apply_disk (rel, work->set, (guint)__builtin_ctz (work->disks), FALSE, NULL);
+    guint disk = (guint)__builtin_ctz (work->disks);
+    apply_disk (rel, work->set, disk, FALSE, NULL);
+    ts_sim_watch_wrote (rel, disk);
     if (ts_sim_host_dies (rel->host, TS_ACTION_APPLY, TS_DEATH_DURING)) /* half of it is done */
       ts_sim_touch (rel->vm);
   }

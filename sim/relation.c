@@ -76,13 +76,17 @@ perform_done (TsSimRelation *rel, TsSimWork *work, TsEvent *event, TsExtents *ma
     break;
   case TS_ACTION_RESYNC_OPEN:
     ts_sim_resync_open (rel);
+    ts_sim_watch_begin (rel); /* what they are now is what is compared */
     break;
   case TS_ACTION_RESYNC_FLUSH:
     ts_sim_resync_flush (rel);
     break;
   case TS_ACTION_RESYNC_MERGE:
-    ts_sim_watch_end (rel);
+    event->done.ok = ts_sim_watch_look (rel, work->disks, error);
+    if (!event->done.ok)
+      break;
     ts_sim_resync_merge (rel);
+    ts_sim_watch_begin (rel);
     ts_sim_extended_spoil (rel);
     break;
   case TS_ACTION_CUT:
@@ -159,7 +163,6 @@ perform_done (TsSimRelation *rel, TsSimWork *work, TsEvent *event, TsExtents *ma
     event->done.offset_bytes = work->offset_bytes;
     break;
   case TS_ACTION_BRANCH:
-    ts_sim_watch_end (rel);
     rel->overlays = ts_sim_relation_overlays (rel, work->disks, work->undo, error);
     event->done.ok = rel->overlays != NULL;
     break;

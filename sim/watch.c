@@ -2,8 +2,8 @@
  *
  * HVR reference 2.9 asks for a resynchronization when the replica was restored, reverted or imported
  * from an older copy; how that is found out is SILENT.  CHOICE: writes are counted, and looked at
- * before each set is applied.  The count that is known outlives the host's crashes; only an edit
- * between an apply that power loss cut off and its redo is not seen. */
+ * before each set is applied and before a resynchronization is merged.  The count that is known outlives
+ * the host's crashes, and our own writes are in it as they are made. */
 #include "core/base/error.h"
 #include "sim/internal.h"
 
@@ -13,6 +13,12 @@ ts_sim_watch_begin (TsSimRelation *rel)
   rel->watching = TRUE;
   for (guint i = 0; i < rel->disks->len; i++)
     rel->known_writes[i] = ts_sim_disk_writes (g_ptr_array_index (rel->disks, i));
+}
+
+void
+ts_sim_watch_wrote (TsSimRelation *rel, guint disk)
+{
+  rel->known_writes[disk] = ts_sim_disk_writes (g_ptr_array_index (rel->disks, disk));
 }
 
 void

@@ -29,6 +29,7 @@ ts_test(test-gss LIBS ts_lab TIMEOUT 120 LABELS "link;kerberos")
 ts_test(test-lab-trust LIBS ts_lab SOURCES machine-support.c TIMEOUT 240 LABELS lab)
 # logs on disk; what runs of the lab are there
 ts_test(test-spool LIBS ts_lab)
+ts_test(test-watch LIBS ts_lab)
 ts_test(test-lab-tidy LIBS ts_lab TIMEOUT 60 LABELS lab)
 # a host process alone
 ts_test(test-lab-host LIBS ts_lab TIMEOUT 120 LABELS lab)

@@ -290,6 +290,70 @@ replica_disk_changed_behind_our_back (void **state)
   fixture_expect_clean (f);
 }
 
+/* ... of a block that has been compared, before the overlays are merged: that run is worth nothing. */
+static void
+changed_after_it_was_compared (void **state)
+{
+  Fixture *f = *state;
+  TsSimRelation *rel =
+      ts_sim_host_relation (ts_sim_host (f->world, 1), ts_sim_vm (f->world, 0));
+  fixture_do (f, TS_DO_PAUSE);
+  fixture_run (f, 20 * TS_S);
+  fixture_do (f, TS_DO_RESYNC);
+  fixture_wait (f, TS_MIN, "resync", "phase", "begun", "hv-lyon");
+  for (guint i = 0; i < 600 && fixture_count (f, "resync", "phase", "merging", "hv-lyon") == 0; i++) {
+    TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (rel->disks, 0));
+    if (i == 3)
+      disk->ops->write (disk, 0, "x", 1, NULL); /* the first batch has long been hashed */
+    fixture_run (f, 100 * TS_MS);
+  }
+  fixture_wait (f, TS_MIN, "state", "to", "resync-required", "hv-paris");
+  assert_int_equal (fixture_count (f, "resync", "phase", "spoilt", "hv-lyon"), 1);
+  fixture_do (f, TS_DO_RESYNC);
+  fixture_wait (f, TS_MIN, "resync", "phase", "done", "hv-lyon");
+  fixture_expect_identical (f);
+  fixture_expect_clean (f);
+}
+
+/* With points that are kept, so that an apply has several steps (sim/relation-replica.c). */
+static int
+setup_points (void **state)
+{
+  Fixture *f = fixture_new ();
+  TsPolicy *policy = &ts_topology_policy (f->topology, 0)->policy;
+  policy->frequency_us = 900 * TS_S;
+  policy->time_scale = 60;
+  policy->recovery_points = 2;
+  fixture_begin (f);
+  *state = f;
+  fixture_do (f, TS_DO_PROTECT);
+  fixture_wait (f, 3 * TS_MIN, "cycle", "set", "5", NULL);
+  return 0;
+}
+
+/* ... between an apply that power loss has cut off in the middle, and its redo. */
+static void
+changed_during_an_apply (void **state)
+{
+  Fixture *f = *state;
+  TsSimHost *host = ts_sim_host (f->world, 1);
+  TsSimRelation *rel = ts_sim_host_relation (host, ts_sim_vm (f->world, 0));
+  const TsDeath death = {.armed = TRUE, .action = TS_ACTION_APPLY, .moment = TS_DEATH_DURING, .count = 1};
+  ts_sim_world_die_at (f->world, 1, &death, 2 * TS_S);
+  for (guint i = 0; i < 1000 && host->up; i++)
+    fixture_run (f, 100 * TS_MS);
+  assert_false (host->up);
+  TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (rel->disks, 1));
+  disk->ops->write (disk, 4096 * 700, "x", 1, NULL);
+  disk->ops->flush (disk, NULL);
+  fixture_wait (f, 2 * TS_MIN, "state", "to", "resync-required", "hv-paris");
+  assert_int_equal (fixture_count (f, "resync", "phase", "spoilt", "hv-lyon"), 1);
+  fixture_do (f, TS_DO_RESYNC);
+  fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
+  fixture_expect_identical (f);
+  fixture_expect_clean (f);
+}
+
 int
 main (void)
 {
@@ -301,6 +365,8 @@ main (void)
       cmocka_unit_test_setup_teardown (trap_4_failovers_meanwhile, fixture_setup_replicating, fixture_teardown),
       cmocka_unit_test_setup_teardown (trap_3_all_points_go, fixture_setup_replicating, fixture_teardown),
       cmocka_unit_test_setup_teardown (replica_disk_changed_behind_our_back, fixture_setup_replicating, fixture_teardown),
+      cmocka_unit_test_setup_teardown (changed_after_it_was_compared, fixture_setup_replicating, fixture_teardown),
+      cmocka_unit_test_setup_teardown (changed_during_an_apply, setup_points, fixture_teardown),
       cmocka_unit_test_setup_teardown (bytes_are_close_to_what_differs, fixture_setup_replicating, fixture_teardown),
       cmocka_unit_test (a_broken_link_at_any_moment),
       cmocka_unit_test (a_crash_of_the_replica_at_any_moment),

@@ -268,6 +268,7 @@ void ts_receiver_resync_lost (TsReceiver *receiver);
 /* The disks are not what was received: whatever waits to be applied goes. */
 void ts_receiver_resync_spoil (TsReceiver *receiver, gint64 now_us, const char *why,
                                TsActions *out);
+void ts_receiver_resync_void (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 void ts_receiver_resync_compare (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 void ts_receiver_resync_hashed (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 void ts_receiver_resync_opened (TsReceiver *receiver, const TsEvent *event, TsActions *out);

@@ -223,6 +223,17 @@ ts_receiver_resync_sealed (TsReceiver *r, gint64 now_us, TsActions *out)
   ts_receiver_forget_points (r, now_us, "resynchronization", out); /* trap 3 */
 }
 
+/* Nothing was merged: somebody else has written to the disks since they were compared, so what was equal
+ * may not be any more.  Only another run can tell. */
+void
+ts_receiver_resync_void (TsReceiver *r, const TsEvent *ev, TsActions *out)
+{
+  r->resync = RESYNC_NONE;
+  r->resync_set = 0;
+  ts_receiver_resync_spoil (r, ev->now_us, ev->done.reason, out);
+  ts_actions_add (out, TS_ACTION_RESYNC_DROP);
+}
+
 /* Merged, and the set is on the disks. */
 void
 ts_receiver_resync_applied (TsReceiver *r, gint64 now_us, TsActions *out)

@@ -173,6 +173,8 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
     r->applying = FALSE;
     if (ev->done.ok)
       r->merged = TRUE;
+    else if (ev->done.code == TS_ERROR_STATE)
+      ts_receiver_resync_void (r, ev, out);
     else {
       ts_receiver_own_failure (r, ev, out);
       r->apply_retry_us = now_us + TS_RECEIVER_APPLY_RETRY_US;

@@ -98,7 +98,12 @@ struct _TsLabRelation {
   TsLabWorker *output;             /* sender's: what is sent, in order, read where it lies */
   TsLabWorker *apply;              /* receiver's */
   guint64 create_bytes[TS_WIRE_DISKS_MAX]; /* receiver's: of the disks that are to be made */
-  TsLabSeen seen[TS_WIRE_DISKS_MAX]; /* receiver's; only the apply worker: watch.c */
+  /* receiver's, all only whoever works on the disks: watch.c */
+  TsLabSeen seen[TS_WIRE_DISKS_MAX];
+  TsDisk *own[TS_WIRE_DISKS_MAX];      /* open for writing as long as they are watched; or NULL */
+  int watch_fd;                        /* inotify; -1: not yet, -2: not to be had */
+  int watched[TS_WIRE_DISKS_MAX];      /* its number for each disk of own */
+  gboolean touched[TS_WIRE_DISKS_MAX]; /* somebody else has had it open for writing */
   /* receiver's; only the storage worker, and the apply worker while a medium is awaited */
   TsExtents *resync_map[TS_WIRE_DISKS_MAX];
   guint64 export_run; /* sender's; only the storage worker: whose medium is being written; 0: none */
@@ -284,10 +289,18 @@ void ts_lab_job_done (TsLabJob *job);
 void ts_lab_job_complain (TsLabJob *job);
 
 /* --- watch.c ---------------------------------------------------------------------------------- */
-/* What the disks are now is our own work. */
+/* What the disks are now is our own work, or does not matter. */
 void ts_lab_watch_begin (TsLabRelation *relation);
-/* They will be changed by ourselves: not to be believed until the next begin. */
+/* One of them, open for writing, for as long as it is watched: who else opens it is noticed.  Its bytes
+ * are flushed by whoever writes. */
+TsDisk *ts_lab_watch_disk (TsLabRelation *relation, guint disk, GError **error);
+/* They will be changed by ourselves, through ts_lab_watch_disk, until the next go_on. */
+void ts_lab_watch_write (TsLabRelation *relation);
+/* That is done.  One of the mask that somebody else has written to meanwhile is changed. */
+void ts_lab_watch_go_on (TsLabRelation *relation, guint32 held);
+/* They will be changed otherwise: not to be believed until the next begin, and not open here. */
 void ts_lab_watch_end (TsLabRelation *relation);
+void ts_lab_watch_let_go (TsLabRelation *relation);
 /* TS_ERROR_STATE when somebody else has written to one of the mask since; again and again, until the next end:
  * who has heard it may forget it in a crash. */
 gboolean ts_lab_watch_look (TsLabRelation *relation, guint32 held, GError **error);

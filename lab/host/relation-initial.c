@@ -80,6 +80,7 @@ static void
 import_open (TsLabJob *job)
 {
   g_autofree char *folder = folder_of (job->relation, "import");
+  ts_lab_watch_end (job->relation); /* its pieces are written to the disks themselves */
   job->medium = ts_lab_medium_list (folder, &job->error);
 }
 

@@ -26,6 +26,7 @@ create (TsLabJob *job)
     ts_throw_errno (&job->error, "make %s", folder);
     return;
   }
+  ts_lab_watch_end (job->relation);
   for (guint i = 0; i < vm->config->disks && !job->error; i++) {
     if (!(job->action.disks >> i & 1))
       continue;
@@ -98,7 +99,7 @@ delete_set (TsLabJob *job)
 }
 
 typedef struct { /* of one set: logs played onto their disks, several at once */
-  TsLabVm *vm;
+  TsLabRelation *relation;
   GPtrArray *logs; /* TsHrl */
   gint next;       /* disk; atomic */
   GError *error[TS_WIRE_DISKS_MAX];
@@ -112,8 +113,7 @@ play_lane (gpointer data)
   while ((i = (guint)g_atomic_int_add (&p->next, 1)) < p->logs->len) {
     if (!p->logs->pdata[i]) /* excluded */
       continue;
-    g_autofree char *path = ts_lab_vm_data_path (p->vm, i);
-    g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &p->error[i]);
+    TsDisk *disk = ts_lab_watch_disk (p->relation, i, &p->error[i]); /* is open */
     if (disk)
       ts_apply_log (disk, p->logs->pdata[i], &p->error[i]);
   }
@@ -122,10 +122,10 @@ play_lane (gpointer data)
 
 /* HVR 2.13, ApplyVHDLimit: this thread is one of so many. */
 static void
-play (TsLabVm *vm, GPtrArray *logs, GError **error)
+play (TsLabRelation *relation, GPtrArray *logs, GError **error)
 {
-  Play p = {.vm = vm, .logs = logs};
-  guint lanes = ts_host_settings_apply_lanes (&vm->host->config->settings, logs->len);
+  Play p = {.relation = relation, .logs = logs};
+  guint lanes = ts_host_settings_apply_lanes (&relation->host->config->settings, logs->len);
   g_autoptr (GPtrArray) threads = g_ptr_array_new ();
   for (guint n = 1; n < lanes; n++)
     g_ptr_array_add (threads, g_thread_new ("apply-disk", play_lane, &p));
@@ -139,6 +139,16 @@ play (TsLabVm *vm, GPtrArray *logs, GError **error)
   }
 }
 
+/* Before they are looked at: from then on nobody can write to them unseen. */
+static gboolean
+open_disks (TsLabRelation *relation, guint32 disks, GError **error)
+{
+  for (guint i = 0; i < relation->vm->config->disks; i++)
+    if ((disks >> i & 1) && !ts_lab_watch_disk (relation, i, error))
+      return FALSE;
+  return TRUE;
+}
+
 /* Whole or not at all: every log of the set is checked, and what it overwrites saved and durable, on
  * all disks before the first byte is written on any; a crash in the middle is made good by playing
  * the stored logs again (redo: every write is absolute). */
@@ -148,6 +158,8 @@ apply (TsLabJob *job)
   TsLabVm *vm = job->relation->vm;
   guint disks = vm->config->disks;
   g_autoptr (GPtrArray) logs = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_hrl_free);
+  if (!job->action.aside && !open_disks (job->relation, job->action.held | job->action.disks, &job->error))
+    return;
   if (!job->action.aside && !ts_lab_watch_look (job->relation, job->action.held, &job->error))
     return;
   for (guint i = 0; i < disks; i++) {
@@ -173,12 +185,12 @@ apply (TsLabJob *job)
       ts_lab_undo_save (job->relation->undo, &job->action.undo->point[0], i, disk, logs->pdata[i],
                         job->action.set, &job->error);
   }
-  ts_lab_watch_end (job->relation);
+  ts_lab_watch_write (job->relation);
   ts_lab_extended_apply_begin (vm, logs);
-  play (vm, logs, &job->error);
+  play (job->relation, logs, &job->error);
   ts_lab_extended_apply_end (vm, !job->error, job->action.instant_us);
   if (!job->error)
-    ts_lab_watch_begin (job->relation);
+    ts_lab_watch_go_on (job->relation, job->action.held);
 }
 
 static void
@@ -200,7 +212,6 @@ static void
 branch (TsLabJob *job)
 {
   TsLabVm *vm = job->relation->vm;
-  ts_lab_watch_end (job->relation); /* nothing is applied meanwhile */
   ts_lab_extended_hold (vm);
   ts_lab_vm_branch (vm, job->action.disks, job->relation->undo, job->action.undo, &job->error);
   ts_lab_extended_release (vm);
@@ -209,6 +220,7 @@ branch (TsLabJob *job)
 static void
 merge (TsLabJob *job)
 {
+  ts_lab_watch_end (job->relation);
   ts_lab_extended_spoil (job->relation->vm);
   ts_lab_vm_merge_copy (job->relation->vm, &job->error);
   ts_lab_extended_spoil (job->relation->vm);

@@ -118,6 +118,8 @@ open_overlays (TsLabJob *job)
     if (ts_lab_disk_create (path, ts_lab_vm_disk_bytes (vm, i), &job->error))
       save_map (vm, i, relation->resync_map[i], &job->error);
   }
+  if (!job->error) /* what they are now is what is compared */
+    ts_lab_watch_begin (relation);
 }
 
 static void
@@ -170,13 +172,13 @@ ts_lab_resync_apply (TsLabRelation *relation, guint disk, const TsHrl *log, GErr
 }
 
 static void
-merge_disk (TsLabVm *vm, guint index, GError **error)
+merge_disk (TsLabRelation *relation, guint index, GError **error)
 {
+  TsLabVm *vm = relation->vm;
   g_autofree char *from_path = overlay_path (vm, index);
-  g_autofree char *to_path = ts_lab_vm_data_path (vm, index);
   g_autoptr (TsExtents) map = load_map (vm, index, error);
   g_autoptr (TsDisk) from = map ? ts_lab_disk_open (from_path, FALSE, error) : NULL;
-  g_autoptr (TsDisk) to = from ? ts_lab_disk_open (to_path, TRUE, error) : NULL;
+  TsDisk *to = from ? ts_lab_watch_disk (relation, index, error) : NULL;
   if (!to)
     return;
   g_autofree guint8 *data = g_malloc (TS_COMPARE_BATCH_BYTES);
@@ -190,16 +192,27 @@ merge_disk (TsLabVm *vm, guint index, GError **error)
   to->ops->flush (to, error);
 }
 
-/* Every write is absolute: after a crash in the middle it is done again from the start. */
+/* Every write is absolute: after a crash in the middle it is done again from the start.  What was
+ * found to be equal must still be so: a disk that was written to since it was compared is not the one
+ * that the overlay belongs to. */
 static void
 merge (TsLabJob *job)
 {
-  ts_lab_watch_end (job->relation);
-  ts_lab_extended_spoil (job->relation->vm);
-  for (guint i = 0; i < job->relation->vm->config->disks && !job->error; i++)
-    if (job->action.disks >> i & 1)
-      merge_disk (job->relation->vm, i, &job->error);
-  ts_lab_extended_spoil (job->relation->vm);
+  TsLabRelation *relation = job->relation;
+  guint32 disks = job->action.disks;
+  for (guint i = 0; i < relation->vm->config->disks; i++)
+    if ((disks >> i & 1) && !ts_lab_watch_disk (relation, i, &job->error))
+      return;
+  if (!ts_lab_watch_look (relation, disks, &job->error))
+    return;
+  ts_lab_watch_write (relation);
+  ts_lab_extended_spoil (relation->vm);
+  for (guint i = 0; i < relation->vm->config->disks && !job->error; i++)
+    if (disks >> i & 1)
+      merge_disk (relation, i, &job->error);
+  if (!job->error)
+    ts_lab_watch_go_on (relation, disks);
+  ts_lab_extended_spoil (relation->vm);
 }
 
 void

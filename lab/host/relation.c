@@ -449,6 +449,7 @@ new_relation (TsLabVm *vm, const char *role, GError **error)
   relation->state_path =
       ts_lab_path_state (&host->layout, host->config->name, vm->config->name, role);
   relation->storage = ts_lab_worker_new ("storage");
+  relation->watch_fd = -1;
   relation->timer = ts_lab_timer_new (&host->clock, tick, relation);
   ts_traffic_init (&relation->traffic);
   return relation;
@@ -595,6 +596,7 @@ ts_lab_relation_free (TsLabRelation *relation)
   ts_lab_spool_free (relation->spool);
   for (guint i = 0; i < TS_WIRE_DISKS_MAX; i++)
     ts_extents_free (relation->resync_map[i]);
+  ts_lab_watch_let_go (relation);
   ts_lab_undo_free (relation->undo);
   ts_traffic_clear (&relation->traffic);
   ts_sender_free (relation->sender);

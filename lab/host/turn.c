@@ -67,6 +67,7 @@ become_replica (TsLabJob *job)
 static void
 settle_in (TsLabJob *job)
 {
+  ts_lab_watch_end (job->relation);
   ts_lab_spool_drop (job->relation->spool, 0, &job->error);
 }
 
@@ -97,6 +98,8 @@ become_primary (TsLabJob *job)
 static void
 clear_out (TsLabJob *job)
 {
+  if (job->relation->receiver)
+    ts_lab_watch_end (job->relation);
   ts_lab_spool_drop (job->relation->spool, 0, &job->error);
 }
 

@@ -2,14 +2,20 @@
  * sim/watch.c.
  *
  * By inode, size and the time of the last change, as the file system keeps them.  What was seen is
- * kept on disk and outlives this process.  Not seen: a change while we write ourselves (a set is being
- * applied) or within the clock tick of our last write (a few ms), one that puts the time back, and one
- * between an apply that was cut off and its redo. */
+ * kept on disk and outlives this process.  While we write ourselves (a set is being applied) that says
+ * nothing, so the kernel tells who else has had a disk open for writing, when he closes it (inotify,
+ * IN_CLOSE_WRITE; also what is mapped, also when he is killed).  Ours stay open meanwhile: a close is
+ * never our own.  CHOICE: whoever opened a disk for writing has changed it.
+ * Not seen: a change that puts the time back while this process is not there, one between an apply
+ * that was cut off by its death and the redo, and one by a file that was open then and is still. */
 #include "core/base/error.h"
 #include "lab/host/host-internal.h"
 #include <errno.h>
+#include "lab/machine/disk.h"
 #include <glib/gstdio.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SEEN_TYPE "a(bttxx)" /* per disk: known, inode, size, seconds, nanoseconds */
 
@@ -85,16 +91,95 @@ ts_lab_watch_recall (TsLabRelation *relation)
   load (relation->vm, "watch", relation->seen);
 }
 
-void
-ts_lab_watch_begin (TsLabRelation *relation)
+/* Who has closed a disk that he could write to? */
+static void
+hear (TsLabRelation *relation)
 {
-  for (guint i = 0; i < relation->vm->config->disks; i++)
+  union {
+    struct inotify_event event;
+    char bytes[4096];
+  } heard;
+  gssize len;
+  while (relation->watch_fd >= 0 &&
+         (len = read (relation->watch_fd, &heard, sizeof heard)) > 0)
+    for (const char *at = heard.bytes; at < heard.bytes + len;) {
+      const struct inotify_event *event = (const struct inotify_event *)at;
+      for (guint i = 0; i < relation->vm->config->disks; i++)
+        relation->touched[i] |= (event->mask & IN_Q_OVERFLOW) != 0 ||
+                                ((event->mask & IN_CLOSE_WRITE) != 0 && relation->own[i] &&
+                                 event->wd == relation->watched[i]);
+      at += sizeof *event + event->len;
+    }
+}
+
+/* Where the kernel has no such thing, or no more of them, the times must do: it is said once. */
+static void
+listen_to (TsLabRelation *relation, guint disk, const char *path)
+{
+  if (relation->watch_fd == -1) {
+    relation->watch_fd = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
+    if (relation->watch_fd < 0) {
+      g_warning ("disks are not watched while sets are applied: %s", g_strerror (errno));
+      relation->watch_fd = -2;
+    }
+  }
+  relation->watched[disk] =
+      relation->watch_fd < 0 ? -1 : inotify_add_watch (relation->watch_fd, path, IN_CLOSE_WRITE);
+  if (relation->watch_fd >= 0 && relation->watched[disk] < 0)
+    g_warning ("%s is not watched: %s", path, g_strerror (errno));
+}
+
+TsDisk *
+ts_lab_watch_disk (TsLabRelation *relation, guint disk, GError **error)
+{
+  if (!relation->own[disk]) {
+    g_autofree char *path = ts_lab_vm_data_path (relation->vm, disk);
+    relation->own[disk] = ts_lab_disk_open (path, TRUE, error);
+    if (relation->own[disk])
+      listen_to (relation, disk, path);
+  }
+  return relation->own[disk];
+}
+
+static void
+let_go (TsLabRelation *relation)
+{
+  for (guint i = 0; i < TS_WIRE_DISKS_MAX; i++) {
+    g_clear_pointer (&relation->own[i], ts_disk_free);
+    relation->touched[i] = FALSE;
+  }
+  if (relation->watch_fd >= 0)
+    close (relation->watch_fd);
+  relation->watch_fd = -1;
+}
+
+void
+ts_lab_watch_let_go (TsLabRelation *relation)
+{
+  let_go (relation);
+}
+
+void
+ts_lab_watch_go_on (TsLabRelation *relation, guint32 held)
+{
+  hear (relation);
+  for (guint i = 0; i < relation->vm->config->disks; i++) {
     relation->seen[i] = look_at (relation->vm, i);
+    if (relation->touched[i] && (held >> i & 1))
+      relation->seen[i].inode = 0; /* no file has that: whoever looks finds it changed */
+    relation->touched[i] = FALSE;
+  }
   save (relation->vm, "watch", relation->seen);
 }
 
 void
-ts_lab_watch_end (TsLabRelation *relation)
+ts_lab_watch_begin (TsLabRelation *relation)
+{
+  ts_lab_watch_go_on (relation, 0);
+}
+
+void
+ts_lab_watch_write (TsLabRelation *relation)
 {
   gboolean any = FALSE;
   for (guint i = 0; i < relation->vm->config->disks; i++) {
@@ -105,13 +190,21 @@ ts_lab_watch_end (TsLabRelation *relation)
     save (relation->vm, "watch", relation->seen);
 }
 
+void
+ts_lab_watch_end (TsLabRelation *relation)
+{
+  ts_lab_watch_write (relation);
+  let_go (relation);
+}
+
 gboolean
 ts_lab_watch_look (TsLabRelation *relation, guint32 held, GError **error)
 {
+  hear (relation);
   for (guint i = 0; i < relation->vm->config->disks; i++) {
     const TsLabSeen *was = &relation->seen[i];
     TsLabSeen now = look_at (relation->vm, i);
-    if ((held >> i & 1) && was->known && !is_same (was, &now))
+    if ((held >> i & 1) && (relation->touched[i] || (was->known && !is_same (was, &now))))
       return ts_throw (error, TS_ERROR_STATE, "disk %s of the replica was changed behind our back",
                        relation->vm->config->disk[i].name);
   }
