@@ -151,6 +151,8 @@ struct _TsSimRelation {
   GPtrArray *test_overlays; /* TsSimDisk, during a test failover */
   guint64 known_writes[TS_WIRE_DISKS_MAX]; /* of the replica's disks, ours; see watch.c */
   gboolean watching;
+  TsRole told_role; /* of the last state that was told */
+  TsState told_state;
   GPtrArray *resync_overlays; /* TsSimDisk, during a resynchronization: relation-resync.c */
   GBytes *persisted;
   const char *owner; /* receiver's: the server that created the replica, a host's name; NULL: the

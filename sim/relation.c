@@ -4,6 +4,7 @@
  * of each at the time that link, disk and profile give.  Storage and apply are two serial workers.
  */
 #include "core/disk/compare.h"
+#include "core/relation/turn.h"
 #include "sim/parcel.h"
 #include "sim/profile.h"
 #include "sim/relation-internal.h"
@@ -342,6 +343,10 @@ perform_now (TsSimRelation *rel, TsAction *action)
   switch (action->kind) {
   case TS_ACTION_REPORT:
     ts_traffic_annotate (&rel->traffic, action->record);
+    if (g_str_equal (action->record->kind, "state")) {
+      rel->told_role = rel->sender ? TS_ROLE_PRIMARY : TS_ROLE_REPLICA;
+      rel->told_state = (TsState)ts_record_get_int (action->record, "wmi", TS_STATE_DISABLED);
+    }
     ts_sim_report (world_of (rel), g_steal_pointer (&action->record));
     break;
   case TS_ACTION_PERSIST:
@@ -694,6 +699,19 @@ ts_sim_relation_power_loss (TsSimRelation *rel, TsRandom *random)
   rel->timer++;
 }
 
+/* What its last life kept and did not tell. */
+static void
+tell_again (TsSimRelation *rel)
+{
+  g_autoptr (TsActions) out = ts_actions_new ();
+  if (rel->sender)
+    ts_turn_tell_sender (rel->sender, rel->told_role, rel->told_state, now_us (rel), out);
+  else
+    ts_turn_tell_receiver (rel->receiver, rel->told_role, rel->told_state, now_us (rel), out);
+  for (guint i = 0; i < out->len; i++)
+    perform_now (rel, &g_array_index (out, TsAction, i));
+}
+
 void
 ts_sim_relation_restore (TsSimRelation *rel)
 {
@@ -709,6 +727,7 @@ ts_sim_relation_restore (TsSimRelation *rel)
     /* a cut that was under way is none */
     for (guint i = 0; i < rel->disks->len; i++)
       ts_sim_tracker_follow (rel->tracker, i, ts_sender_chain (rel->sender, i));
+    tell_again (rel);
     arm (rel);
     return;
   }
@@ -721,5 +740,6 @@ ts_sim_relation_restore (TsSimRelation *rel)
   if (!rel->receiver)
     rel->receiver = ts_receiver_new (rel->host->spec->name);
   ts_receiver_set_settings (rel->receiver, &rel->host->spec->settings);
+  tell_again (rel);
   arm (rel);
 }

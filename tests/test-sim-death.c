@@ -413,6 +413,22 @@ help (Fixture *f)
             ts_state_name (state (f, 1)));
 }
 
+/* Whatever was kept before a death has been told after it: who reads the journal knows the states. */
+static void
+expect_told (Fixture *f)
+{
+  for (guint h = 0; h < 2; h++) {
+    const char *host = ts_topology_host (f->topology, h)->name;
+    const TsRecord *told = fixture_last (f, "state", NULL, NULL, host);
+    TsSimRelation *rel = relation (f, h);
+    if (!rel || state (f, h) == TS_STATE_DISABLED)
+      continue;
+    assert_non_null (told);
+    assert_string_equal (ts_record_get_text (told, "to"), ts_state_name (state (f, h)));
+    assert_string_equal (ts_record_get_text (told, "role"), rel->sender ? "primary" : "replica");
+  }
+}
+
 static void
 check (Fixture *f)
 {
@@ -423,6 +439,7 @@ check (Fixture *f)
     fail_msg ("the two sides differ, and nobody says so: states %s, %s",
               ts_state_name (state (f, 0)), ts_state_name (state (f, 1)));
   assert_true (replicating (f));
+  expect_told (f);
   fixture_expect_clean (f);
 }
 

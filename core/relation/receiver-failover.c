@@ -75,7 +75,7 @@ ts_receiver_branch (TsReceiver *r, gint64 now_us, TsActions *out)
 }
 
 void
-ts_receiver_report_failover (TsReceiver *r, gint64 now_us, const char *phase, TsActions *out)
+ts_receiver_report_failover (const TsReceiver *r, gint64 now_us, const char *phase, TsActions *out)
 {
   TsRecord *rec = ts_record_bool (ts_receiver_record (r, now_us, "failover"), "planned", r->planned);
   ts_record_text (rec, "phase", phase);

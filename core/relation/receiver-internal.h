@@ -285,7 +285,7 @@ void ts_receiver_report_test (TsReceiver *receiver, gint64 now_us, const char *p
                               TsActions *out);
 void ts_receiver_start_test (TsReceiver *receiver, gint64 now_us, TsActions *out);
 void ts_receiver_branch (TsReceiver *receiver, gint64 now_us, TsActions *out);
-void ts_receiver_report_failover (TsReceiver *receiver, gint64 now_us, const char *phase,
+void ts_receiver_report_failover (const TsReceiver *receiver, gint64 now_us, const char *phase,
                                   TsActions *out);
 void ts_receiver_test_started (TsReceiver *receiver, const TsEvent *event, TsActions *out);
 void ts_receiver_test_stopped (TsReceiver *receiver, const TsEvent *event, TsActions *out);

@@ -23,12 +23,10 @@ ts_turn_record (const char *vm, const char *host, TsRole role, gint64 now_us)
   return ts_record_text (record, "phase", "turned");
 }
 
-/* The new side speaks: its state as that side counts it (the other side's was `from`). */
 static void
-report (const char *vm, const char *host, TsRole role, TsState from, TsState to, gint64 now_us,
-        TsActions *out)
+report_state (const char *vm, const char *host, TsRole role, TsState from, TsState to, gint64 now_us,
+              TsActions *out)
 {
-  g_assert (ts_state_may_follow (from, to));
   g_autofree char *source = g_strdup_printf ("%s@%s", vm, host);
   TsRecord *record = ts_record_new (now_us, source, "state");
   ts_record_text (ts_record_text (record, "vm", vm), "host", host);
@@ -37,6 +35,15 @@ report (const char *vm, const char *host, TsRole role, TsState from, TsState to,
   ts_record_text (record, "to", ts_state_name (to));
   ts_record_int (record, "wmi", to);
   ts_actions_report (out, ts_record_int (record, "ps", ts_state_powershell (to, role)));
+}
+
+/* The new side speaks: its state as that side counts it (the other side's was `from`). */
+static void
+report (const char *vm, const char *host, TsRole role, TsState from, TsState to, gint64 now_us,
+        TsActions *out)
+{
+  g_assert (ts_state_may_follow (from, to));
+  report_state (vm, host, role, from, to, now_us, out);
   ts_actions_report (out, ts_turn_record (vm, host, role, now_us));
 }
 
@@ -102,4 +109,33 @@ ts_turn_sender (const TsSender *s, gint64 now_us, TsActions *out)
   ts_actions_add (out, TS_ACTION_PERSIST)->payload = ts_receiver_save (r);
   report (s->vm, s->host, TS_ROLE_REPLICA, s->state, r->state, now_us, out);
   return r;
+}
+
+/* --- told again ------------------------------------------------------------------------------- */
+
+void
+ts_turn_tell_sender (const TsSender *s, TsRole role, TsState state, gint64 now_us, TsActions *out)
+{
+  if (role == TS_ROLE_PRIMARY && state == s->state)
+    return;
+  report_state (s->vm, s->host, TS_ROLE_PRIMARY, state, s->state, now_us, out);
+  if (role != TS_ROLE_PRIMARY && state != TS_STATE_DISABLED)
+    ts_actions_report (out, ts_turn_record (s->vm, s->host, TS_ROLE_PRIMARY, now_us));
+}
+
+void
+ts_turn_tell_receiver (const TsReceiver *r, TsRole role, TsState state, gint64 now_us, TsActions *out)
+{
+  if (!r->known || (role == TS_ROLE_REPLICA && state == r->state))
+    return;
+  report_state (r->hello.name, r->host, TS_ROLE_REPLICA, state, r->state, now_us, out);
+  if (role != TS_ROLE_REPLICA && state != TS_STATE_DISABLED)
+    ts_actions_report (out, ts_turn_record (r->hello.name, r->host, TS_ROLE_REPLICA, now_us));
+  if (r->state == TS_STATE_RECOVERED)
+    ts_receiver_report_failover (r, now_us, "promoted", out);
+  else if (r->state == TS_STATE_COMMITTED)
+    ts_receiver_report_failover (r, now_us, "committed", out);
+  else if (role == TS_ROLE_REPLICA &&
+           (state == TS_STATE_RECOVERED || state == TS_STATE_COMMITTED))
+    ts_receiver_report_failover (r, now_us, "cancelled", out);
 }

@@ -27,3 +27,11 @@ TsReceiver *ts_turn_sender (const TsSender *sender, gint64 now_us,
 TsRecord *ts_turn_removed (const char *vm, const char *host, TsRole role, gint64 now_us);
 /* That a side has its new role. */
 TsRecord *ts_turn_record (const char *vm, const char *host, TsRole role, gint64 now_us);
+
+/* A host that dies between keeping what it has become and telling it: told again when it is there
+ * again.  role, state: of what was told last; TS_STATE_DISABLED: nothing ever was.  Nothing is added
+ * when that is still so. */
+void ts_turn_tell_sender (const TsSender *sender, TsRole role, TsState state, gint64 now_us,
+                          TsActions *out);
+void ts_turn_tell_receiver (const TsReceiver *receiver, TsRole role, TsState state, gint64 now_us,
+                            TsActions *out);

@@ -218,6 +218,9 @@ void ts_lab_relation_adopt (TsLabRelation *relation, TsLabLink *link, TsFrame *h
 TsState ts_lab_relation_state (const TsLabRelation *relation);
 TsRole ts_lab_relation_role (const TsLabRelation *relation);
 
+/* After a start of the host: what was told last of it; if it is something else now, that is told. */
+void ts_lab_relation_tell (TsLabRelation *relation, TsRole role, TsState state);
+
 /* What came out of the core beside a step is performed. */
 void ts_lab_relation_perform (TsLabRelation *relation, TsActions *actions);
 /* Gives its slot back, if it has or wants one. */

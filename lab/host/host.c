@@ -456,6 +456,19 @@ order_die_at (TsLabHost *host, GVariant *body)
   host->death = death;
 }
 
+/* What was told last of a VM's relation here, by an earlier life of this host. */
+static void
+order_told (TsLabHost *host, GVariant *body)
+{
+  const char *name;
+  guint32 role, state;
+  g_variant_get (body, "(&suu)", &name, &role, &state);
+  TsLabVm *vm = vm_by_name (host, name);
+  TsLabRelation *relation = vm ? ts_lab_host_relation (host, vm) : NULL;
+  if (relation && role <= TS_ROLE_REPLICA && state < TS_STATE_COUNT)
+    ts_lab_relation_tell (relation, (TsRole)role, (TsState)state);
+}
+
 void
 ts_lab_host_moment (TsLabHost *host, TsActionKind action, TsDeathMoment moment)
 {
@@ -494,6 +507,8 @@ ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
 {
   if (g_str_equal (kind, "die-at") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(uuu)")))
     order_die_at (user, body); /* the runner's alone: no VMM server may order that */
+  else if (g_str_equal (kind, "told") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(suu)")))
+    order_told (user, body);
   else
     ts_lab_host_obey (user, kind, body);
 }

@@ -4,6 +4,7 @@
  * rest is in relation-source.c and relation-replica.c. */
 #include "lab/host/host-internal.h"
 #include "core/base/units.h"
+#include "core/relation/turn.h"
 #include <string.h>
 
 #define CONNECT_US (15 * TS_S) /* the sender's own patience is shorter or as long (sender.c) */
@@ -408,6 +409,18 @@ ts_lab_relation_machine (TsLabRelation *relation, gboolean on)
                    .kind = TS_EVENT_MACHINE,
                    .machine = {.on = on}};
   ts_lab_relation_step (relation, &event);
+}
+
+void
+ts_lab_relation_tell (TsLabRelation *relation, TsRole role, TsState state)
+{
+  g_autoptr (TsActions) out = ts_actions_new ();
+  gint64 now_us = ts_lab_host_now_us (relation->host);
+  if (relation->sender)
+    ts_turn_tell_sender (relation->sender, role, state, now_us, out);
+  else
+    ts_turn_tell_receiver (relation->receiver, role, state, now_us, out);
+  ts_lab_relation_perform (relation, out);
 }
 
 TsState

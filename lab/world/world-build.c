@@ -513,7 +513,9 @@ ts_lab_world_build (TsWorld *world, GPtrArray *findings, GError **error)
     world->vms[i] = (TsLabVmView){.primary = ts_topology_vm (world->topology, i)->host,
                                   .replica = -1,
                                   .policy = -1,
-                                  .point_us = -1};
+                                  .point_us = -1,
+                                  .told = g_malloc0_n (world->topology->hosts->len,
+                                                       sizeof *world->vms->told)};
   if (!world->options.folder)
     return ts_throw (error, TS_ERROR_ARGUMENT, "the lab needs a folder for the run");
 
@@ -589,6 +591,7 @@ ts_lab_world_demolish (TsWorld *world)
   g_clear_pointer (&world->realm, g_free);
   for (guint i = 0; world->vms && i < world->topology->vms->len; i++) {
     g_free (world->vms[i].storage);
+    g_free (world->vms[i].told);
     g_free (world->vms[i].attaching);
     g_clear_pointer (&world->vms[i].resized, g_hash_table_unref);
   }

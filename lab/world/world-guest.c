@@ -574,6 +574,8 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
     view->storage = g_strdup (ts_record_get_text (record, "storage"));
   } else if (g_str_equal (record->kind, "state")) {
     gboolean replica = g_strcmp0 (ts_record_get_text (record, "role"), "replica") == 0;
+    view->told[host].role = replica ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY;
+    view->told[host].state = (gint)ts_record_get_int (record, "wmi", TS_STATE_DISABLED);
     if (replica && world->management && view->replica < 0 && (guint)host != view->primary)
       view->replica = host; /* placed by a VMM server */
     view->state[replica ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY] =

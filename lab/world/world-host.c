@@ -6,13 +6,28 @@
 #include <unistd.h>
 #include "core/base/error.h"
 
+/* It may have died between keeping what it had become and saying so. */
+static void
+tell_what_was_told (TsLabSeat *seat)
+{
+  const TsWorld *world = seat->world;
+  for (guint i = 0; i < world->topology->vms->len; i++)
+    ts_lab_seat_order (seat, "told",
+                       g_variant_new ("(suu)", ts_topology_vm (world->topology, i)->name,
+                                      (guint32)world->vms[i].told[seat->index].role,
+                                      (guint32)world->vms[i].told[seat->index].state),
+                       NULL);
+}
+
 static void
 message (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
 {
   TsLabSeat *seat = user;
   g_autoptr (GError) error = NULL;
-  if (g_str_equal (kind, "ready"))
+  if (g_str_equal (kind, "ready")) {
     seat->ready = TRUE;
+    tell_what_was_told (seat);
+  }
   else if (g_str_equal (kind, "record") && g_variant_is_of_type (body, G_VARIANT_TYPE ("v"))) {
     g_autoptr (GVariant) packed = g_variant_get_variant (body);
     TsRecord *record = ts_record_from_variant (packed, &error);

@@ -59,6 +59,10 @@ typedef struct { /* a VM over all hosts */
   gboolean failed_over;       /* and neither cancelled nor reversed */
   char *storage;              /* the folder of its replica there; NULL: not told yet */
   gint state[2];              /* as the sides have told, by TsRole */
+  struct {
+    TsRole role;
+    gint state;
+  } *told; /* by host: what it has said of its side last; nothing: 0, disabled */
   guint64 next_write;         /* n of core/format/plan.h */
   gboolean planned;           /* of the last failover */
   gint64 point_set, point_us; /* that the failover took */
