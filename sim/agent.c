@@ -25,6 +25,7 @@ struct _TsSimAgent {
   guint64 life;       /* connections so far */
   GPtrArray *asked;   /* Asked */
   GPtrArray *told;    /* GVariant, by VM: as told last; NULL: not told */
+  char **tests;       /* by VM: to what its test machine here is connected; NULL: to nothing */
   char **networks;    /* by VM: to what its machine here is connected; NULL: its first one */
   TsPolicy *policies; /* by VM: how it is replicated */
   Asked *now;         /* is being done */
@@ -57,6 +58,7 @@ ts_sim_agent_new (TsSimManagement *management, TsSimHost *host, TsSimVmm *vmm)
   agent->told = g_ptr_array_new_with_free_func (variant_free);
   g_ptr_array_set_size (agent->told, (gint)vms);
   agent->networks = g_new0 (char *, vms + 1);
+  agent->tests = g_new0 (char *, vms + 1);
   agent->policies = g_new0 (TsPolicy, MAX (vms, 1));
   return agent;
 }
@@ -66,11 +68,14 @@ ts_sim_agent_free (TsSimAgent *agent)
 {
   if (!agent)
     return;
-  for (guint i = 0; i < agent->told->len; i++)
+  for (guint i = 0; i < agent->told->len; i++) {
     g_free (agent->networks[i]);
+    g_free (agent->tests[i]);
+  }
   g_ptr_array_unref (agent->asked);
   g_ptr_array_unref (agent->told);
   g_free (agent->networks);
+  g_free (agent->tests);
   g_free (agent->policies);
   g_free (agent);
 }
@@ -140,6 +145,9 @@ level_of (const TsSimAgent *agent, TsSimVm *vm)
   level->memory_bytes = vm->spec->memory_bytes;
   for (guint i = 0; i < vm->spec->disks->len; i++)
     level->disk_bytes += ts_vm_spec_disk (vm->spec, i)->size_bytes;
+  level->disks = g_new0 (char *, vm->spec->disks->len + 1);
+  for (guint i = 0; i < vm->spec->disks->len; i++)
+    level->disks[i] = g_strdup (ts_vm_spec_disk (vm->spec, i)->name);
   const char *network = agent->networks[vm->index];
   gboolean first = host->index == vm->spec->host;
   set_text (&level->network, network ? network : first ? name_of (spec->networks, vm->spec->network) : "");
@@ -156,6 +164,7 @@ level_of (const TsSimAgent *agent, TsSimVm *vm)
   guint other = vm->primary == host->index ? vm->replica : vm->primary;
   set_text (&level->peer, other == G_MAXUINT ? "" : ts_sim_host (host->world, other)->spec->name);
   if (rel->sender) {
+    level->replicated = ts_sender_disks (rel->sender);
     gint64 sync_us = ts_sender_statistics (rel->sender)->last_sync_us;
     level->point_us = sync_us < 0 ? -1 : sync_us + clock_us;
     level->pending_bytes = (gint64)ts_sender_pending_bytes (rel->sender);
@@ -165,6 +174,8 @@ level_of (const TsSimAgent *agent, TsSimVm *vm)
   level->point_us = point_us < 0 ? -1 : point_us + clock_us;
   level->test = vm->test && vm->test->host == host && vm->test->on;
   level->test_serving = level->test && vm->test->ready;
+  if (level->test && agent->tests[vm->index])
+    set_text (&level->test_network, agent->tests[vm->index]);
   if (level->state == TS_STATE_RECOVERED || level->state == TS_STATE_COMMITTED)
     level->copy_set = ts_receiver_copy_point (rel->receiver).set;
   add_points (level, rel->receiver, clock_us);
@@ -345,6 +356,29 @@ relate (TsSimAgent *agent, Asked *asked, GVariant *fields)
   ts_sim_touch (vm);
 }
 
+/* All that are to be replicated from now on; FALSE: refused. */
+static gboolean
+disks_wanted (Asked *asked, const TsSimRelation *rel, GVariant *fields, guint32 *wanted)
+{
+  const TsSimVm *vm = asked->vm;
+  g_autoptr (GVariant) add = g_variant_lookup_value (fields, "add", G_VARIANT_TYPE ("as"));
+  g_autoptr (GVariant) remove = g_variant_lookup_value (fields, "remove", G_VARIANT_TYPE ("as"));
+  g_autofree const char **more = add ? g_variant_get_strv (add, NULL) : NULL;
+  g_autofree const char **less = remove ? g_variant_get_strv (remove, NULL) : NULL;
+  *wanted = ts_sender_disks (rel->sender);
+  for (guint i = 0; i < vm->spec->disks->len; i++) {
+    const char *name = ts_vm_spec_disk (vm->spec, i)->name;
+    if (more && g_strv_contains (more, name))
+      *wanted |= 1u << i;
+    if (less && g_strv_contains (less, name))
+      *wanted &= ~(1u << i);
+  }
+  if ((*wanted & vm->detached) == 0)
+    return TRUE;
+  refuse (asked, TS_SITE_HOST_REFUSED, "a disk of them is not attached");
+  return FALSE;
+}
+
 static void
 ask (TsSimAgent *agent, Asked *asked, GVariant *fields)
 {
@@ -366,13 +400,19 @@ ask (TsSimAgent *agent, Asked *asked, GVariant *fields)
               : how == TS_CHOOSE_CONSISTENT ? TS_CHOOSE_CONSISTENT
                                             : TS_CHOOSE_LATEST;
   point.number = ts_variant_int (fields, "point_number", 0);
+  guint32 disks = 0;
+  if (what == TS_ASK_UPDATE_DISKS && !disks_wanted (asked, rel, fields, &disks))
+    return;
   if (what == TS_ASK_FAILOVER)
     vm->forced = !planned && vm->source->on;
   asked->ask = (TsAsk)what;
+  if (what == TS_ASK_TEST_FAILOVER)
+    set_text (&agent->tests[vm->index], ts_variant_text (fields, "network", ""));
   TsSideOrder order = {.side = primary ? TS_ROLE_PRIMARY : TS_ROLE_REPLICA,
                        .ask = asked->ask,
                        .planned = planned,
-                       .point = point};
+                       .point = point,
+                       .disks = {.replicated = disks}};
   ts_sim_relation_ask (rel, &order);
   ts_sim_touch (vm);
 }

@@ -370,7 +370,8 @@ setup_of (const TsSimVmm *vmm)
   }
   for (guint i = 0; i < spec->networks->len; i++)
     if (((TsFarSpec *)spec->networks->pdata[i])->vmm == vmm->index)
-      g_ptr_array_add (setup->networks, g_strdup (((TsFarSpec *)spec->networks->pdata[i])->name));
+      ts_vmm_setup_add_network (setup, ((TsFarSpec *)spec->networks->pdata[i])->name,
+                                ((TsFarSpec *)spec->networks->pdata[i])->logical);
   for (guint i = 0; i < spec->storages->len; i++)
     if (((TsFarSpec *)spec->storages->pdata[i])->vmm == vmm->index)
       g_ptr_array_add (setup->classifications, g_strdup (((TsFarSpec *)spec->storages->pdata[i])->name));

@@ -5,6 +5,7 @@ ts_test(test-rejudge LIBS ts_engine ts_sim)
 ts_test(test-calibration LIBS ts_engine ts_sim)
 ts_fuzz(fuzz-scenario ts_engine)
 ts_test(test-sim-vault LIBS ts_engine ts_sim)
+ts_test(test-sim-network LIBS ts_engine ts_sim)
 ts_test(test-pairwise LIBS ts_engine)
 ts_test(test-sweep LIBS ts_engine)
 ts_test(test-farm LIBS ts_engine ts_sim)
@@ -34,7 +35,7 @@ endforeach()
 
 # through a vault
 foreach(name plan-three-tiers plan-script-fails-planned plan-script-fails-unplanned failback-by-plan plan-test-failover bad-providers vault-killed vault-unreachable site-loss host-lost
-    test-forgotten)
+    test-forgotten disks)
   add_test(NAME scenario-sim-vault-${name}
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/vault/${name}.yaml --on sim --twice --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)

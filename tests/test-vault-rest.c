@@ -66,7 +66,9 @@ start_vault (gboolean make)
   if (w.vault == 0) {
     child_begins ();
     g_autoptr (GError) error = NULL;
-    const TsLabServiceOptions options = {.name = "contoso", .store = w.store, .make = make, .port = w.port,
+    g_autofree char *alerts = g_build_filename (w.folder, "alerts.jsonl", NULL);
+    g_autofree char *command = g_strdup_printf ("cat >> %s/told; exit 3", w.folder);
+    const TsLabServiceOptions options = {.alerts = alerts, .alert_command = command, .name = "contoso", .store = w.store, .make = make, .port = w.port,
                                          .providers = w.providers, .certificates = w.certificates, .time_scale = 1};
     if (!freopen ("/dev/null", "w", stdout))
       _exit (2);
@@ -132,7 +134,7 @@ start_vmm_as (guint i, const char *key, const char *server)
   config->control = g_strdup (control);
   config->port = w.agents[i];
   ts_lab_vmm_config_add_cloud (config, i == 0 ? "gold" : "silver", hosts);
-  g_ptr_array_add (config->networks, g_strdup ("prod"));
+  g_ptr_array_add (config->networks, g_strdup ("prod front"));
   g_ptr_array_add (config->classifications, g_strdup ("fast"));
   if (!ts_lab_vmm_config_save (config, path, &error))
     fail_msg ("%s", error->message);
@@ -429,6 +431,22 @@ makes_what_it_needs (void **state)
           "{\"properties\": {\"primaryFabricId\": \"replicationFabrics/paris\", \"recoveryFabricId\": \"replicationFabrics/lyon\", "
           "\"groups\": [{\"groupType\": \"Boot\", \"replicationProtectedItems\": [{\"id\": \"" GOLD "/replicationProtectedItems/app\"}]}]}}",
           201);
+  expect (TS_VAULT_PUT, "replicationAlertSettings/operators",
+          "{\"properties\": {\"customEmailAddresses\": [\"night@example.org\"], \"minimumSeverity\": \"Warning\"}}", 201);
+}
+
+/* Until a file of the test's folder has that text in it. */
+static void
+wait_for_text (const char *file, const char *wanted)
+{
+  g_autofree char *path = g_build_filename (w.folder, file, NULL);
+  for (guint i = 0; i < 400; i++) {
+    g_autofree char *text = NULL;
+    if (g_file_get_contents (path, &text, NULL, NULL) && strstr (text, wanted))
+      return;
+    g_usleep (50000);
+  }
+  fail_msg ("%s never says %s", path, wanted);
 }
 
 /* What stands for a segment in braces: the name of something that is there. */
@@ -439,7 +457,7 @@ name_for (const char *pattern, const char *brace)
     const char *brace, *name;
   } names[] = {{"{fabric}", "paris"}, {"{provider}", NULL}, {"{container}", "gold"}, {"{vm}", "app"},
                {"{item}", "app"}, {"{network}", "prod"}, {"{classification}", "fast"}, {"{policy}", "thirty"},
-               {"{plan}", "three"}};
+               {"{plan}", "three"}, {"{setting}", "operators"}, {"{logical}", "front"}};
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     if (g_str_equal (names[i].brace, brace) && names[i].name)
       return names[i].name;
@@ -575,6 +593,8 @@ known_after_a_kill (void **state)
   kill (w.vmm[0], SIGKILL);
   waitpid (w.vmm[0], NULL, 0);
   wait_for ("replicationFabrics/paris", "connectionStatus", "NotConnected");
+  wait_for_text ("alerts.jsonl", "ProviderNotConnected"); /* a line in the file, and the command was run */
+  wait_for_text ("told", "night@example.org");
   start_vmm (0, NULL);
   wait_for ("replicationFabrics/paris", "connectionStatus", "Connected");
 }

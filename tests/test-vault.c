@@ -754,6 +754,58 @@ a_test_ends_after_two_weeks (void **state)
   assert_int_equal (jobs_of (f, "TestFailoverCleanup"), 2); /* it has ended, once and for all */
 }
 
+/* Of the disks that it has; and only errors that are there are resolved. */
+static void
+disks_and_health_errors (void **state)
+{
+  Fixture *f = *state;
+  furnish (f);
+  protect (f, "app");
+  g_autoptr (TsLevel) one = ts_level_new ("app", "app", "a");
+  const char *const disks[] = {"system", "data", NULL};
+  one->role = TS_LEVEL_PRIMARY;
+  one->state = TS_STATE_REPLICATING;
+  one->exists = TRUE;
+  one->health = TS_HEALTH_WARNING;
+  one->disks = g_strdupv ((char **)disks);
+  one->replicated = 1;
+  GVariantBuilder items;
+  g_variant_builder_init (&items, G_VARIANT_TYPE ("av"));
+  ts_list_add (&items, ts_level_variant (one));
+  TsFields *fields = ts_fields_new ();
+  ts_fields_set_bool (fields, "full", FALSE);
+  ts_fields_set (fields, "items", g_variant_builder_end (&items));
+  say (f, 1, TS_MESSAGE_LEVELS, fields);
+  ask (f, TS_VAULT_POST, ITEM "/addDisks", "{'properties': <{'disks': <[<'system'>, <'tape'>]>}>}");
+  assert_int_equal (f->status, 412);
+  assert_string_equal (error_target (f), "properties.disks[1]");
+  ask (f, TS_VAULT_POST, ITEM "/addDisks", "{'properties': <{'disks': <@av []>}>}");
+  assert_int_equal (f->status, 400);
+  ask (f, TS_VAULT_POST, ITEM "/resolveHealthErrors", "{'properties': <{'healthErrors': <[<{'healthErrorId': <'replica'>}>]>}>}");
+  assert_int_equal (f->status, 412);
+  g_ptr_array_set_size (f->said, 0);
+  ask (f, TS_VAULT_POST, ITEM "/addDisks", "{'properties': <{'disks': <[<'data'>]>}>}");
+  assert_int_equal (f->status, 202);
+  TsMessageKind kind;
+  {
+    g_autoptr (GVariant) order = heard (f, &kind);
+    g_autoptr (GVariant) inner = ts_variant_dict (order, "fields");
+    g_autoptr (GVariant) add = g_variant_lookup_value (inner, "add", G_VARIANT_TYPE ("as"));
+    assert_string_equal (ts_variant_text (inner, "ask", ""), ts_ask_name (TS_ASK_UPDATE_DISKS));
+    assert_int_equal (g_variant_n_children (add), 1);
+  }
+  answer_orders (f, TRUE, NULL);
+  g_ptr_array_set_size (f->said, 0);
+  ask (f, TS_VAULT_POST, ITEM "/resolveHealthErrors", NULL);
+  assert_int_equal (f->status, 202);
+  {
+    g_autoptr (GVariant) order = heard (f, &kind);
+    g_autoptr (GVariant) inner = ts_variant_dict (order, "fields");
+    assert_string_equal (ts_variant_text (inner, "ask", ""), ts_ask_name (TS_ASK_RESET_STATISTICS));
+    assert_string_equal (ts_variant_text (inner, "role", ""), "primary");
+  }
+}
+
 /* What was durable and not told when it died is told by its next life, under the same number. */
 static void
 what_was_not_told_is_told_later (void **state)
@@ -802,6 +854,7 @@ main (void)
       TEST (jobs_are_exported),
       TEST (a_test_ends_after_two_weeks),
       TEST (what_was_not_told_is_told_later),
+      TEST (disks_and_health_errors),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

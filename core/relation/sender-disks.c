@@ -101,6 +101,12 @@ ts_sender_update_absorb (TsSender *s)
   s->update_run = s->update_set = 0;
 }
 
+guint32
+ts_sender_disks (const TsSender *s)
+{
+  return ts_hello_disks (&s->hello);
+}
+
 char *
 ts_sender_update_refusal (const TsSender *s, const TsDiskChange *change)
 {

@@ -23,6 +23,7 @@ far_free (gpointer data)
 {
   TsFarSpec *far = data;
   g_free (far->name);
+  g_free (far->logical);
   g_free (far);
 }
 

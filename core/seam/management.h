@@ -29,6 +29,7 @@ typedef struct { /* a VM network, or a storage classification */
   char *name;
   guint vmm;
   gint to; /* to what it is mapped at another VMM server; -1: to nothing */
+  char *logical; /* of a VM network: the logical network that it is part of; NULL: none */
 } TsFarSpec;
 
 typedef struct { /* a script of a library; both VMM servers have it, unless missing */

@@ -24,6 +24,7 @@ ts_level_new (const char *vm, const char *id, const char *host)
   level->peer = g_strdup ("");
   level->network = g_strdup ("");
   level->classification = g_strdup ("");
+  level->test_network = g_strdup ("");
   level->point_us = level->percent = -1;
   level->points = g_array_new (FALSE, TRUE, sizeof (TsPoint));
   return level;
@@ -41,6 +42,8 @@ ts_level_copy (const TsLevel *from)
   level->peer = g_strdup (from->peer);
   level->network = g_strdup (from->network);
   level->classification = g_strdup (from->classification);
+  level->test_network = g_strdup (from->test_network);
+  level->disks = g_strdupv (from->disks);
   level->points = g_array_copy (from->points);
   return level;
 }
@@ -57,6 +60,8 @@ ts_level_free (TsLevel *level)
   g_free (level->peer);
   g_free (level->network);
   g_free (level->classification);
+  g_free (level->test_network);
+  g_strfreev (level->disks);
   g_array_unref (level->points);
   g_free (level);
 }
@@ -93,6 +98,10 @@ ts_level_variant (const TsLevel *level)
   ts_fields_set_int (fields, "disk", (gint64)level->disk_bytes);
   ts_fields_set_text (fields, "network", level->network);
   ts_fields_set_text (fields, "classification", level->classification);
+  ts_fields_set_text (fields, "test_network", level->test_network);
+  if (level->disks)
+    ts_fields_set (fields, "disks", g_variant_new_strv ((const char *const *)level->disks, -1));
+  ts_fields_set_int (fields, "replicated", level->replicated);
   ts_fields_set (fields, "points", g_variant_builder_end (&points));
   return ts_fields_end (fields);
 }
@@ -136,6 +145,11 @@ ts_level_parse (GVariant *fields, GError **error)
   level->network = g_strdup (ts_variant_text (fields, "network", ""));
   g_free (level->classification);
   level->classification = g_strdup (ts_variant_text (fields, "classification", ""));
+  g_free (level->test_network);
+  level->test_network = g_strdup (ts_variant_text (fields, "test_network", ""));
+  g_autoptr (GVariant) disks = g_variant_lookup_value (fields, "disks", G_VARIANT_TYPE ("as"));
+  level->disks = disks ? g_variant_dup_strv (disks, NULL) : NULL;
+  level->replicated = (guint32)ts_variant_int (fields, "replicated", 0);
   g_autoptr (GVariant) points = g_variant_lookup_value (fields, "points", G_VARIANT_TYPE ("a(xxx)"));
   for (gsize i = 0; points && i < g_variant_n_children (points); i++) {
     gint64 set, instant_us, type;
@@ -157,6 +171,7 @@ ts_level_same_state (const TsLevel *a, const TsLevel *b)
          a->role == b->role && a->state == b->state && a->health == b->health &&
          a->exists == b->exists && a->on == b->on && a->serving == b->serving && a->test == b->test &&
          a->test_serving == b->test_serving && g_str_equal (a->peer, b->peer) &&
-         a->copy_set == b->copy_set && g_str_equal (a->network, b->network) &&
+         a->copy_set == b->copy_set && a->replicated == b->replicated && g_str_equal (a->network, b->network) &&
+         g_str_equal (a->test_network, b->test_network) &&
          g_str_equal (a->classification, b->classification);
 }

@@ -27,6 +27,9 @@ typedef struct {
   guint64 copy_set; /* the point on which a failed-over copy stands; 0: none */
   guint64 memory_bytes, disk_bytes;
   char *network, *classification; /* to which it is connected, on which it lies; "" */
+  char *test_network; /* to which the test machine is connected; "" */
+  char **disks;       /* their names; NULL: not told */
+  guint32 replicated; /* primary: which of them are, bit 1 << disk */
   GArray *points; /* TsPoint, oldest first, the last is the latest; replica's */
 } TsLevel;
 

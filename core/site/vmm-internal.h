@@ -59,6 +59,7 @@ const char *ts_vmm_cloud_of (const TsVmm *vmm, const char *host); /* NULL: in no
 const TsVmmCloud *ts_vmm_cloud (const TsVmm *vmm, const char *name);
 void ts_vmm_say (TsVmm *vmm, TsMessageKind kind, TsFields *fields); /* to the vault, if it hears */
 void ts_vmm_ask (TsVmm *vmm, const char *host, gint64 number, const char *verb, TsFields *fields);
+void ts_vmm_tell_inventory (TsVmm *vmm); /* if it has changed */
 void ts_vmm_report (TsVmm *vmm, TsRecord *record);
 void ts_vmm_put (TsVmm *vmm, const char *table, const char *key, GVariant *value);
 void ts_vmm_delete (TsVmm *vmm, const char *table, const char *key);

@@ -224,6 +224,22 @@ ts_vmm_orders_said (TsVmm *vmm, const char *host, GVariant *fields)
   }
 }
 
+/* Are these disks replicated (or none of them)? */
+static gboolean
+disks_are (const TsLevel *level, GVariant *fields, const char *list, gboolean replicated)
+{
+  g_autoptr (GVariant) names = g_variant_lookup_value (fields, list, G_VARIANT_TYPE ("as"));
+  gsize count = names ? g_variant_n_children (names) : 0;
+  for (gsize i = 0; i < count; i++) {
+    const char *name;
+    g_variant_get_child (names, i, "&s", &name);
+    for (guint d = 0; level->disks && level->disks[d]; d++)
+      if (g_str_equal (level->disks[d], name) && ((level->replicated >> d & 1) != 0) != replicated)
+        return FALSE;
+  }
+  return TRUE;
+}
+
 /* --- levels that end an order ----------------------------------------------------------------- */
 
 static gboolean
@@ -270,9 +286,11 @@ ask_reached (const TsVmmOrder *order, TsAsk ask, const TsLevel *level)
     return level->on;
   case TS_ASK_REMOVE:
     return level->role == TS_LEVEL_NONE;
+  case TS_ASK_UPDATE_DISKS:
+    return order->said && state != TS_STATE_DISK_UPDATE && state != TS_STATE_DISK_UPDATE_CRITICAL &&
+           disks_are (level, order->fields, "add", TRUE) && disks_are (level, order->fields, "remove", FALSE);
   case TS_ASK_RESIZE:
   case TS_ASK_CONTINUE:
-  case TS_ASK_UPDATE_DISKS:
   case TS_ASK_BACKUP:
   case TS_ASK_END_BACKUP:
   case TS_ASK_RESET_STATISTICS:
@@ -459,6 +477,58 @@ go_on_place (TsVmm *vmm, TsVmmOrder *order)
 }
 
 static void
+go_on_make_network (TsVmm *vmm, TsVmmOrder *order)
+{
+  const char *name = ts_variant_text (order->fields, "name", "");
+  const char *logical = ts_variant_text (order->fields, "logical", "");
+  GPtrArray *networks = vmm->setup->networks;
+  for (guint i = 0; i < networks->len; i++)
+    if (g_str_equal (((TsVmmNetwork *)networks->pdata[i])->name, name)) {
+      end (vmm, order, 0, "");
+      return;
+    }
+  TsFields *row = ts_fields_new ();
+  ts_fields_set_text (row, "logical", logical);
+  ts_vmm_put (vmm, "network", name, ts_fields_end (row));
+  ts_vmm_setup_add_network (vmm->setup, name, logical);
+  ((TsVmmNetwork *)networks->pdata[networks->len - 1])->made = TRUE;
+  ts_vmm_tell_inventory (vmm); /* before the result: who hears that can find it */
+  end (vmm, order, 0, "");
+}
+
+static gboolean
+test_uses (const TsVmm *vmm, const char *network)
+{
+  for (guint h = 0; h < vmm->hosts->len; h++) {
+    const TsVmmHost *host = vmm->hosts->pdata[h];
+    for (guint i = 0; i < host->levels->len; i++) {
+      const TsLevel *level = host->levels->pdata[i];
+      if (level->test && g_str_equal (level->test_network, network))
+        return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+/* Only what was made for a test; who uses it last takes it away. */
+static void
+go_on_drop_network (TsVmm *vmm, TsVmmOrder *order)
+{
+  const char *name = ts_variant_text (order->fields, "name", "");
+  GPtrArray *networks = vmm->setup->networks;
+  for (guint i = 0; i < networks->len && !test_uses (vmm, name); i++) {
+    const TsVmmNetwork *network = networks->pdata[i];
+    if (!network->made || !g_str_equal (network->name, name))
+      continue;
+    ts_vmm_delete (vmm, "network", name);
+    g_ptr_array_remove_index (networks, i);
+    ts_vmm_tell_inventory (vmm);
+    break;
+  }
+  end (vmm, order, 0, "");
+}
+
+static void
 go_on_configure (TsVmm *vmm, TsVmmOrder *order)
 {
   const TsVmmCloud *cloud = ts_vmm_cloud (vmm, ts_variant_text (order->fields, "cloud", ""));
@@ -555,6 +625,7 @@ static const struct {
 } verbs[] = {
     {"place", go_on_place},        {"configure", go_on_configure}, {"relate", go_on_machine},
     {"ask", go_on_ask},            {"shut-down", go_on_machine},   {"wait", go_on_wait},
+    {"make-network", go_on_make_network}, {"drop-network", go_on_drop_network},
     {"connect", go_on_machine},    {"delete", go_on_machine},      {"script", go_on_script},
 };
 

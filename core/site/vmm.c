@@ -12,6 +12,15 @@ cloud_free (gpointer data)
   g_free (cloud);
 }
 
+static void
+network_free (gpointer data)
+{
+  TsVmmNetwork *network = data;
+  g_free (network->name);
+  g_free (network->logical);
+  g_free (network);
+}
+
 TsVmmSetup *
 ts_vmm_setup_new (const char *name, const char *server)
 {
@@ -20,7 +29,7 @@ ts_vmm_setup_new (const char *name, const char *server)
   setup->server = g_strdup (server);
   setup->time_scale = 1;
   setup->clouds = g_ptr_array_new_with_free_func (cloud_free);
-  setup->networks = g_ptr_array_new_with_free_func (g_free);
+  setup->networks = g_ptr_array_new_with_free_func (network_free);
   setup->classifications = g_ptr_array_new_with_free_func (g_free);
   return setup;
 }
@@ -37,6 +46,15 @@ ts_vmm_setup_free (TsVmmSetup *setup)
   g_ptr_array_unref (setup->networks);
   g_ptr_array_unref (setup->classifications);
   g_free (setup);
+}
+
+void
+ts_vmm_setup_add_network (TsVmmSetup *setup, const char *name, const char *logical)
+{
+  TsVmmNetwork *network = g_new0 (TsVmmNetwork, 1);
+  network->name = g_strdup (name);
+  network->logical = g_strdup (logical ? logical : "");
+  g_ptr_array_add (setup->networks, network);
 }
 
 void
@@ -208,6 +226,9 @@ ts_vmm_restore (TsVmmSetup *setup, const TsVmmRow *rows, guint count, GError **e
       fine = order != NULL;
       if (order)
         g_ptr_array_add (vmm->orders, order);
+    } else if (fine && g_str_equal (row->table, "network")) {
+      ts_vmm_setup_add_network (vmm->setup, row->key, ts_variant_text (row->value, "logical", ""));
+      ((TsVmmNetwork *)vmm->setup->networks->pdata[vmm->setup->networks->len - 1])->made = TRUE;
     } else if (fine && g_str_equal (row->table, "place")) {
       TsVmmPlace *place = ts_vmm_place_restore (row->key, row->value);
       fine = place != NULL;
@@ -314,6 +335,35 @@ list_of_names (const GPtrArray *names)
 }
 
 static GVariant *
+list_of_networks (const TsVmm *vmm)
+{
+  GVariantBuilder list;
+  g_variant_builder_init (&list, G_VARIANT_TYPE ("av"));
+  for (guint i = 0; i < vmm->setup->networks->len; i++) {
+    const TsVmmNetwork *network = vmm->setup->networks->pdata[i];
+    TsFields *one = ts_fields_new ();
+    ts_fields_set_text (one, "name", network->name);
+    ts_fields_set_text (one, "logical", network->logical);
+    ts_fields_set_bool (one, "made", network->made);
+    ts_list_add (&list, ts_fields_end (one));
+  }
+  return g_variant_builder_end (&list);
+}
+
+static GVariant *
+list_of_logicals (const TsVmm *vmm)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  for (guint i = 0; i < vmm->setup->networks->len; i++) {
+    const TsVmmNetwork *network = vmm->setup->networks->pdata[i];
+    if (*network->logical &&
+        !g_ptr_array_find_with_equal_func (names, network->logical, g_str_equal, NULL))
+      g_ptr_array_add (names, network->logical);
+  }
+  return list_of_names (names);
+}
+
+static GVariant *
 list_of_clouds (const TsVmm *vmm)
 {
   GVariantBuilder list;
@@ -378,7 +428,8 @@ tell_inventory (TsVmm *vmm, gboolean anew)
   TsFields *fields = ts_fields_new ();
   ts_fields_set (fields, "hosts", list_of_hosts (vmm));
   ts_fields_set (fields, "clouds", list_of_clouds (vmm));
-  ts_fields_set (fields, "networks", list_of_names (vmm->setup->networks));
+  ts_fields_set (fields, "networks", list_of_networks (vmm));
+  ts_fields_set (fields, "logicals", list_of_logicals (vmm));
   ts_fields_set (fields, "classifications", list_of_names (vmm->setup->classifications));
   ts_fields_set (fields, "vms", list_of_vms (vmm));
   g_autoptr (GVariant) now = g_variant_ref_sink (ts_fields_variant (fields));
@@ -389,6 +440,12 @@ tell_inventory (TsVmm *vmm, gboolean anew)
   g_clear_pointer (&vmm->inventory, g_variant_unref);
   vmm->inventory = g_steal_pointer (&now);
   ts_vmm_say (vmm, TS_MESSAGE_INVENTORY, fields);
+}
+
+void
+ts_vmm_tell_inventory (TsVmm *vmm)
+{
+  tell_inventory (vmm, FALSE);
 }
 
 static void

@@ -18,10 +18,13 @@
  *   configure       cloud s, receive b, policy a{sv}    every host of the cloud that answers has it.  policy:
  *                                                       name s, port x, packed (core/relation/policy.h; its day begins when the engine says)
  *   relate          vm, peer s (host), policy a{sv}     the host knows with whom and how
- *   ask             vm, role s, ask s, planned b, point_how x, point_number x; level by that (below)
+ *   ask             vm, role s, ask s, planned b, point_how x, point_number x; level by that (below);
+                                                       update-disks: add, remove as (names of disks)
  *   shut-down       vm                                  the machine is off
  *   wait            vm, role s, state x                 that state is reached (initial replication)
  *   connect         vm, network s, test b               the machine's (or its test's) network is that one; "": none
+ *   make-network    name s, logical s                   a VM network of that name is there, part of that logical network
+ *   drop-network    name s                              it is not there any more, unless a test still uses it
  *   delete          vm                                  no relation, and the replica's disks are gone
  *   script          path s, arguments as av, limit x    it has ended: output s
  */
@@ -42,19 +45,25 @@ typedef struct {
   GPtrArray *hosts; /* char * */
 } TsVmmCloud;
 
+typedef struct {
+  char *name, *logical; /* logical: the logical network of which it is part; "": none */
+  gboolean made;        /* for a test failover, to go with it */
+} TsVmmNetwork;
+
 typedef struct { /* what its administrator has told it; texts and arrays are the server's from ts_vmm_new on */
   char *name;   /* friendly name; a fabric's in the vault */
   char *server; /* who it is, for ever: no other server has it */
   char *key;    /* a registration key; NULL: none */
   guint32 time_scale; /* divides limits and heartbeats, as it does a policy's intervals */
   GPtrArray *clouds;          /* TsVmmCloud */
-  GPtrArray *networks;        /* char *: VM networks */
+  GPtrArray *networks;        /* TsVmmNetwork: VM networks */
   GPtrArray *classifications; /* char *: storage classifications */
 } TsVmmSetup;
 
 TsVmmSetup *ts_vmm_setup_new (const char *name, const char *server) G_GNUC_WARN_UNUSED_RESULT;
 void ts_vmm_setup_free (TsVmmSetup *setup); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsVmmSetup, ts_vmm_setup_free)
+void ts_vmm_setup_add_network (TsVmmSetup *setup, const char *name, const char *logical); /* NULL: none */
 /* hosts: names, NULL-terminated. */
 void ts_vmm_setup_add_cloud (TsVmmSetup *setup, const char *name, const char *const *hosts);
 

@@ -59,6 +59,7 @@ static const struct {
     {TS_DO_RESUME, "resumeReplication"},
     {TS_DO_RESYNC, "repairReplication"},
     {TS_DO_REMOVE, "remove"},
+    {TS_DO_REPLICATE_DISKS, NULL},
     {TS_DO_CONFIRM, NULL},
 };
 
@@ -130,6 +131,30 @@ fill_action (TsErrand *errand, const char *path)
   ts_errand_add (errand, TS_CALL_JOB, TS_VAULT_POST, g_strdup_printf ("%s/%s", path, action), p);
 }
 
+/* Those that are to be, then those that are not. */
+static void
+fill_disks (TsErrand *errand, const char *path)
+{
+  const TsVmSpec *vm = ts_topology_vm (errand->topology, (guint)errand->order.vm);
+  for (guint part = 0; part < 2; part++) {
+    GVariantBuilder names;
+    guint count = 0, add = 1 - part;
+    g_variant_builder_init (&names, G_VARIANT_TYPE ("av"));
+    for (guint i = 0; i < vm->disks->len; i++)
+      if ((errand->order.disks >> i & 1) == add) {
+        ts_list_add (&names, g_variant_new_string (ts_vm_spec_disk (vm, i)->name));
+        count++;
+      }
+    TsFields *p = ts_fields_new ();
+    ts_fields_set (p, "disks", g_variant_builder_end (&names));
+    if (count > 0)
+      ts_errand_add (errand, TS_CALL_JOB, TS_VAULT_POST,
+                     g_strdup_printf ("%s/%s", path, add ? "addDisks" : "removeDisks"), p);
+    else
+      ts_fields_free (p);
+  }
+}
+
 TsErrand *
 ts_errand_prepare (const TsTopology *topology)
 {
@@ -169,6 +194,8 @@ ts_errand_new (const TsTopology *topology, const TsOrder *order)
     fail (errand, TS_ERRAND_REFUSED, "through a vault it is asked of the primary");
   else if (order->verb == TS_DO_PROTECT)
     fill_protect (errand, path);
+  else if (order->verb == TS_DO_REPLICATE_DISKS)
+    fill_disks (errand, path);
   else
     fill_action (errand, path);
   return errand;

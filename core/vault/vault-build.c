@@ -138,7 +138,9 @@ switch_over (TsVault *vault, TsVaultJob *job, gint parent, const TsItemView *vie
     ts_vault_set_int (vault, task_of (job, parts->failover), "planned_if", parts->prepare);
 }
 
-/* Network first: the machine begins with it (HVR 1.6).  It is no reason not to begin. */
+/* Network first: the machine begins with it (HVR 1.6).  It is no reason not to begin.  One that comes
+ * home goes by the published table: the network that is mapped now, which is the original one
+ * unless that was changed; disconnected, or on a network that is not mapped: disconnected. */
 static void
 start (TsVault *vault, TsVaultJob *job, gint parent, const TsItemView *view, gint needs)
 {
@@ -146,7 +148,7 @@ start (TsVault *vault, TsVaultJob *job, gint parent, const TsItemView *view, gin
   g_autofree char *network =
       ts_vault_mapped (vault, TS_TABLE_NETWORK_MAPPING, view->source_fabric,
                        level ? level->network : "", view->target_fabric);
-  if (*network) {
+  if (*network || (level && !view->source_is_primary)) {
     TsFields *fields = side_fields ("replica");
     ts_fields_set_text (fields, "network", network);
     ts_fields_set_bool (fields, "test", FALSE);
@@ -164,7 +166,18 @@ static void
 test (TsVault *vault, TsVaultJob *job, gint parent, const TsItemView *view, const TsFailoverHow *how)
 {
   TsFields *fields = point_fields (how);
-  ts_fields_set_text (fields, "network", how->network ? how->network : "");
+  g_autofree char *of = ts_path_segment (job->doc->key, 0);
+  g_autofree char *made = how->network ? g_strdup (how->network) : g_strdup_printf ("test-%s", of);
+  TsDoc *item = ts_vault_doc (vault, TS_TABLE_ITEM, view->item->key);
+  if (!how->network) { /* the machines of a plan share it: it is made once */
+    TsFields *network = ts_fields_new ();
+    ts_fields_set_text (network, "name", made);
+    ts_fields_set_text (network, "logical", how->logical);
+    ts_vault_task_order (vault, job, parent, "Making a test network", view->item, view->target_fabric,
+                         "make-network", network);
+  }
+  ts_vault_set_text (vault, item, "test_network", how->network ? NULL : made);
+  ts_fields_set_text (fields, "network", made);
   gint task = ask (vault, job, parent, "Starting the test virtual machine", view, TS_ROLE_REPLICA,
                    TS_ASK_TEST_FAILOVER, fields);
   ts_vault_task_effect (vault, job, task, "test-started");
@@ -238,9 +251,17 @@ ts_build_simple (TsVault *vault, TsVaultJob *job, gint parent, TsDoc *item, cons
     ask (vault, job, group, "Changing the recovery point", &view, TS_ROLE_REPLICA, TS_ASK_CHANGE_POINT, fields);
     ask (vault, job, group, "Starting the virtual machine", &view, TS_ROLE_REPLICA, TS_ASK_POWER_ON, NULL);
   } else if (g_str_equal (operation, "TestFailoverCleanup")) {
-    task = ask (vault, job, parent, "Deleting the test virtual machine", &view, TS_ROLE_REPLICA,
+    const char *network = ts_doc_text (item, "test_network");
+    gint group = *network ? ts_vault_task (vault, job, parent, "sequence", "Clean up test failover") : parent;
+    task = ask (vault, job, group, "Deleting the test virtual machine", &view, TS_ROLE_REPLICA,
                 TS_ASK_STOP_TEST_FAILOVER, NULL);
     ts_vault_task_effect (vault, job, task, "test-stopped");
+    if (*network) {
+      TsFields *fields = ts_fields_new ();
+      ts_fields_set_text (fields, "name", network);
+      ts_vault_task_order (vault, job, group, "Deleting the test network", item, view.target_fabric,
+                           "drop-network", fields);
+    }
   } else if (g_str_equal (operation, "ReverseReplicate"))
     reverse (vault, job, parent, &view);
   else if (g_str_equal (operation, "RepairReplication"))
@@ -249,6 +270,38 @@ ts_build_simple (TsVault *vault, TsVaultJob *job, gint parent, TsDoc *item, cons
     ask (vault, job, parent, "Pausing replication", &view, TS_ROLE_PRIMARY, TS_ASK_SUSPEND, NULL);
   else
     ask (vault, job, parent, "Resuming replication", &view, TS_ROLE_PRIMARY, TS_ASK_RESUME, NULL);
+  ts_item_view_clear (&view);
+}
+
+void
+ts_build_disks (TsVault *vault, TsVaultJob *job, TsDoc *item, GVariant *names, gboolean add)
+{
+  TsItemView view;
+  GVariantBuilder list;
+  TsFields *fields = ts_fields_new ();
+  g_variant_builder_init (&list, G_VARIANT_TYPE ("as"));
+  for (gsize i = 0; i < ts_variant_count (names); i++) {
+    g_autoptr (GVariant) one = ts_variant_entry (names, i);
+    g_variant_builder_add (&list, "s", g_variant_get_string (one, NULL));
+  }
+  ts_fields_set (fields, add ? "add" : "remove", g_variant_builder_end (&list));
+  ts_item_view_init (vault, item, &view);
+  ask (vault, job, 0, add ? "Including the disks" : "Leaving the disks out", &view, TS_ROLE_PRIMARY,
+       TS_ASK_UPDATE_DISKS, fields);
+  ts_item_view_clear (&view);
+}
+
+void
+ts_build_resolve (TsVault *vault, TsVaultJob *job, TsDoc *item, gboolean source, gboolean target)
+{
+  TsItemView view;
+  ts_item_view_init (vault, item, &view);
+  if (source)
+    ask (vault, job, 0, "Resetting the source's statistics", &view, TS_ROLE_PRIMARY,
+         TS_ASK_RESET_STATISTICS, NULL);
+  if (target)
+    ask (vault, job, 0, "Resetting the replica's statistics", &view, TS_ROLE_REPLICA,
+         TS_ASK_RESET_STATISTICS, NULL);
   ts_item_view_clear (&view);
 }
 

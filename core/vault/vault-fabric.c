@@ -256,10 +256,25 @@ show_named (const TsVault *vault, const TsDoc *fabric, GVariant *entry, gboolean
   ts_fields_set_text (p, "friendlyName", name);
   if (network) {
     ts_fields_set_text (p, "networkType", "VmNetwork");
+    ts_fields_set_text (p, "logicalNetwork", ts_variant_text (entry, "logical", ""));
+    ts_fields_set_bool (p, "madeForTest", ts_variant_bool (entry, "made", FALSE));
     ts_fields_set_text (p, "fabricType", "VMM");
   } else
     ts_fields_set_text (p, "storageClassificationFriendlyName", name);
   return ts_vault_resource (vault, path, network ? "network" : "classification", p);
+}
+
+static GVariant *
+show_logical (const TsVault *vault, const TsDoc *fabric, GVariant *entry)
+{
+  const char *name = ts_variant_text (entry, "name", "");
+  g_autofree char *path = g_strdup_printf ("%s/replicationLogicalNetworks/%s", fabric->key, name);
+  TsFields *p = ts_fields_new ();
+  ts_fields_set_text (p, "friendlyName", name);
+  ts_fields_set_text (p, "networkVirtualizationStatus", "Disabled"); /* there is none here */
+  ts_fields_set_text (p, "logicalNetworkDefinitionsStatus", "Enabled");
+  ts_fields_set_text (p, "logicalNetworkUsage", "DirectlyConnected");
+  return ts_vault_resource (vault, path, "logicalNetwork", p);
 }
 
 /* Every entry of a list of a fabric, or of all of them; only: NULL, or its name. */
@@ -267,7 +282,9 @@ static void
 list_entries (const TsVault *vault, const TsDoc *fabric, const char *kind, const char *cloud,
               const char *only, GVariantBuilder *out, guint *count)
 {
-  const char *list_name = g_str_equal (kind, "container")         ? "clouds"
+  gboolean logical = g_str_equal (kind, "logicalNetwork");
+  const char *list_name = logical                                 ? "logicals"
+                          : g_str_equal (kind, "container")       ? "clouds"
                           : g_str_equal (kind, "protectableItem") ? "vms"
                           : g_str_equal (kind, "network")         ? "networks"
                                                                   : "classifications";
@@ -281,7 +298,8 @@ list_entries (const TsVault *vault, const TsDoc *fabric, const char *kind, const
         (cloud && g_strcmp0 (ts_variant_text (entry, "cloud", ""), cloud) != 0))
       continue;
     (*count)++;
-    ts_list_add (out, g_str_equal (kind, "container")         ? show_cloud (vault, fabric, entry)
+    ts_list_add (out, logical                                 ? show_logical (vault, fabric, entry)
+                      : g_str_equal (kind, "container")       ? show_cloud (vault, fabric, entry)
                       : g_str_equal (kind, "protectableItem") ? show_vm (vault, fabric, entry)
                                                               : show_named (vault, fabric, entry,
                                                                             g_str_equal (kind, "network")));

@@ -132,6 +132,15 @@ void ts_vault_set_time (TsFields *fields, const char *name, gint64 us); /* below
 char *ts_vault_secret (TsVault *vault);
 char *ts_vault_sum (const char *text); /* SHA-256, as text */
 
+typedef struct { /* how a failover is to be made */
+  enum { TS_FAILOVER_PLANNED, TS_FAILOVER_UNPLANNED, TS_FAILOVER_TEST } type;
+  gboolean shut_down_first;
+  const char *point_type; /* "Latest" or "LatestApplicationConsistent" */
+  gint64 point_set;       /* not 0: that recovery point */
+  const char *network;    /* TEST: name at the target's site; "": not connected; NULL: one is made */
+  const char *logical;    /* of which it is made */
+} TsFailoverHow;
+
 /* --- providers: vault-line.c ------------------------------------------------------------------ */
 void ts_vault_line_connected (TsVault *vault, guint64 connection);
 void ts_vault_line_lost (TsVault *vault, guint64 connection);
@@ -167,6 +176,11 @@ TsDoc *ts_vault_pair_of (const TsVault *vault, const char *container, gboolean *
 /* To what a network ("" or NULL: none) of one fabric is mapped in another; "" nothing; caller's. */
 char *ts_vault_mapped (const TsVault *vault, TsVaultTable table, const char *from_fabric,
                        const char *name, const char *to_fabric);
+
+/* What a PUT of a network mapping has changed: replicas that it concerns connect anew (HVR 1.6). */
+void ts_vault_reconnect (TsVault *vault, const TsDoc *mapping);
+gboolean ts_vault_read_test_network (TsVault *vault, TsVaultCall *call, const char *target_fabric,
+                                     TsFailoverHow *how); /* FALSE: refused */
 
 /* --- items: vault-item.c, vault-item-ask.c ----------------------------------------------------- */
 typedef struct { /* how an item stands, from both sides' levels */
@@ -225,18 +239,13 @@ void ts_vault_job_effect (TsVault *vault, TsVaultJob *job, TsDoc *task); /* vaul
 /* What an order says beside what it was made with. */
 GVariant *ts_vault_order_fields (const TsVault *vault, const TsVaultJob *job, const TsDoc *task);
 
-typedef struct { /* how a failover is to be made */
-  enum { TS_FAILOVER_PLANNED, TS_FAILOVER_UNPLANNED, TS_FAILOVER_TEST } type;
-  gboolean shut_down_first;
-  const char *point_type; /* "Latest" or "LatestApplicationConsistent" */
-  gint64 point_set;       /* not 0: that recovery point */
-  const char *network;    /* TEST: name at the target's site; "": not connected */
-} TsFailoverHow;
 void ts_build_enable (TsVault *vault, TsVaultJob *job, TsDoc *item);
 void ts_build_remove (TsVault *vault, TsVaultJob *job, TsDoc *item);
 void ts_build_failover (TsVault *vault, TsVaultJob *job, TsDoc *item, const TsFailoverHow *how);
 void ts_build_simple (TsVault *vault, TsVaultJob *job, gint parent, TsDoc *item, const char *operation,
                       gint64 point_set);
+void ts_build_disks (TsVault *vault, TsVaultJob *job, TsDoc *item, GVariant *names, gboolean add);
+void ts_build_resolve (TsVault *vault, TsVaultJob *job, TsDoc *item, gboolean source, gboolean target);
 void ts_build_plan (TsVault *vault, TsVaultJob *job, const TsDoc *plan, const GPtrArray *items,
                     const TsFailoverHow *how);
 void ts_build_pair (TsVault *vault, TsVaultJob *job, const TsDoc *mapping, gboolean remove);

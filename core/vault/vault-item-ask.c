@@ -121,35 +121,6 @@ read_point (TsVault *vault, TsVaultCall *call, const TsItemView *view, TsFailove
   return TRUE;
 }
 
-/* The network of a test; FALSE: refused. */
-static gboolean
-read_network (TsVault *vault, TsVaultCall *call, const char *target_fabric, TsFailoverHow *how)
-{
-  const char *type = ts_variant_text (call->properties, "networkType", "NoNetworkAttachAsInput");
-  const char *id = ts_variant_text (call->properties, "networkId", NULL);
-  how->network = "";
-  if (g_str_equal (type, "NoNetworkAttachAsInput"))
-    return TRUE;
-  g_autofree char *path = id ? ts_vault_path (vault, id) : NULL;
-  g_autofree char *prefix = g_strdup_printf ("replicationFabrics/%s/replicationNetworks/", target_fabric);
-  if (!path || !g_str_has_prefix (path, prefix)) {
-    ts_vault_refuse (vault, call, 400, 0, "properties.networkId",
-                     "%s needs a network of %s", type, target_fabric);
-    return FALSE;
-  }
-  g_autoptr (GVariant) network =
-      ts_vault_inventory_entry (vault, target_fabric, "networks", path + strlen (prefix));
-  if (!network) {
-    ts_vault_refuse (vault, call, 412, TS_SITE_NOT_FOUND, "properties.networkId",
-                     "there is no such network");
-    return FALSE;
-  }
-  how->network = g_intern_string (g_str_equal (type, "VmNetworkAsInput")
-                                      ? path + strlen (prefix)
-                                      : "twinsite-test"); /* made for the test, and deleted with it */
-  return TRUE;
-}
-
 /* HVR 4.4: the direction is shown, not chosen; the other one is refused. */
 static gboolean
 read_direction (TsVault *vault, TsVaultCall *call, const TsItemView *view)
@@ -175,6 +146,9 @@ static const struct {
     {"applyRecoveryPoint", "ChangePit", "ChangeRecoveryPoint", "Change recovery point"},
     {"reProtect", "ReverseReplicate", "ReverseReplicate", "Reverse replicate"},
     {"repairReplication", "RepairReplication", "RepairReplication", "Repair replication"},
+    {"addDisks", "AddDisks", "AddDisks", "Add disks"},
+    {"removeDisks", "RemoveDisks", "RemoveDisks", "Remove disks"},
+    {"resolveHealthErrors", "ResolveHealthErrors", "ResolveHealthErrors", "Resolve health errors"},
     {"pauseReplication", "Pause", "PauseReplication", "Pause replication"},
     {"resumeReplication", "Resume", "ResumeReplication", "Resume replication"},
     {"remove", "DisableProtection", "DisableDr", "Disable protection"},
@@ -193,6 +167,50 @@ report_commanded (TsVault *vault, const TsItemView *view, gboolean planned)
   ts_vault_report (vault, ts_record_text (record, "phase", "commanded"));
 }
 
+/* Are they all disks of it?  FALSE: refused. */
+static gboolean
+read_disks (TsVault *vault, TsVaultCall *call, const TsItemView *view)
+{
+  g_autoptr (GVariant) names = ts_variant_list (call->properties, "disks");
+  for (gsize i = 0; i < ts_variant_count (names); i++) {
+    g_autoptr (GVariant) one = ts_variant_entry (names, i);
+    const char *name = g_variant_get_string (one, NULL);
+    if (view->source->disks && g_strv_contains ((const char *const *)view->source->disks, name))
+      continue;
+    g_autofree char *target = g_strdup_printf ("properties.disks[%" G_GSIZE_FORMAT "]", i);
+    ts_vault_refuse (vault, call, 412, TS_SITE_NOT_FOUND, target, "%s: %s has no disk %.64s", target,
+                     ts_doc_text (view->item, "vm"), name);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+/* Are those errors there?  FALSE: refused. */
+static gboolean
+read_errors (TsVault *vault, TsVaultCall *call, const TsItemView *view, gboolean *source, gboolean *target)
+{
+  g_autoptr (GVariant) list = ts_variant_list (call->properties, "healthErrors");
+  gboolean all = ts_variant_count (list) == 0;
+  gboolean bad_source = view->source && view->source->health > TS_HEALTH_NORMAL;
+  gboolean bad_target = view->target && view->target->health > TS_HEALTH_NORMAL;
+  *source = all && bad_source;
+  *target = all && bad_target;
+  for (gsize i = 0; i < ts_variant_count (list); i++) {
+    g_autoptr (GVariant) one = ts_variant_entry (list, i);
+    const char *id = ts_variant_text (one, "healthErrorId", "");
+    if (g_str_equal (id, "source") && bad_source)
+      *source = TRUE;
+    else if (g_str_equal (id, "replica") && bad_target)
+      *target = TRUE;
+    else {
+      g_autofree char *at = g_strdup_printf ("properties.healthErrors[%" G_GSIZE_FORMAT "].healthErrorId", i);
+      ts_vault_refuse (vault, call, 412, TS_SITE_NOT_FOUND, at, "%s: there is no such error now", at);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
 static void
 begin (TsVault *vault, TsVaultCall *call, TsDoc *item, const TsItemView *view, guint index)
 {
@@ -202,12 +220,17 @@ begin (TsVault *vault, TsVaultCall *call, TsDoc *item, const TsItemView *view, g
   gboolean unplanned = g_str_equal (operation, "UnplannedFailover");
   gboolean test = g_str_equal (operation, "TestFailover");
   gboolean change = g_str_equal (operation, "ChangePit");
+  gboolean disks = g_str_equal (operation, "AddDisks") || g_str_equal (operation, "RemoveDisks");
+  gboolean resolve = g_str_equal (operation, "ResolveHealthErrors"), source = FALSE, target = FALSE;
+  if ((disks && !read_disks (vault, call, view)) ||
+      (resolve && !read_errors (vault, call, view, &source, &target)))
+    return;
   how.type = planned ? TS_FAILOVER_PLANNED : test ? TS_FAILOVER_TEST : TS_FAILOVER_UNPLANNED;
   how.shut_down_first =
       unplanned && g_str_equal (ts_variant_text (call->properties, "sourceSiteOperations", ""), "Required");
   if (((planned || unplanned || test) && !read_direction (vault, call, view)) ||
       ((unplanned || test || change) && !read_point (vault, call, view, &how)) ||
-      (test && !read_network (vault, call, view->target_fabric, &how)))
+      (test && !ts_vault_read_test_network (vault, call, view->target_fabric, &how)))
     return;
   if (change && how.point_set == 0) { /* by its name, so that it can be seen when it is there */
     gboolean consistent = g_str_equal (how.point_type, "LatestApplicationConsistent");
@@ -228,7 +251,12 @@ begin (TsVault *vault, TsVaultCall *call, TsDoc *item, const TsItemView *view, g
   if (g_str_equal (operation, "DisableProtection")) {
     ts_vault_set_text (vault, item, "phase", "disabling");
     ts_build_remove (vault, job, item);
-  } else if (planned || unplanned || test) {
+  } else if (disks) {
+    g_autoptr (GVariant) names = ts_variant_list (call->properties, "disks");
+    ts_build_disks (vault, job, item, names, g_str_equal (operation, "AddDisks"));
+  } else if (resolve)
+    ts_build_resolve (vault, job, item, source, target);
+  else if (planned || unplanned || test) {
     if (!test)
       report_commanded (vault, view, planned);
     ts_build_failover (vault, job, item, &how);

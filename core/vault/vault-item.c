@@ -123,6 +123,25 @@ may_resume (const TsItemView *v)
 }
 
 static gboolean
+may_update_disks (const TsItemView *v)
+{
+  return source_may (v, TS_ASK_UPDATE_DISKS) && !target_taken (v);
+}
+
+static gboolean
+unwell (const TsLevel *level, TsRole role)
+{
+  return level && level->health > TS_HEALTH_NORMAL &&
+         ts_state_allows (level->state, role, TS_ASK_RESET_STATISTICS);
+}
+
+static gboolean
+may_resolve (const TsItemView *v)
+{
+  return unwell (v->source, TS_ROLE_PRIMARY) || unwell (v->target, TS_ROLE_REPLICA);
+}
+
+static gboolean
 always (const TsItemView *v)
 {
   return v != NULL;
@@ -146,6 +165,9 @@ static const struct {
     {"ReverseReplicate", may_reverse, SOURCE | TARGET, TRUE},
     {"RepairReplication", may_repair, SOURCE, TRUE},
     {"DisableProtection", always, SOURCE | TARGET, TRUE},
+    {"AddDisks", may_update_disks, SOURCE, FALSE},
+    {"RemoveDisks", may_update_disks, SOURCE, FALSE},
+    {"ResolveHealthErrors", may_resolve, SOURCE | TARGET, FALSE},
     {"Pause", may_pause, SOURCE, FALSE},
     {"Resume", may_resume, SOURCE, FALSE},
 };
@@ -300,6 +322,7 @@ add_health_errors (const TsItemView *view, TsFields *p)
     if (!levels[i] || levels[i]->health <= TS_HEALTH_NORMAL || !*levels[i]->reason)
       continue;
     TsFields *error = ts_fields_new ();
+    ts_fields_set_text (error, "healthErrorId", i == 0 ? "source" : "replica");
     ts_fields_set_text (error, "errorSource", i == 0 ? "Primary" : "Replica");
     ts_fields_set_text (error, "errorLevel", health_text (levels[i]->health));
     ts_fields_set_text (error, "errorMessage", levels[i]->reason);
@@ -336,6 +359,8 @@ show_details (const TsVault *vault, const TsItemView *view)
   ts_fields_set_text (d, "sourceHost", source ? source->host : "");
   ts_fields_set_text (d, "replicaHost", target ? target->host : ts_doc_text (view->item, "recovery_host"));
   ts_fields_set_text (d, "replicaNetwork", target ? target->network : ts_doc_text (view->item, "recovery_network"));
+  ts_fields_set_text (d, "testNetwork", target ? target->test_network : "");
+  ts_fields_set_text (d, "sourceNetwork", source ? source->network : "");
   ts_fields_set_text (d, "replicaStorage", ts_doc_text (view->item, "recovery_storage"));
   ts_fields_set_bool (d, "sourceOn", source && source->on);
   ts_fields_set_bool (d, "replicaOn", target && target->on);
@@ -345,6 +370,15 @@ show_details (const TsVault *vault, const TsItemView *view)
                                                               : 100;
   ts_fields_set_int (initial, "initialReplicationProgressPercentage", percent);
   ts_fields_set (d, "initialReplicationDetails", ts_fields_end (initial));
+  GVariantBuilder disks;
+  g_variant_builder_init (&disks, G_VARIANT_TYPE ("av"));
+  for (guint i = 0; source && source->disks && source->disks[i]; i++) {
+    TsFields *disk = ts_fields_new ();
+    ts_fields_set_text (disk, "vhdName", source->disks[i]);
+    ts_fields_set_bool (disk, "replicated", source->replicated >> i & 1);
+    ts_list_add (&disks, ts_fields_end (disk));
+  }
+  ts_fields_set (d, "vMDiskDetails", g_variant_builder_end (&disks));
   return ts_fields_end (d);
 }
 

@@ -233,7 +233,7 @@ hear_inventory (TsVault *vault, const char *fabric, GVariant *fields)
   TsDoc *doc = ts_vault_doc (vault, TS_TABLE_INVENTORY, fabric);
   if (!doc)
     doc = ts_vault_doc_make (vault, TS_TABLE_INVENTORY, fabric);
-  static const char *const lists[] = {"hosts", "clouds", "networks", "classifications", "vms"};
+  static const char *const lists[] = {"hosts", "clouds", "networks", "logicals", "classifications", "vms"};
   for (guint i = 0; i < G_N_ELEMENTS (lists); i++) {
     g_autoptr (GVariant) list = ts_variant_list (fields, lists[i]);
     ts_vault_set (vault, doc, lists[i], list);

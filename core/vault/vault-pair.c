@@ -235,11 +235,13 @@ ts_vault_site_mapping_request (TsVault *vault, TsVaultCall *call)
         return;
       }
     }
-    gboolean fresh = !mapping;
+    gboolean fresh = !mapping, moved = mapping && !g_str_equal (ts_doc_text (mapping, "target"), target);
     if (!mapping)
       mapping = ts_vault_doc_make (vault, table, call->path);
     ts_vault_set_text (vault, mapping, "source", source);
     ts_vault_set_text (vault, mapping, "target", target);
+    if (network && moved)
+      ts_vault_reconnect (vault, mapping);
     ts_vault_reply (vault, call, fresh ? 201 : 200, show_mapping (vault, mapping, network), NULL);
     return;
   }

@@ -278,8 +278,6 @@ static gboolean
 read_how (TsVault *vault, TsVaultCall *call, const char *operation, const GPtrArray *items,
           TsFailoverHow *how)
 {
-  const char *type = ts_variant_text (call->properties, "networkType", "NoNetworkAttachAsInput");
-  const char *id = ts_variant_text (call->properties, "networkId", NULL);
   how->type = g_str_equal (operation, "PlannedFailover") ? TS_FAILOVER_PLANNED
               : g_str_equal (operation, "TestFailover")  ? TS_FAILOVER_TEST
                                                          : TS_FAILOVER_UNPLANNED;
@@ -287,23 +285,13 @@ read_how (TsVault *vault, TsVaultCall *call, const char *operation, const GPtrAr
       g_str_equal (ts_variant_text (call->properties, "sourceSiteOperations", ""), "Required");
   how->point_type = ts_variant_text (call->properties, "recoveryPointType", "Latest");
   how->network = "";
-  if (how->type != TS_FAILOVER_TEST || g_str_equal (type, "NoNetworkAttachAsInput"))
+  if (how->type != TS_FAILOVER_TEST)
     return TRUE;
   TsItemView view;
   ts_item_view_init (vault, items->pdata[0], &view);
-  g_autofree char *path = id ? ts_vault_path (vault, id) : NULL;
-  g_autofree char *prefix = g_strdup_printf ("replicationFabrics/%s/replicationNetworks/", view.target_fabric);
-  g_autoptr (GVariant) network =
-      path && g_str_has_prefix (path, prefix)
-          ? ts_vault_inventory_entry (vault, view.target_fabric, "networks", path + strlen (prefix))
-          : NULL;
-  if (network)
-    how->network = g_intern_string (g_str_equal (type, "VmNetworkAsInput") ? path + strlen (prefix)
-                                                                           : "twinsite-test");
-  else
-    ts_vault_refuse (vault, call, 412, TS_SITE_NOT_FOUND, "properties.networkId", "there is no such network");
+  gboolean good = ts_vault_read_test_network (vault, call, view.target_fabric, how);
   ts_item_view_clear (&view);
-  return network != NULL;
+  return good;
 }
 
 static void

@@ -29,6 +29,7 @@ struct _TsLabManaged {
   gint64 real_us;      /* the host's wall clock when the run's clock was 0 */
   GVariant *told;      /* the levels that the server knows; NULL: none */
   GHashTable *reasons; /* VM -> why its health is not normal */
+  GHashTable *tests;    /* VM -> the network that its test machine is connected to */
   GHashTable *networks; /* VM -> the network that it is connected to */
   GPtrArray *asked;    /* Asked, of this life: what is said twice is done once */
   struct _Asked *now;  /* is being done */
@@ -130,6 +131,9 @@ level_of (TsLabManaged *m, TsLabVm *vm)
   level->memory_bytes = config->memory_bytes;
   for (guint i = 0; i < config->disks; i++)
     level->disk_bytes += config->disk[i].size_bytes;
+  level->disks = g_new0 (char *, config->disks + 1);
+  for (guint i = 0; i < config->disks; i++)
+    level->disks[i] = g_strdup (config->disk[i].name);
   g_free (level->network);
   level->network = g_strdup (network_of (m, vm));
   g_free (level->classification);
@@ -137,6 +141,7 @@ level_of (TsLabManaged *m, TsLabVm *vm)
   if (relation && relation->sender) {
     level->role = TS_LEVEL_PRIMARY;
     level->exists = TRUE;
+    level->replicated = ts_sender_disks (relation->sender);
     level->state = ts_sender_state (relation->sender);
     level->health = ts_sender_health (relation->sender);
     level->point_us = wall_us (m, ts_sender_statistics (relation->sender)->last_sync_us);
@@ -145,6 +150,11 @@ level_of (TsLabManaged *m, TsLabVm *vm)
     level->peer = g_strdup (relation->peer ? relation->peer->name : "");
   } else if (relation)
     fill_replica (m, relation, level);
+  const char *test = g_hash_table_lookup (m->tests, config->name);
+  if (level->test && test) {
+    g_free (level->test_network);
+    level->test_network = g_strdup (test);
+  }
   const char *reason = g_hash_table_lookup (m->reasons, config->name);
   if (reason && level->health > TS_HEALTH_NORMAL) {
     g_free (level->reason);
@@ -318,6 +328,34 @@ do_relate (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
   ts_lab_host_report (m->host, ts_record_int (record, "interval_us", ts_policy_interval_us (&how)));
 }
 
+/* Which disks are to be replicated from now on. */
+static void
+ask_disks (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
+{
+  const TsLabRelation *relation = ts_lab_host_relation (m->host, vm);
+  g_autoptr (GVariant) add = g_variant_lookup_value (fields, "add", G_VARIANT_TYPE ("as"));
+  g_autoptr (GVariant) remove = g_variant_lookup_value (fields, "remove", G_VARIANT_TYPE ("as"));
+  g_autofree const char **more = add ? g_variant_get_strv (add, NULL) : NULL;
+  g_autofree const char **less = remove ? g_variant_get_strv (remove, NULL) : NULL;
+  if (!relation || !relation->sender) {
+    m->now->refusal = g_strdup ("replication is not enabled for this virtual machine here");
+    return;
+  }
+  guint32 wanted = ts_sender_disks (relation->sender);
+  for (guint i = 0; i < vm->config->disks; i++) {
+    if (more && g_strv_contains (more, vm->config->disk[i].name))
+      wanted |= 1u << i;
+    if (less && g_strv_contains (less, vm->config->disk[i].name))
+      wanted &= ~(1u << i);
+    if ((wanted >> i & 1) != 0 && !ts_lab_vm_has_disk (vm, i)) {
+      m->now->refusal = g_strdup ("a disk of them is not attached");
+      return;
+    }
+  }
+  obey (m, "disks", g_variant_new ("(suuuut)", vm->config->name, (guint32)TS_ROLE_PRIMARY,
+                                   (guint32)TS_ASK_UPDATE_DISKS, wanted, 0u, (guint64)0));
+}
+
 static void
 do_ask (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
 {
@@ -329,6 +367,12 @@ do_ask (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
     return;
   }
   m->now->ask = ask;
+  if (ask == TS_ASK_TEST_FAILOVER)
+    g_hash_table_insert (m->tests, g_strdup (vm->config->name), g_strdup (ts_variant_text (fields, "network", "")));
+  if (ask == TS_ASK_UPDATE_DISKS) {
+    ask_disks (m, vm, fields);
+    return;
+  }
   if (ask == TS_ASK_POWER_ON && !relation) {
     obey (m, "boot", g_variant_new ("(s)", vm->config->name));
     return;
@@ -496,6 +540,7 @@ ts_lab_managed_new (TsLabHost *host, TsLabManagedConfig *config)
   m->real_us = g_get_real_time () - ts_lab_host_now_us (host) + config->clock_off_us;
   m->reasons = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   m->networks = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  m->tests = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   m->asked = g_ptr_array_new_with_free_func (asked_free);
   m->look = g_timeout_add (LOOK_MS, look_again, m);
   m->retry = g_timeout_add (1, try_again, m); /* once the main loop runs: before, what a link says is lost */
@@ -516,6 +561,7 @@ ts_lab_managed_free (TsLabManaged *m)
   g_clear_pointer (&m->told, g_variant_unref);
   g_hash_table_unref (m->reasons);
   g_hash_table_unref (m->networks);
+  g_hash_table_unref (m->tests);
   ts_lab_managed_config_free (m->config);
   g_ptr_array_unref (m->asked);
   g_free (m->trouble);

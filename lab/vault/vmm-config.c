@@ -87,7 +87,10 @@ ts_lab_vmm_config_setup (const TsLabVmmConfig *config)
     ts_vmm_setup_add_cloud (setup, cloud->name, (const char *const *)hosts->pdata);
   }
   for (guint i = 0; i < config->networks->len; i++)
-    g_ptr_array_add (setup->networks, g_strdup (config->networks->pdata[i]));
+    {
+      g_auto (GStrv) words = g_strsplit (config->networks->pdata[i], " ", 2);
+      ts_vmm_setup_add_network (setup, words[0], words[1]);
+    }
   for (guint i = 0; i < config->classifications->len; i++)
     g_ptr_array_add (setup->classifications, g_strdup (config->classifications->pdata[i]));
   return setup;

@@ -17,7 +17,8 @@ typedef struct {
   gint64 origin_us;    /* of the run's clock */
   gint64 clock_off_us; /* how wrong its own clock is */
   GPtrArray *clouds;   /* TsVmmCloud */
-  GPtrArray *networks, *classifications; /* char * */
+  GPtrArray *networks;        /* char *: "name", or "name logical" */
+  GPtrArray *classifications; /* char * */
 } TsLabVmmConfig;
 
 TsLabVmmConfig *ts_lab_vmm_config_new (void) G_GNUC_WARN_UNUSED_RESULT;

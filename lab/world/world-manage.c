@@ -216,6 +216,12 @@ start_vault (Process *process, GError **error)
   return run (process, argv, folder, error);
 }
 
+static char *
+network_text (const TsFarSpec *network)
+{
+  return network->logical ? g_strdup_printf ("%s %s", network->name, network->logical) : g_strdup (network->name);
+}
+
 static gboolean
 start_vmm (Process *process, GError **error)
 {
@@ -253,7 +259,7 @@ start_vmm (Process *process, GError **error)
   }
   for (guint i = 0; i < spec->networks->len; i++)
     if ((gint)((TsFarSpec *)spec->networks->pdata[i])->vmm == process->vmm)
-      g_ptr_array_add (config->networks, g_strdup (((TsFarSpec *)spec->networks->pdata[i])->name));
+      g_ptr_array_add (config->networks, network_text (spec->networks->pdata[i]));
   for (guint i = 0; i < spec->storages->len; i++)
     if ((gint)((TsFarSpec *)spec->storages->pdata[i])->vmm == process->vmm)
       g_ptr_array_add (config->classifications, g_strdup (((TsFarSpec *)spec->storages->pdata[i])->name));

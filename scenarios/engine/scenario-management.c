@@ -134,6 +134,7 @@ build_far (Build *build, const char *section, GPtrArray *fars)
     TsFarSpec *far = ts_management_add_far (fars, key->text);
     far->vmm = (guint)index_in (build->root, "vmms", text_of (node, "vmm"));
     far->to = index_in (build->root, section, text_of (node, "to"));
+    far->logical = g_strdup (text_of (node, "logical"));
     if (far->to == (gint)i)
       tell (build, ts_yaml_get (node, "to"), "%s %s: is not mapped to itself", section, key->text);
   }

@@ -136,6 +136,8 @@ static const TsSchemaRow rows[] = {
     {"network", "vmm", TS_VALUE_REFERENCE, "vmms", TRUE, NULL, 0, 0, 0, "who manages it"},
     {"network", "to", TS_VALUE_REFERENCE, "networks", FALSE, NULL, 0, 0, 0,
      "network of another server, to which replicas connect"},
+    {"network", "logical", TS_VALUE_NAME, NULL, FALSE, NULL, 0, 0, 0,
+     "the logical network of which it is part; test networks can be made like it"},
 
     {"storage", "vmm", TS_VALUE_REFERENCE, "vmms", TRUE, NULL, 0, 0, 0, "who manages it"},
     {"storage", "to", TS_VALUE_REFERENCE, "storages", FALSE, NULL, 0, 0, 0,

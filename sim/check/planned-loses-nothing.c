@@ -1,4 +1,5 @@
-/* A planned failover loses nothing: when the copy takes over, its disks are the source's disks. */
+/* A planned failover loses nothing: when the copy takes over, its disks that are
+ * replicated are the source's disks. */
 #include "sim/internal.h"
 
 static char *
@@ -14,6 +15,8 @@ look (TsSimVm *vm)
       vm->copy->life != 1 || vm->copy->ready)
     return NULL; /* looked at while the copy boots: before its first write, after its last chance */
   for (guint d = 0; d < to->disks->len; d++) {
+    if (!(ts_sender_disks (from->sender) >> d & 1))
+      continue; /* it is left out: the copy has an empty one */
     guint64 differing = ts_sim_disk_differing_bytes (g_ptr_array_index (from->disks, d),
                                                      g_ptr_array_index (to->disks, d));
     if (differing > 0)
