@@ -62,6 +62,7 @@ drop (TsSimHost *host, TsSimRelation *rel)
   if (!g_ptr_array_find (host->relations, rel, &index))
     g_assert_not_reached ();
   g_ptr_array_add (host->removed, g_ptr_array_steal_index (host->relations, index));
+  ts_sim_touch (rel->vm); /* it looks different from now on */
   host->by_vm[vm->index] = NULL;
   gboolean other = FALSE;
   for (guint i = 0; i < host->world->hosts->len; i++)
