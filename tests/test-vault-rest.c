@@ -413,6 +413,48 @@ expect (TsVaultMethod method, const char *path, const char *json, guint status)
     fail_msg ("%s %s: %u, not %u", ts_vault_method_name (method), path, got, status);
 }
 
+typedef struct {
+  guint open, begun, refused, other;
+} Crowd;
+
+static void
+one_of_a_crowd (TsLabAnswer *answer, const GError *error, gpointer user)
+{
+  Crowd *crowd = user;
+  crowd->open--;
+  if (!error && answer->status == 202)
+    crowd->begun++;
+  else if (!error && answer->status == 409)
+    crowd->refused++;
+  else
+    crowd->other++;
+}
+
+#define CROWD 8
+
+/* Many ask for the same at once: it is begun once, whoever comes first; all others are told that
+ * another operation is in progress. */
+static void
+at_once (TsVaultMethod method, const char *path, const char *body)
+{
+  Crowd crowd = {.open = CROWD};
+  TsLabClient *clients[CROWD];
+  g_autoptr (GVariant) parsed = ts_json_parse (body, strlen (body), NULL);
+  const TsLabClientOptions options = {.url = w.url, .vault = "contoso"};
+  for (guint i = 0; i < CROWD; i++) {
+    clients[i] = ts_lab_client_new (&options, NULL);
+    ts_lab_client_begin (clients[i], method, path, parsed, one_of_a_crowd, &crowd);
+  }
+  for (guint i = 0; i < 10000 && crowd.open > 0; i++) {
+    g_main_context_iteration (NULL, FALSE);
+    g_usleep (2000);
+  }
+  if (crowd.begun != 1 || crowd.refused != CROWD - 1)
+    fail_msg ("%s: begun %u times, refused %u times, %u of another answer", path, crowd.begun, crowd.refused, crowd.other);
+  for (guint i = 0; i < CROWD; i++)
+    ts_lab_client_free (clients[i]);
+}
+
 static void
 makes_what_it_needs (void **state)
 {
@@ -425,8 +467,8 @@ makes_what_it_needs (void **state)
           "{\"properties\": {\"recoveryNetworkId\": \"replicationFabrics/lyon/replicationNetworks/prod\"}}", 201);
   expect (TS_VAULT_PUT, "replicationFabrics/paris/replicationStorageClassifications/fast/replicationStorageClassificationMappings/map",
           "{\"properties\": {\"targetStorageClassificationId\": \"replicationFabrics/lyon/replicationStorageClassifications/fast\"}}", 201);
-  expect (TS_VAULT_PUT, GOLD "/replicationProtectedItems/app",
-          "{\"properties\": {\"policyId\": \"replicationPolicies/thirty\", \"protectableItemId\": \"" GOLD "/replicationProtectableItems/app\"}}", 202);
+  at_once (TS_VAULT_PUT, GOLD "/replicationProtectedItems/app",
+           "{\"properties\": {\"policyId\": \"replicationPolicies/thirty\", \"protectableItemId\": \"" GOLD "/replicationProtectableItems/app\"}}");
   expect (TS_VAULT_PUT, "replicationRecoveryPlans/three",
           "{\"properties\": {\"primaryFabricId\": \"replicationFabrics/paris\", \"recoveryFabricId\": \"replicationFabrics/lyon\", "
           "\"groups\": [{\"groupType\": \"Boot\", \"replicationProtectedItems\": [{\"id\": \"" GOLD "/replicationProtectedItems/app\"}]}]}}",

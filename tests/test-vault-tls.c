@@ -146,6 +146,51 @@ who_may_ask (void **state)
   }
 }
 
+/* What cannot be a vault's store is refused by the process, and left as it is. */
+static void
+stores_that_are_none (void **state)
+{
+  g_autofree char *good = at ("elsewhere.sqlite"), *text = NULL;
+  gsize len = 0;
+  GSubprocess *once = serve ("elsewhere", (guint16)(port + 7));
+  g_subprocess_send_signal (once, SIGTERM); /* so that all is in the one file */
+  g_subprocess_wait (once, NULL, NULL);
+  g_object_unref (once);
+  assert_true (g_file_get_contents (good, &text, &len, NULL) && len > 4096);
+  g_autofree char *newer = g_memdup2 (text, len);
+  newer[63] = 99; /* SQLite's user_version: the layout of the tables */
+  const struct {
+    const char *what, *file, *content;
+    gssize bytes;
+    const char *says;
+  } rows[] = {
+      {"there is none, and --new was not said", "nowhere.sqlite", NULL, 0, "nowhere.sqlite"},
+      {"it is something else", "text.sqlite", "this is no database, whatever its name may say\n", -1, "text.sqlite"},
+      {"its first half is torn away", "half.sqlite", text + len / 2, (gssize)(len - len / 2), "half.sqlite"},
+      {"it is of a newer version", "newer.sqlite", newer, (gssize)len, "newer"},
+      {"its second half is torn away", "short.sqlite", text, (gssize)(len / 2), "short.sqlite"},
+      {"its folder is not there", "no/such/folder.sqlite", NULL, 0, "no/such"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_autofree char *path = at (rows[i].file), *after = NULL, *said = NULL;
+    g_autoptr (GError) error = NULL;
+    gsize after_bytes = 0, content_bytes = rows[i].bytes < 0 ? strlen (rows[i].content) : (gsize)rows[i].bytes;
+    if (rows[i].content)
+      assert_true (g_file_set_contents (path, rows[i].content, (gssize)content_bytes, NULL));
+    const char *const argv[] = {twinsite, "vault", "serve", "--store", path, "--port", "0", NULL};
+    g_autoptr (GSubprocess) process =
+        g_subprocess_newv (argv, G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE, &error);
+    assert_non_null (process);
+    assert_true (g_subprocess_communicate_utf8 (process, NULL, NULL, &said, NULL, &error));
+    if (g_subprocess_get_exit_status (process) == 0 || !strstr (said, rows[i].says))
+      fail_msg ("%s: exit code %d, and it said: %s", rows[i].what, g_subprocess_get_exit_status (process), said);
+    gboolean there = g_file_get_contents (path, &after, &after_bytes, NULL);
+    const char *before = rows[i].content;
+    if (there != (before != NULL) || (there && (after_bytes != content_bytes || memcmp (after, before, after_bytes) != 0)))
+      fail_msg ("%s: the file is not what it was", rows[i].what);
+  }
+}
+
 /* Who serves with a certificate of another name, or one that has expired, is not believed. */
 static void
 whom_to_believe (void **state)
@@ -216,6 +261,7 @@ main (int argc, char **argv)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (who_may_ask),
       cmocka_unit_test (whom_to_believe),
+      cmocka_unit_test (stores_that_are_none),
       cmocka_unit_test (silence_in_the_handshake),
   };
   return cmocka_run_group_tests (tests, setup, teardown);
