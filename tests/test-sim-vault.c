@@ -42,7 +42,13 @@ static const char text[] =
     "  - {id: p1, do: protect, vm: db, policy: gold}\n"
     "  - {id: p2, do: protect, vm: web, policy: gold}\n"
     "  - {id: go, do: failover, plan: shop, kind: planned}\n"
-    "  - {id: commit, do: commit, plan: shop}\n";
+    "  - {id: commit, do: commit, plan: shop}\n"
+    "  - {id: crash-a, do: host_crash, on: a}\n"
+    "  - {id: crash-b, do: host_crash, on: b}\n"
+    "  - {id: up-a, do: host_up, on: a}\n"
+    "  - {id: up-b, do: host_up, on: b}\n"
+    "  - {id: again, do: failover, plan: shop, kind: planned}\n"
+    "  - {id: forced, do: failover, plan: shop, kind: unplanned}\n";
 
 typedef struct {
   TsObserver base;
@@ -166,6 +172,60 @@ plan_with_death (guint who, guint64 at)
   return count;
 }
 
+/* The host loses its power so long after the plan began, and comes back 4 s later: the job comes to an
+ * end, and a failover that has failed can be had in the end.  FALSE: the plan was over before. */
+static gboolean
+plan_with_host_death (guint host, gint64 after_us)
+{
+  Run run = {0};
+  const TsWorldOps *ops = ts_sim_world_ops ();
+  run_begin (&run);
+  play (&run, 0);
+  play (&run, 1);
+  ops->run_until (run.world, ops->now_us (run.world) + 40 * TS_S, NULL);
+  const TsOrder *order = &ts_scenario_step (run.scenario, 2)->order;
+  g_clear_pointer (&run.seen.phase, g_free);
+  g_clear_pointer (&run.seen.reason, g_free);
+  run.seen.step = order->step;
+  assert_true (ops->order (run.world, order, NULL));
+  gint64 die_us = ops->now_us (run.world) + after_us;
+  while (!run.seen.phase && ops->now_us (run.world) < die_us)
+    ops->run_until (run.world, die_us, NULL);
+  gboolean early = !run.seen.phase;
+  assert_true (ops->order (run.world, &ts_scenario_step (run.scenario, 4 + host)->order, NULL));
+  gint64 up_us = ops->now_us (run.world) + 4 * TS_S, limit_us = up_us + 30 * TS_MIN;
+  while (ops->now_us (run.world) < up_us)
+    ops->run_until (run.world, up_us, NULL);
+  assert_true (ops->order (run.world, &ts_scenario_step (run.scenario, 6 + host)->order, NULL));
+  while (!run.seen.phase && ops->now_us (run.world) < limit_us)
+    ops->run_until (run.world, limit_us, NULL);
+  if (!run.seen.phase)
+    fail_msg ("host %u dead after %" G_GINT64_FORMAT " ms: the job does not end", host, after_us / TS_MS);
+  gboolean done = g_str_equal (run.seen.phase, "done");
+  if (!done && !(run.seen.reason && *run.seen.reason))
+    fail_msg ("host %u dead after %" G_GINT64_FORMAT " ms: it has failed and says no reason", host, after_us / TS_MS);
+  for (guint i = 0; i < 3 && !done; i++) { /* run again, when all is well again; then by force */
+    ops->run_until (run.world, ops->now_us (run.world) + 3 * TS_MIN, NULL);
+    play (&run, i < 2 ? 8 : 9);
+    done = g_strcmp0 (run.seen.phase, "done") == 0;
+  }
+  if (!done)
+    fail_msg ("host %u dead after %" G_GINT64_FORMAT " ms: no failover in the end: %s", host, after_us / TS_MS,
+              run.seen.reason ? run.seen.reason : "");
+  assert_true (run.seen.promoted >= 2);
+  run_end (&run);
+  return early;
+}
+
+static void
+a_host_dies_in_the_middle (void **state)
+{
+  guint host = GPOINTER_TO_UINT (*state), deaths = 0;
+  for (gint64 after_us = 50 * TS_MS; plan_with_host_death (host, after_us); after_us += 250 * TS_MS)
+    deaths++;
+  assert_in_range (deaths, 8, 100);
+}
+
 static void
 killed_after_each_transaction (void **state)
 {
@@ -183,6 +243,8 @@ main (void)
       {"the vault is killed after each transaction of a plan", killed_after_each_transaction, NULL, NULL, GUINT_TO_POINTER (0)},
       {"the primary's VMM server is", killed_after_each_transaction, NULL, NULL, GUINT_TO_POINTER (1)},
       {"the recovery site's VMM server is", killed_after_each_transaction, NULL, NULL, GUINT_TO_POINTER (2)},
+      {"the primary's host loses its power at each moment", a_host_dies_in_the_middle, NULL, NULL, GUINT_TO_POINTER (0)},
+      {"the replica's host does", a_host_dies_in_the_middle, NULL, NULL, GUINT_TO_POINTER (1)},
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
