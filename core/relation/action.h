@@ -78,6 +78,23 @@ typedef enum {
                          this one is gone as by FORGET */
   TS_ACTION_TURN, /* (done, only when it fails) this machine's part is over: the driver makes the
                      other one of it (turn.h), and of the disks and the VM what that one needs */
+  TS_ACTION_MOVE, /* (done, only when it fails) at rest: the driver may give it to another host (move.h);
+                     nothing is asked for until that has failed */
+  TS_ACTION_PEER, /* the replica is on that host from now on: payload, its name.  A new connection goes there */
+  /* who has the VM, between two hosts of one cloud (core/site/handover.h) */
+  TS_ACTION_HAND_CONNECT, /* to the other host; heard as CONNECTED or LOST */
+  TS_ACTION_HAND_HANG_UP, /* at once; not heard */
+  TS_ACTION_HAND_SAY,     /* payload: a message to the other host */
+  TS_ACTION_HAND_KEEP,    /* payload: replaces what was persisted of the handover; NULL: nothing stays */
+  TS_ACTION_HAND_HOLD,    /* (done) the machine stands still, with what is in its memory, and all that is
+                             to go is durable */
+  TS_ACTION_HAND_LET_GO,  /* it goes on where it was, as if nothing had been; fine when it was not held */
+  TS_ACTION_HAND_CARRY,   /* (done) all of it goes to the other host, which has heard it when that is done */
+  TS_ACTION_HAND_SETTLE,  /* (done) what came is whole and durable */
+  TS_ACTION_HAND_TAKE,    /* (done) what came is this host's: relation and machine are here, and that runs
+                             when it did */
+  TS_ACTION_HAND_LEAVE,   /* all of it goes from this host: disks, logs, machine, relation */
+  TS_ACTION_HAND_SCRAP,   /* what came goes; fine when there is nothing */
   /* the receiver's, of a resynchronization: what differs lies beside the replica disks until all of
    * it is there */
   TS_ACTION_RESYNC_OPEN,  /* (done) an empty overlay for each replica disk; older ones go */

@@ -148,6 +148,10 @@ ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
     why = g_strdup ("the failover is being cancelled");
   else if (r->importing && ask != TS_ASK_RESET_STATISTICS)
     why = g_strdup ("an import is under way");
+  else if (r->moving && ask != TS_ASK_RESET_STATISTICS)
+    why = g_strdup ("the virtual machine is being moved");
+  else if (ask == TS_ASK_MOVE && ts_receiver_move_refusal (r))
+    why = g_strdup (ts_receiver_move_refusal (r));
   else if (r->removing)
     why = g_strdup ("replication is being removed");
   else if ((r->reversing || r->turning) && ask != TS_ASK_RESET_STATISTICS)
@@ -247,6 +251,9 @@ ts_receiver_asked (TsReceiver *r, const TsEvent *ev, TsActions *out)
   case TS_ASK_RESUME:
     ts_receiver_change_state (r, now_us, TS_STATE_REPLICATING, out);
     ts_receiver_go_on_applying (r, now_us, out);
+    return;
+  case TS_ASK_MOVE:
+    ts_receiver_move (r, now_us, out);
     return;
   case TS_ASK_REMOVE:
     ask_remove (r, now_us, out);

@@ -55,6 +55,7 @@ typedef enum {
 
 #define TS_RECEIVER_APPLY_RETRY_US (5 * TS_S) /* CHOICE: reference 2.4.5: it is retried, no more */
 #define TS_RECEIVER_PAUSED "replication is paused on the replica server"
+#define TS_RECEIVER_MOVING "the replica is being moved to another host"
 #define TS_RECEIVER_QUESTIONS_MAX 256 /* far more than a sender asks at once */
 
 struct _TsReceiver {
@@ -124,6 +125,8 @@ struct _TsReceiver {
   gboolean starting, merging, discarding; /* the copy; under way */
   gboolean reversing; /* merges first, if need be */
   gboolean turning;   /* becomes the primary; under way */
+  gboolean moving;     /* comes to rest, to go to another host: move.c */
+  gboolean move_asked; /* it is at rest */
   gboolean extended;  /* there is a relation from here to a third host; the driver says so */
   gint64 applied_us;  /* the instant of the set that was applied last */
   gboolean removing;  /* as soon as nothing is under way */
@@ -178,6 +181,11 @@ TsRecord *ts_receiver_record (const TsReceiver *receiver, gint64 now_us, const c
 
 /* May a set be applied?  If not, asks for a slot. */
 gboolean ts_receiver_slot_take (TsReceiver *receiver, TsActions *out);
+
+/* --- move.c ----------------------------------------------------------------------------------- */
+const char *ts_receiver_move_refusal (const TsReceiver *receiver);
+void ts_receiver_move (TsReceiver *receiver, gint64 now_us, TsActions *out);
+void ts_receiver_move_settle (TsReceiver *receiver, TsActions *out);
 
 /* --- receiver-history.c ----------------------------------------------------------------------- */
 /* The set is the latest point from now on, and may be one that is kept.  To be persisted; then

@@ -106,6 +106,10 @@ hello (TsReceiver *r, const TsEvent *ev, TsActions *out)
                              "the disks of the two sides have different sizes", out);
     return;
   }
+  if (r->moving) {
+    ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_PAUSED, TS_RECEIVER_MOVING, out);
+    return;
+  }
   if (r->failover != FAILOVER_NONE || r->state == TS_STATE_RECOVERED ||
       r->state == TS_STATE_COMMITTED) {
     ts_receiver_refuse_peer (r, ev->now_us, TS_REFUSE_STATE, "the replica has failed over", out);

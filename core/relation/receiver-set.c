@@ -58,7 +58,7 @@ ts_receiver_go_on_applying (TsReceiver *r, gint64 now_us, TsActions *out)
   }
   gboolean may = (r->state == TS_STATE_INITIAL || r->state == TS_STATE_REPLICATING ||
                   r->failover == FAILOVER_APPLYING) &&
-                 !ts_receiver_test_stands (r) && !r->resizing && !r->creating;
+                 !ts_receiver_test_stands (r) && !r->resizing && !r->creating && !r->moving;
   if (ts_receiver_aside_go_on (r, out))
     may = FALSE;
   if (may && r->backup) {

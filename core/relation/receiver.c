@@ -265,6 +265,10 @@ done (TsReceiver *r, const TsEvent *ev, TsActions *out)
     }
     ts_receiver_go_on_applying (r, now_us, out); /* being removed */
     return;
+  case TS_ACTION_MOVE: /* heard only when it has failed */
+    r->moving = r->move_asked = FALSE;
+    ts_receiver_go_on_applying (r, now_us, out);
+    return;
   case TS_ACTION_TURN: /* heard only when it has failed */
     r->turning = FALSE;
     ts_receiver_own_failure (r, ev, out);
@@ -313,6 +317,8 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
       if (r->changing)
         ts_actions_add (out, TS_ACTION_DISCARD);
     }
+    if (r->moving)
+      break;
     if (ev->now_us >= r->monitor_us)
       monitor_end (r, ev->now_us, out);
     if (ev->now_us >= r->apply_retry_us) {
@@ -354,6 +360,7 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
     break;
   }
   limits_settle (r, ev->now_us, out);
+  ts_receiver_move_settle (r, out);
   judge_health (r, ev->now_us, out);
   for (guint i = 0; r->known && i < out->len; i++) {
     TsAction *a = &g_array_index (out, TsAction, i);
@@ -366,6 +373,8 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
 gint64
 ts_receiver_wake_us (const TsReceiver *r)
 {
+  if (r->moving)
+    return TS_NEVER;
   TsHealthInput input = health_input (r, 0);
   gint64 health_us =
       r->known && r->health == TS_HEALTH_NORMAL ? ts_health_wake_us (&input) : TS_NEVER;

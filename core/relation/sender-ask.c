@@ -63,6 +63,9 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
   g_autofree char *why_not =
       ev->ask.ask == TS_ASK_RESIZE         ? ts_sender_resize_refusal (s, &ev->ask.disks)
       : ev->ask.ask == TS_ASK_UPDATE_DISKS ? ts_sender_update_refusal (s, &ev->ask.disks)
+      : s->moving && ev->ask.ask != TS_ASK_RESET_STATISTICS
+          ? g_strdup ("the virtual machine is being moved")
+      : ev->ask.ask == TS_ASK_MOVE ? g_strdup (ts_sender_move_refusal (s))
                                            : NULL;
   if (why_not) {
     ts_sender_refuse (s, now_us, ev->ask.ask, why_not, out);
@@ -192,6 +195,9 @@ ts_sender_asked (TsSender *s, const TsEvent *ev, TsActions *out)
     }
     s->starting = TRUE;
     ts_actions_add (out, TS_ACTION_POWER_ON);
+    return;
+  case TS_ASK_MOVE:
+    ts_sender_move (s, out);
     return;
   case TS_ASK_REMOVE: /* HVR 2.12: this side only; the VM goes on */
     ts_sender_hang_up (s, out);

@@ -134,6 +134,10 @@ struct _TsSender {
   guint64 planned_set; /* its last set; 0: not cut yet */
   gint64 planned_us;   /* the instant of that */
   gboolean turning;    /* becomes the replica; under way */
+  gboolean moving;     /* comes to rest, to go to another host: move.c */
+  gboolean move_asked; /* it is at rest */
+  char peer[64];       /* where the replica has gone; "": it is where the driver was told */
+  guint hops;          /* that it went since it was last reached */
   gboolean starting;   /* the VM; under way */
 };
 
@@ -161,6 +165,15 @@ void ts_sender_monitor_end (TsSender *sender, gint64 now_us, TsActions *out);
  * resynchronization is required (2.4, trap 6). */
 gboolean ts_sender_too_much (TsSender *sender, gint64 now_us, TsActions *out);
 void ts_sender_tracked (TsSender *sender, const TsEvent *event, TsActions *out);
+
+/* --- move.c ----------------------------------------------------------------------------------- */
+/* NULL: it can be moved. */
+const char *ts_sender_move_refusal (const TsSender *sender);
+void ts_sender_move (TsSender *sender, TsActions *out);
+/* The end of every step: is it at rest? */
+void ts_sender_move_settle (TsSender *sender, TsActions *out);
+/* It stays here. */
+void ts_sender_moved_not (TsSender *sender, gint64 now_us);
 
 /* --- sender-stop.c ---------------------------------------------------------------------------- */
 /* This host is being shut down: the last that it hears. */

@@ -49,6 +49,8 @@ void
 ts_sender_tracked (TsSender *s, const TsEvent *ev, TsActions *out)
 {
   s->tracked_bytes = ev->tracked.bytes;
+  if (s->moving) /* looked at where it goes on */
+    return;
   if (s->state == TS_STATE_REPLICATING || s->state == TS_STATE_SUSPENDED ||
       s->state == TS_STATE_ERROR || s->state == TS_STATE_RESYNCHRONIZING ||
       s->state == TS_STATE_RESYNC_SUSPENDED)

@@ -47,7 +47,7 @@ ts_sender_expect_answer (TsSender *s, gint64 now_us)
 void
 ts_sender_connect_peer (TsSender *s, gint64 now_us, TsActions *out)
 {
-  if (s->link != LINK_DOWN || s->refused)
+  if (s->link != LINK_DOWN || s->refused || s->moving)
     return;
   s->link = LINK_CONNECTING;
   s->retry_us = TS_NEVER;
@@ -189,6 +189,7 @@ welcome (TsSender *s, const TsEvent *ev, TsActions *out)
 {
   const TsFrame *frame = ev->frame.frame;
   s->link = LINK_UP;
+  s->hops = 0;
   s->deadline_us = TS_NEVER;
   report_connection (s, ev->now_us, TRUE, "", out);
   if (s->returning) {
@@ -305,6 +306,30 @@ acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
   ts_sender_pump (s, ev->now_us, out);
 }
 
+#define HOPS_MAX 8 /* CHOICE: hosts that send us to each other know nothing */
+
+/* HVR reference 1.5: the primary asks the replica's broker where it is, and goes on with no operator's
+ * action.  CHOICE: the host that it has left is asked, which any node of a cluster stands for. */
+static void
+peer_moved (TsSender *s, gint64 now_us, const char *to, TsActions *out)
+{
+  gboolean is_name = *to != '\0' && strlen (to) < sizeof s->peer && g_str_is_ascii (to);
+  ts_actions_add (out, TS_ACTION_DISCONNECT);
+  if (!is_name || ++s->hops > HOPS_MAX) {
+    ts_sender_link_lost (s, now_us, "the replica is nowhere to be found", out);
+    return;
+  }
+  g_strlcpy (s->peer, to, sizeof s->peer);
+  TsAction *peer = ts_actions_add (out, TS_ACTION_PEER);
+  peer->payload = g_bytes_new (to, strlen (to) + 1);
+  ts_sender_persist (s, out);
+  ts_actions_report (out, ts_record_text (ts_sender_record (s, now_us, "peer"), "to", to));
+  s->link = LINK_DOWN;
+  s->deadline_us = TS_NEVER;
+  s->in_flight = 0;
+  ts_sender_connect_peer (s, now_us, out);
+}
+
 void
 ts_sender_peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
 {
@@ -335,6 +360,9 @@ ts_sender_peer_refused (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_REFUSE_PAUSED:
     ts_actions_add (out, TS_ACTION_DISCONNECT);
     ts_sender_link_lost (s, ev->now_us, reason, out);
+    return;
+  case TS_REFUSE_MOVED:
+    peer_moved (s, ev->now_us, reason, out);
     return;
   case TS_REFUSE_STOPPING:
     ts_sender_peer_stops (s, ev->now_us, reason, out);

@@ -5,10 +5,10 @@
 
 /* version, disks (size, is it left out), those that are being included, was one resized while it was off, state, copy, is the VM on, was the host shut down gracefully, next set, stored, applied, planned set and its instant, last sent,
  * success, missed,
- * initial replication: method, when it begins, attempt, was there one, first set, exported;
+ * initial replication: method, when it begins, attempt, was there one, first set, exported; where the replica has gone;
  * chain of log ids per disk, then per queued set: number, data bytes, counted, manifest */
-#define STATE_TYPE "(ua(tb)ubuubbttttxxtt(uxtbtb)aaya(ttbay))"
-#define STATE_VERSION 6
+#define STATE_TYPE "(ua(tb)ubuubbttttxxtt(uxtbtb)saaya(ttbay))"
+#define STATE_VERSION 7
 
 static GVariant *
 bytes_variant (const void *data, gsize len)
@@ -49,7 +49,7 @@ ts_sender_save (const TsSender *s)
       s->machine_on || s->auto_start, s->stopped, s->next_set, s->stored, s->applied,
       s->planned_set, s->planned_us, s->statistics.last_sync_us,
       s->statistics.success, s->statistics.missed, s->initial,
-      s->initial_due_us, s->copy_run, s->attempted, s->first_set, s->exported, &chain, &sets));
+      s->initial_due_us, s->copy_run, s->attempted, s->first_set, s->exported, s->peer, &chain, &sets));
   return g_variant_get_data_as_bytes (state);
 }
 
@@ -60,10 +60,11 @@ load (TsSender *s, GVariant *state, GError **error)
   g_autoptr (GVariantIter) disks = NULL;
   g_autoptr (GVariantIter) chain = NULL;
   g_autoptr (GVariantIter) sets = NULL;
+  g_autofree char *peer = NULL;
   g_variant_get (state, STATE_TYPE, &version, &disks, &s->updating, &s->resized_off, &number, &copy, &s->auto_start, &s->stopped, &s->next_set, &s->stored, &s->applied,
                  &s->planned_set, &s->planned_us, &s->statistics.last_sync_us,
                  &s->statistics.success, &s->statistics.missed, &initial,
-                 &s->initial_due_us, &s->copy_run, &s->attempted, &s->first_set, &s->exported, &chain, &sets);
+                 &s->initial_due_us, &s->copy_run, &s->attempted, &s->first_set, &s->exported, &peer, &chain, &sets);
   if (version != STATE_VERSION || number >= TS_STATE_COUNT || copy > COPY_DONE ||
       initial > TS_INITIAL_SEEDED)
     return ts_throw (error, TS_ERROR_FORMAT, "sender state: version %u, state %u, copy %u", version,
@@ -75,6 +76,7 @@ load (TsSender *s, GVariant *state, GError **error)
     g_variant_iter_next (disks, "(tb)", &s->hello.disk[i].size_bytes, &s->hello.disk[i].excluded);
   if (ts_hello_disks (&s->hello) == 0)
     return ts_throw (error, TS_ERROR_FORMAT, "sender state: none of its disks is replicated");
+  g_strlcpy (s->peer, peer, sizeof s->peer);
   s->state = (TsState)number;
   s->copy = (TsSenderCopy)copy;
   s->initial = (TsInitial)initial;

@@ -190,6 +190,9 @@ done (TsSender *s, const TsEvent *ev, TsActions *out)
     if (!ev->done.ok)
       ts_sender_own_failure (s, ev->now_us, ev, out);
     return;
+  case TS_ACTION_MOVE: /* heard only when it has failed */
+    ts_sender_moved_not (s, ev->now_us);
+    return;
   case TS_ACTION_TURN: /* heard only when it has failed */
     s->turning = FALSE;
     ts_sender_own_failure (s, ev->now_us, ev, out);
@@ -215,6 +218,10 @@ tick (TsSender *s, gint64 now_us, TsActions *out)
       ts_sender_connect_peer (s, now_us, out);
     return;
   }
+  if (now_us >= s->freeze_by_us)
+    frozen (s, now_us, FALSE, "the guest has not answered in time", out);
+  if (s->moving) /* nothing begins any more */
+    return;
   if (now_us >= s->monitor_us)
     ts_sender_monitor_end (s, now_us, out);
   if (now_us >= s->resync_due_us)
@@ -238,8 +245,6 @@ tick (TsSender *s, gint64 now_us, TsActions *out)
     ts_sender_update_tick (s, out);
     ts_sender_connect_peer (s, now_us, out);
   }
-  if (now_us >= s->freeze_by_us)
-    frozen (s, now_us, FALSE, "the guest has not answered in time", out);
   if (now_us >= s->due_us)
     ts_sender_cycle_due (s, now_us, out);
 }
@@ -307,6 +312,7 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
     break;
   }
   ts_sender_limits_settle (s, ev->now_us, out);
+  ts_sender_move_settle (s, out);
   judge_health (s, ev->now_us, out);
   for (guint i = 0; i < out->len; i++) {
     TsAction *a = &g_array_index (out, TsAction, i);
@@ -320,6 +326,8 @@ ts_sender_wake_us (const TsSender *s)
 {
   if (s->crashed || s->begin)
     return 0;
+  if (s->moving)
+    return s->freeze_by_us;
   TsHealthInput input = health_input (s, 0);
   gint64 health_us = s->health == TS_HEALTH_NORMAL ? ts_health_wake_us (&input) : TS_NEVER;
   health_us = min_us (health_us, ts_sender_initial_wake_us (s));
@@ -349,6 +357,12 @@ const TsGuid *
 ts_sender_chain (const TsSender *s, guint disk)
 {
   return &s->last_unique[disk];
+}
+
+const char *
+ts_sender_peer (const TsSender *s)
+{
+  return s->peer;
 }
 
 const TsStatistics *

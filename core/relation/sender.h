@@ -46,6 +46,8 @@ guint64 ts_sender_pending_bytes (const TsSender *sender);
 guint32 ts_sender_updating (const TsSender *sender);
 /* The id of the last log that was cut of a disk; zero: none was. */
 const TsGuid *ts_sender_chain (const TsSender *sender, guint disk);
+/* Where the replica has gone since the driver was told; "": it has not.  Borrowed. */
+const char *ts_sender_peer (const TsSender *sender);
 const TsStatistics *ts_sender_statistics (const TsSender *sender);
 
 /* What PERSIST carries, and back.  A restored sender has no connection, and does not know whether

@@ -10,7 +10,7 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
     [TS_STATE_DISABLED] = {"disabled", "Not enabled", 0, 0, 0, A (ENABLE) | A (POWER_ON),
                            A (ENABLE), S (READY) | S (INITIAL)},
     [TS_STATE_READY] = {"ready", "Pending Initial Replication", 1, 1, 1,
-                        A (START) | A (CANCEL_INITIAL) | A (POWER_ON) | A (RESET_STATISTICS), 0,
+                        A (START) | A (CANCEL_INITIAL) | A (POWER_ON) | A (MOVE) | A (RESET_STATISTICS), 0,
                         ANY | S (INITIAL)},
     [TS_STATE_INITIAL] = {"initial", "Pending Initial Replication", 2, 3, 2,
                           A (CANCEL_INITIAL) | A (POWER_ON) | A (RESET_STATISTICS),
@@ -18,10 +18,10 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
                           ANY | S (READY) | S (REPLICATING) | S (RESYNC_REQUIRED)},
     [TS_STATE_REPLICATING] = {"replicating", "Replication Enabled", 4, 4, 3,
                               A (SUSPEND) | A (PREPARE) | A (CANCEL_FAILOVER) | A (POWER_ON) |
-                                  A (RESIZE) | A (UPDATE_DISKS) | A (RESET_STATISTICS),
+                                  A (RESIZE) | A (UPDATE_DISKS) | A (MOVE) | A (RESET_STATISTICS),
                               A (SUSPEND) | A (FAILOVER) | A (TEST_FAILOVER) | A (STOP_TEST_FAILOVER) |
                                   A (BACKUP) | A (END_BACKUP) |
-                                  A (REVERSE) | A (RESIZE) | A (RESET_STATISTICS),
+                                  A (REVERSE) | A (RESIZE) | A (MOVE) | A (RESET_STATISTICS),
                               ANY | S (PREPARED) | S (RECOVERED) | S (SUSPENDED) |
                                   S (DISK_UPDATE) | S (RESYNC_REQUIRED)},
     [TS_STATE_PREPARED] = {"prepared", "Prepared for planned failover", 5, 5, 11,
@@ -36,21 +36,22 @@ static const TsStateRow rows[TS_STATE_COUNT] = {
                             A (REVERSE) | A (CONTINUE) | A (POWER_ON) | A (RESET_STATISTICS),
                             ANY | S (READY) | S (REPLICATING)},
     [TS_STATE_SUSPENDED] = {"suspended", "Replication Paused", 8, 8, 7,
-                            A (RESUME) | A (RESYNC) | A (POWER_ON) | A (RESIZE) |
+                            A (RESUME) | A (RESYNC) | A (POWER_ON) | A (RESIZE) | A (MOVE) |
                                 A (RESET_STATISTICS),
-                            A (RESUME) | A (FAILOVER) | A (BACKUP) | A (END_BACKUP) | A (RESIZE) | A (RESET_STATISTICS),
+                            A (RESUME) | A (FAILOVER) | A (BACKUP) | A (END_BACKUP) | A (RESIZE) |
+                                A (MOVE) | A (RESET_STATISTICS),
                             ANY | S (REPLICATING) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
                                 S (RECOVERED)},
     [TS_STATE_ERROR] = {"error", "Replication Error", 9, 9, 8,
                         A (RESUME) | A (RESYNC) | A (REVERSE) | A (POWER_ON) | A (RESIZE) |
-                            A (RESET_STATISTICS),
-                        A (FAILOVER) | A (RESIZE) | A (RESET_STATISTICS),
+                            A (MOVE) | A (RESET_STATISTICS),
+                        A (FAILOVER) | A (RESIZE) | A (MOVE) | A (RESET_STATISTICS),
                         S (DISABLED) | S (READY) | S (INITIAL) | S (REPLICATING) | S (DISK_UPDATE) | S (RESYNC_REQUIRED) | S (RESYNCHRONIZING) |
                             S (RECOVERED)},
     [TS_STATE_RESYNC_REQUIRED] = {"resync-required", "Resynchronization Required", 10, 10, 9,
                                   A (RESYNC) | A (RESUME) | A (REVERSE) | A (POWER_ON) |
-                                      A (RESIZE) | A (RESET_STATISTICS),
-                                  A (FAILOVER) | A (RESIZE) | A (RESET_STATISTICS),
+                                      A (RESIZE) | A (MOVE) | A (RESET_STATISTICS),
+                                  A (FAILOVER) | A (RESIZE) | A (MOVE) | A (RESET_STATISTICS),
                                   ANY | S (INITIAL) | S (RESYNCHRONIZING) | S (RECOVERED)},
     [TS_STATE_RESYNCHRONIZING] = {"resynchronizing", "Resynchronizing", 11, 11, 10,
                                   A (SUSPEND) | A (CANCEL_RESYNC) | A (POWER_ON) |
@@ -106,6 +107,7 @@ static const char *const ask_names[TS_ASK_COUNT] = {
     [TS_ASK_RESIZE] = "resize disk",
     [TS_ASK_UPDATE_DISKS] = "change replicated disks",
     [TS_ASK_CONTINUE] = "continue as primary",
+    [TS_ASK_MOVE] = "move",
     [TS_ASK_REMOVE] = "remove",
     [TS_ASK_BACKUP] = "backup",
     [TS_ASK_END_BACKUP] = "end backup",

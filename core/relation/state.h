@@ -59,6 +59,8 @@ typedef enum {
   TS_ASK_RESIZE,             /* either: Resize-VHD of one disk of that side (HVR 2.6) */
   TS_ASK_UPDATE_DISKS,       /* P  ModifyReplicationSettings: Set-VMReplication -ReplicatedDisks */
   TS_ASK_CONTINUE,           /* R  ChangeReplicationModeToPrimary: Resume-VMReplication -Continue */
+  TS_ASK_MOVE,               /* either: that side's VM is to go to another host of its cloud (HVR 2.6):
+                                MigrateVirtualSystemToHost, with its storage */
   TS_ASK_REMOVE,             /* either: RemoveReplicationRelationship, on that side alone */
   TS_ASK_COUNT
 } TsAsk;

@@ -26,6 +26,7 @@ typedef enum { /* value of TS_FRAME_REFUSE */
                TS_REFUSE_BOUNDS = 7, /* a write lies behind the end of a replica disk (HVR 2.6): stays so
                                         until that is resized */
                TS_REFUSE_STOPPING = 8, /* the replica's host is being shut down */
+               TS_REFUSE_MOVED = 9, /* the replica is on another host of its cloud: payload, its name */
 } TsRefusal;
 
 /* A resynchronization's run is numbered as no set is: HELLO says it as value, its frames as set. */

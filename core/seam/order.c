@@ -19,6 +19,7 @@ static const char *const verb_names[TS_DO_COUNT] = {
     [TS_DO_REMOVE] = "remove",
     [TS_DO_POWER_ON] = "power_on",
     [TS_DO_POWER_OFF] = "power_off",
+    [TS_DO_MOVE] = "move",
     [TS_DO_CONTINUE] = "continue",
     [TS_DO_RESIZE_DISK] = "resize_disk",
     [TS_DO_REPLICATE_DISKS] = "replicate_disks",

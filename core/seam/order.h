@@ -29,6 +29,8 @@ typedef enum {
   TS_DO_REMOVE,             /* vm, sides: replication ends there; disks and VM stay */
   TS_DO_POWER_ON,           /* vm, sides: Start-VM, where it is off; on its primary, or its copy */
   TS_DO_POWER_OFF,          /* vm: its guest shuts down, on its primary; fine when it is off */
+  TS_DO_MOVE,               /* vm, host, sides: that side's machine, disks and relation go to another host
+                               of its cloud.  Done when it is there */
   TS_DO_CONTINUE,           /* vm: its copy, committed, is the primary of its extended relation (HVR 2.11) */
   TS_DO_RESIZE_DISK,        /* vm, disk, amount, sides: each side's disk is resized apart (HVR 2.6) */
   TS_DO_REPLICATE_DISKS,    /* vm, disks: from now on exactly those.  Done when that has begun */

@@ -289,6 +289,7 @@ ask_reached (const TsVmmOrder *order, TsAsk ask, const TsLevel *level)
   case TS_ASK_UPDATE_DISKS:
     return order->said && state != TS_STATE_DISK_UPDATE && state != TS_STATE_DISK_UPDATE_CRITICAL &&
            disks_are (level, order->fields, "add", TRUE) && disks_are (level, order->fields, "remove", FALSE);
+  case TS_ASK_MOVE: /* an order of its own */
   case TS_ASK_RESIZE:
   case TS_ASK_CONTINUE:
   case TS_ASK_BACKUP:

@@ -27,6 +27,7 @@ typedef struct {
     UNTIL_GIVEN_UP, /* it is no more */
     UNTIL_IMPORTED,
     UNTIL_BACKUP, /* begun, or ended */
+    UNTIL_MOVED,  /* told, that it is on the other host, and gone from this one */
   } until;
   TsState state;
 } Stage;
@@ -99,6 +100,10 @@ static const Stage end_backup[] = {{R, FALSE, TS_ASK_END_BACKUP, UNTIL_BACKUP, 0
 static const Stage resync[] = {{P, FALSE, TS_ASK_RESYNC, UNTIL_STATE, TS_STATE_RESYNCHRONIZING}};
 static const Stage cancel_resync[] = {
     {P, FALSE, TS_ASK_CANCEL_RESYNC, UNTIL_STATE, TS_STATE_RESYNC_REQUIRED}};
+static const Stage move[] = { /* of one side; the order says of which */
+    {P, FALSE, TS_ASK_MOVE, UNTIL_MOVED, 0},
+    {R, FALSE, TS_ASK_MOVE, UNTIL_MOVED, 0},
+};
 static const Stage reset[] = {
     {P, FALSE, TS_ASK_RESET_STATISTICS, UNTIL_GIVEN, 0},
     {R, FALSE, TS_ASK_RESET_STATISTICS, UNTIL_GIVEN, 0},
@@ -137,7 +142,7 @@ static const Course courses[TS_DO_COUNT] = {
     [TS_DO_CHANGE_POINT] = COURSE (change),
     [TS_DO_CONTINUE] = COURSE (continue_it),
     [TS_DO_RESIZE_DISK] = COURSE (resize),     [TS_DO_REPLICATE_DISKS] = COURSE (replicate_disks),
-    [TS_DO_POWER_OFF] = COURSE (power_off),
+    [TS_DO_POWER_OFF] = COURSE (power_off),    [TS_DO_MOVE] = COURSE_OF (move, PRIMARY),
     [TS_DO_BACKUP] = COURSE (backup),          [TS_DO_END_BACKUP] = COURSE (end_backup),
     [TS_DO_RESET_STATISTICS] = COURSE (reset), [TS_DO_REVERSE] = COURSE (reverse),
     [TS_DO_RESYNC] = COURSE (resync),          [TS_DO_CANCEL_RESYNC] = COURSE (cancel_resync),
@@ -154,6 +159,7 @@ struct _TsOperation {
   TsPointChoice point;
   TsDiskChange disks;
   TsInitialChoice initial;
+  guint to; /* a host */
   guint at;
   gboolean given, refused;
   gboolean prepared; /* the primary is */
@@ -195,6 +201,7 @@ ts_operation_new (const TsOrder *order, const char *vm, const char *primary, con
   op->point = order->point;
   op->disks = (TsDiskChange){order->disks, order->disk, order->amount_bytes};
   op->initial = order->initial;
+  op->to = order->host < 0 ? 0 : (guint)order->host;
   op->sides = order->sides != TS_SIDES_DEFAULT ? order->sides : op->course.sides;
   skip_others (op);
   return op;
@@ -238,7 +245,7 @@ ts_operation_phase (const TsOperation *op, TsSideOrder *order)
   /* after a shut down and a last log it is as good as a planned one */
   gboolean whole = op->planned || (op->synced && op->prepared);
   *order = (TsSideOrder){stage->side, stage->shut_down, stage->ask, whole, op->point,
-                         op->disks,   op->initial};
+                         op->disks,   op->initial, op->to};
   return TS_OPERATION_ORDER;
 }
 
@@ -366,6 +373,12 @@ ts_operation_hear (TsOperation *op, const TsRecord *record)
     if (stage->until == UNTIL_TURNED &&
         g_strcmp0 (ts_record_get_text (record, "role"), ts_role_name (other)) == 0)
       next_stage (op);
+  } else if (g_str_equal (record->kind, "move")) {
+    const char *phase = ts_record_get_text (record, "phase");
+    if (stage->until == UNTIL_MOVED && g_strcmp0 (phase, "done") == 0)
+      next_stage (op);
+    else if (stage->until == UNTIL_MOVED && g_strcmp0 (phase, "failed") == 0)
+      ts_operation_fail (op, ts_record_get_text (record, "reason"));
   } else if (g_str_equal (record->kind, "backup")) {
     if (stage->until == UNTIL_BACKUP)
       next_stage (op);

@@ -16,6 +16,7 @@ typedef struct {
   TsPointChoice point; /* with FAILOVER, TEST_FAILOVER, CHANGE_POINT */
   TsDiskChange disks;  /* with RESIZE, UPDATE_DISKS */
   TsInitialChoice initial; /* with ENABLE, START */
+  guint host;              /* with MOVE: where to */
 } TsSideOrder;
 
 typedef enum {
