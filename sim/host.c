@@ -6,6 +6,7 @@
 #include "core/relation/extend.h"
 #include "core/relation/turn.h"
 #include "core/relation/wire.h"
+#include "sim/move.h"
 #include "sim/parcel.h"
 
 TsSimHost *
@@ -21,6 +22,7 @@ ts_sim_host_new (TsWorld *world, guint index)
   host->authorization = ts_topology_authorization (world->topology, index, &error);
   if (error)
     g_error ("host %s: %s", host->spec->name, error->message); /* the reader has looked */
+  host->moves = g_new0 (TsSimMove *, MAX (world->topology->vms->len, 1));
   host->slots = ts_slots_new ();
   host->relations = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_relation_free);
   host->removed = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_sim_relation_free);
@@ -34,6 +36,9 @@ ts_sim_host_free (TsSimHost *host)
     return;
   g_ptr_array_unref (host->relations);
   g_free (host->by_vm);
+  for (guint i = 0; i < host->world->topology->vms->len; i++)
+    ts_sim_move_free (host->moves[i]);
+  g_free (host->moves);
   ts_slots_free (host->slots);
   ts_authorization_free (host->authorization);
   g_ptr_array_unref (host->removed);
@@ -84,6 +89,19 @@ ts_sim_host_forget (TsSimHost *host, TsSimRelation *rel)
                                                ts_sim_now_us (host->world)));
 }
 
+void
+ts_sim_host_move_away (TsSimHost *host, TsSimRelation *rel)
+{
+  guint index = 0;
+  rel->removed = TRUE;
+  ts_sim_relation_slot_end (rel);
+  g_clear_pointer (&rel->persisted, g_bytes_unref);
+  if (!g_ptr_array_find (host->relations, rel, &index))
+    g_assert_not_reached ();
+  g_ptr_array_add (host->removed, g_ptr_array_steal_index (host->relations, index));
+  host->by_vm[rel->vm->index] = NULL;
+}
+
 static TsSimVm *
 vm_by_id (TsWorld *world, const TsGuid *id)
 {
@@ -122,23 +140,22 @@ own (TsSimRelation *rel, const char *peer, const TsGrant *grant)
 
 /* May the peer go on with this replica, if it is one? */
 static gboolean
-may_go_on (TsSimHost *host, const TsSimRelation *rel, const char *peer, TsGrant *grant)
+may_go_on (TsSimHost *host, const TsSimRelation *rel, const char *peer, TsGrant *grant, GError **error)
 {
-  g_autoptr (GError) error = NULL;
   TsReplicaOwner owner = {rel ? rel->owner : NULL, rel ? rel->owner_group : NULL};
   if (owner.server
-          ? ts_authorization_admit_replica (host->authorization, peer, &owner, grant, &error)
-          : ts_authorization_admit (host->authorization, peer, grant, &error))
+          ? ts_authorization_admit_replica (host->authorization, peer, &owner, grant, error)
+          : ts_authorization_admit (host->authorization, peer, grant, error))
     return TRUE;
-  report_refused (host, peer, error->message);
+  report_refused (host, peer, (*error)->message);
   return FALSE;
 }
 
 /* The caller hangs up when it has heard that. */
 static void
-refuse_caller (TsSimConn *conn, const char *reason)
+refuse_caller (TsSimConn *conn, TsRefusal why, const char *reason)
 {
-  TsFrame frame = {.kind = TS_FRAME_REFUSE, .sequence = 1, .value = TS_REFUSE_STATE};
+  TsFrame frame = {.kind = TS_FRAME_REFUSE, .sequence = 1, .value = why};
   frame.payload = g_bytes_new (reason, strlen (reason));
   g_autoptr (GBytes) bytes = ts_frame_encode (&frame, FALSE);
   ts_sim_conn_send (conn, bytes, g_bytes_get_size (bytes));
@@ -171,12 +188,23 @@ first_message (TsSimConn *conn, GBytes *bytes, gpointer user)
   }
   TsSimRelation *rel = ts_sim_host_relation (host, vm);
   TsGrant grant;
-  if (!may_go_on (host, rel, ts_sim_conn_peer (conn), &grant)) {
-    ts_sim_conn_close (conn);
+  g_autoptr (GError) refusal = NULL;
+  if (!may_go_on (host, rel, ts_sim_conn_peer (conn), &grant, &refusal)) {
+    /* It may replicate to here, but not to this replica (1.3): that it is told, it does not pass. */
+    refuse_caller (conn, TS_REFUSE_STATE, refusal->message);
+    return;
+  }
+  const char *went_to = ts_sim_move_went_to (host, vm);
+  if (*went_to != '\0' && !(rel && rel->receiver)) {
+    refuse_caller (conn, TS_REFUSE_MOVED, went_to);
+    return;
+  }
+  if (ts_sim_move_forbids (host, vm)) { /* on its way, one way or the other: soon it is known where */
+    refuse_caller (conn, TS_REFUSE_PAUSED, "the replica is being moved to another host");
     return;
   }
   if (!rel && !fresh) {
-    refuse_caller (conn, "there is no replica of that virtual machine here");
+    refuse_caller (conn, TS_REFUSE_STATE, "there is no replica of that virtual machine here");
     return;
   }
   if (!rel && ts_sim_extended_goes_on (host, vm)) {
@@ -186,10 +214,10 @@ first_message (TsSimConn *conn, GBytes *bytes, gpointer user)
   if (!rel)
     rel = ts_sim_relation_new_receiver (host, vm);
   if (!rel->receiver) { /* HVR traps: a primary takes no data */
-    refuse_caller (conn, "this host is the virtual machine's primary");
+    refuse_caller (conn, TS_REFUSE_STATE, "this host is the virtual machine's primary");
     return;
   }
-  if (!rel->owner)
+  if (g_strcmp0 (rel->owner, ts_sim_conn_peer (conn)) != 0) /* new, or its primary has moved (1.3) */
     own (rel, ts_sim_conn_peer (conn), &grant);
   ts_sim_relation_adopt (rel, conn, bytes);
 }
@@ -235,6 +263,7 @@ ts_sim_host_power_loss (TsSimHost *host)
   TsRandom random;
   ts_random_init (&random, host->world->topology->seed, name);
   host->up = FALSE;
+  ts_sim_moves_power_loss (host);
   host->life++;
   ts_slots_free (host->slots);
   host->slots = ts_slots_new ();
@@ -273,6 +302,7 @@ ts_sim_host_stop (TsSimHost *host, const gboolean *was_on)
 {
   if (!host->up)
     return;
+  ts_sim_moves_power_loss (host);
   for (guint i = 0; i < host->relations->len; i++) {
     TsSimRelation *rel = g_ptr_array_index (host->relations, i);
     ts_sim_relation_stop (rel, was_on[rel->vm->index]);
@@ -298,9 +328,12 @@ ts_sim_host_power_on (TsSimHost *host)
     return;
   host->up = TRUE;
   host->read_free_us = 0;
+  ts_sim_moves_restore (host);
   for (guint i = host->relations->len; i > 0; i--) {
     TsSimRelation *rel = g_ptr_array_index (host->relations, i - 1);
-    if (!rel->persisted) /* it had only just begun: nobody knows of it */
+    if (ts_sim_move_forbids (host, rel->vm))
+      ts_sim_host_move_away (host, rel);
+    else if (!rel->persisted) /* it had only just begun: nobody knows of it */
       drop (host, rel);
   }
   for (guint i = 0; i < host->relations->len; i++)

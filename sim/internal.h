@@ -26,6 +26,7 @@ typedef struct _TsSimRelation TsSimRelation;
 typedef struct _TsSimCheck TsSimCheck;
 typedef struct _TsSimProbes TsSimProbes;
 typedef struct _TsSimManagement TsSimManagement; /* management.h */
+typedef struct _TsSimMove TsSimMove;             /* move.h */
 
 struct _TsWorld { /* the simulator's */
   const TsTopology *topology;
@@ -63,6 +64,7 @@ struct _TsSimHost {
   TsSimRelation **by_vm; /* of the same, by the VM's index; NULL: none */
   TsAuthorization *authorization;
   TsSlots *slots;       /* who sends, who applies */
+  TsSimMove **moves;    /* by the VM's index; NULL: none */
   GPtrArray *removed;   /* TsSimRelation: calls may still name them, disks may be in use */
 };
 
@@ -85,7 +87,8 @@ struct _TsSimVm {
   const TsPolicy *policy; /* of its protection; NULL: not protected */
   TsSimMachine *source, *copy;
   TsSimMachine *test;   /* of a test failover; is not the service, and not an active copy */
-  GPtrArray *discarded; /* TsSimMachine: copies of cancelled failovers; calls may still name them */
+  GPtrArray *discarded; /* TsSimMachine: copies of cancelled failovers, machines that have moved away;
+                           calls may still name them */
   TsSimMachine *service; /* whom the probe asks */
   TsProbe probe;
   TsOperation *operation; /* one at a time; NULL: none */
@@ -116,6 +119,7 @@ struct _TsSimMachine {
   TsSimTracker *tracker; /* borrowed; NULL: not tracked */
   gboolean on, ready, is_copy, working;
   gboolean is_test;   /* is_copy too */
+  gboolean held;      /* on, and stands still: it is on its way to another host (move.c) */
   guint32 blank;      /* a copy's: disks that are not replicated; an empty one stands in each's place */
   const GPtrArray *off_disks; /* it was switched off with these; NULL: not known (watch.c) */
   guint64 off_writes[TS_WIRE_DISKS_MAX];
@@ -155,6 +159,8 @@ struct _TsSimRelation {
   TsState told_state;
   GPtrArray *resync_overlays; /* TsSimDisk, during a resynchronization: relation-resync.c */
   GBytes *persisted;
+  guint peer;    /* sender's: the host to which it connects */
+  guint move_to; /* the host to which it goes when it has come to rest */
   const char *owner; /* receiver's: the server that created the replica, a host's name; NULL: the
                         replica was at home here before */
   char *owner_group; /* and of which trust group it was then */
@@ -222,6 +228,8 @@ void ts_sim_host_free (TsSimHost *host);
 TsSimRelation *ts_sim_host_relation (const TsSimHost *host, const TsSimVm *vm);
 /* The relation is no more; what its disks hold stays. */
 void ts_sim_host_forget (TsSimHost *host, TsSimRelation *relation);
+/* It is on another host now: nothing is heard of it here any more. */
+void ts_sim_host_move_away (TsSimHost *host, TsSimRelation *relation);
 /* A peer of another host has connected: its first frame says which VM it speaks for. */
 void ts_sim_host_accept (TsSimConn *conn, gpointer host);
 /* Everything in memory is gone; disks keep what was flushed.  Returns how many things died. */
@@ -241,6 +249,8 @@ void ts_sim_host_power_on (TsSimHost *host);
 /* --- relation.c ------------------------------------------------------------------------------- */
 TsSimRelation *ts_sim_relation_new_sender (TsSimHost *host, TsSimVm *vm, const TsPolicy *policy);
 TsSimRelation *ts_sim_relation_new_receiver (TsSimHost *host, TsSimVm *vm);
+/* One that has neither part yet: it comes from another host (move.c). */
+TsSimRelation *ts_sim_relation_arrive (TsSimHost *host, TsSimVm *vm);
 void ts_sim_relation_free (TsSimRelation *relation);
 void ts_sim_relation_ask (TsSimRelation *relation, const TsSideOrder *order);
 /* Its tracker has grown. */
@@ -355,6 +365,8 @@ void ts_sim_probes_silent (TsSimMachine *machine);
 TsSimMachine *ts_sim_machine_new (TsSimVm *vm, TsSimHost *host, GPtrArray *disks);
 void ts_sim_machine_free (TsSimMachine *machine);
 void ts_sim_machine_power_on (TsSimMachine *machine, const char *why);
+/* It goes on with what is in its memory. */
+void ts_sim_machine_resume (TsSimMachine *machine, const char *why);
 void ts_sim_machine_shut_down (TsSimMachine *machine);
 /* Pulls the plug, if it is on. */
 void ts_sim_machine_turn_off (TsSimMachine *machine, const char *why);

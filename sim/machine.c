@@ -131,6 +131,14 @@ ts_sim_machine_power_on (TsSimMachine *machine, const char *why)
                    machine, life_of (machine), g_free);
 }
 
+void
+ts_sim_machine_resume (TsSimMachine *machine, const char *why)
+{
+  machine->on = machine->defined = TRUE;
+  machine->life++;
+  report_power (machine, why);
+}
+
 static void
 switched_off (gpointer user, gpointer data)
 {
@@ -162,7 +170,7 @@ ts_sim_machine_turn_off (TsSimMachine *machine, const char *why)
 {
   if (!machine->on)
     return;
-  machine->on = machine->ready = machine->working = FALSE;
+  machine->on = machine->ready = machine->working = machine->held = FALSE;
   ts_sim_probes_silent (machine);
   machine->life++;
   ts_sim_watch_off (machine);

@@ -5,6 +5,7 @@
 #include "core/disk/compare.h"
 #include "core/relation/extend.h"
 #include "sim/internal.h"
+#include "sim/move.h"
 #include "sim/profile.h"
 
 /* --- operations on a VM ----------------------------------------------------------------------- */
@@ -32,6 +33,17 @@ give (TsSimVm *vm, const TsSideOrder *order)
     return;
   }
   TsSimRelation *rel = ts_sim_host_relation (host, vm);
+  if (order->ask == TS_ASK_MOVE) {
+    g_autofree char *why = ts_sim_move_why_not (host, vm, order->host);
+    if (why) {
+      ts_operation_refuse (operation, why);
+      return;
+    }
+    if (!rel) { /* a machine that is not replicated */
+      ts_sim_move_begin (host, vm, order->host);
+      return;
+    }
+  }
   gboolean is_side = rel && (order->side == TS_ROLE_PRIMARY ? rel->sender != NULL
                                                             : rel->receiver != NULL);
   if (!rel || (!is_side && order->ask != TS_ASK_REVERSE)) { /* HVR 3.4, known failures */
@@ -102,6 +114,18 @@ side_of_host (const TsSimVm *vm, gint host)
   return (guint)host == vm->replica ? TS_SIDES_REPLICA : TS_SIDES_PRIMARY;
 }
 
+/* The side that is in the site of that host; of two the primary. */
+static TsSides
+side_to_move (const TsSimVm *vm, guint host)
+{
+  const TsWorld *world = vm->world;
+  guint site = ts_sim_host (world, host)->spec->site;
+  gboolean of_primary = vm->replica == G_MAXUINT ||
+                        ts_sim_host (world, vm->primary)->spec->site == site ||
+                        ts_sim_host (world, vm->replica)->spec->site != site;
+  return of_primary ? TS_SIDES_PRIMARY : TS_SIDES_REPLICA;
+}
+
 void
 ts_sim_operation_begin (TsSimVm *vm, const TsOrder *wanted)
 {
@@ -147,7 +171,7 @@ ts_sim_operation_begin (TsSimVm *vm, const TsOrder *wanted)
     ts_record_int (record, "app_consistent_us", policy->policy.app_consistent_us);
     ts_sim_report (world,
                    ts_record_int (record, "interval_us", ts_policy_interval_us (&policy->policy)));
-  } else if (vm->replica == G_MAXUINT) {
+  } else if (vm->replica == G_MAXUINT && order->verb != TS_DO_MOVE) {
     ts_sim_report_step (world, order->step, ts_verb_name (order->verb), "refused",
                  "the virtual machine is not protected");
     return;
@@ -173,9 +197,11 @@ ts_sim_operation_begin (TsSimVm *vm, const TsOrder *wanted)
     order->sides = side_of_host (vm, order->host);
     vm->forced |= order->sides == TS_SIDES_PRIMARY ? vm->copy && vm->copy->on : vm->source->on;
   }
+  else if (order->verb == TS_DO_MOVE && order->sides == TS_SIDES_DEFAULT)
+    order->sides = side_to_move (vm, (guint)order->host);
   else if (order->verb == TS_DO_IMPORT)
     ts_sim_initial_carry (vm, order->medium_of < 0 ? vm : ts_sim_vm (world, (guint)order->medium_of));
-  const char *replica = ts_sim_host (world, vm->replica)->spec->name;
+  const char *replica = vm->replica == G_MAXUINT ? "" : ts_sim_host (world, vm->replica)->spec->name;
   if (order->verb == TS_DO_FAILOVER) {
     vm->forced = !order->planned && (vm->source->on || (vm->base && ts_sim_vm_runs (vm->base, NULL)));
     g_autofree char *source = g_strdup_printf ("%s@%s", vm->spec->name, replica);

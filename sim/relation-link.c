@@ -102,7 +102,7 @@ void
 ts_sim_relation_connect_peer (TsSimRelation *rel)
 {
   TsWorld *world = world_of (rel);
-  TsSimHost *peer = ts_sim_host (world, rel->vm->replica);
+  TsSimHost *peer = ts_sim_host (world, rel->peer);
   gint index = ts_topology_link_between (world->topology, rel->host->spec->site, peer->spec->site);
   TsSimLink *link = g_ptr_array_index (world->links, (guint)index);
   guint from =

@@ -5,6 +5,7 @@
  */
 #include "core/disk/compare.h"
 #include "core/relation/turn.h"
+#include "sim/move.h"
 #include "sim/parcel.h"
 #include "sim/profile.h"
 #include "sim/relation-internal.h"
@@ -206,6 +207,8 @@ answers (TsActionKind kind)
   case TS_ACTION_LOCK:
   case TS_ACTION_RESYNC_DROP:
   case TS_ACTION_DROP:
+  case TS_ACTION_MOVE:
+  case TS_ACTION_PEER:
     return FALSE;
   default:
     return TRUE;
@@ -477,6 +480,26 @@ perform_now (TsSimRelation *rel, TsAction *action)
   case TS_ACTION_POWER_ON:
     ts_sim_relation_post (rel, ts_sim_work_of (rel, action), profile->define_us);
     break;
+  case TS_ACTION_MOVE:
+    ts_sim_move_begin (rel->host, rel->vm, rel->move_to);
+    break;
+  case TS_ACTION_PEER: { /* a host that nobody knows is one that does not answer */
+    gint peer = ts_topology_find_host (world_of (rel)->topology, g_bytes_get_data (action->payload, NULL));
+    if (peer >= 0)
+      rel->peer = (guint)peer;
+    break;
+  }
+  case TS_ACTION_HAND_CONNECT: /* move.c's */
+  case TS_ACTION_HAND_HANG_UP:
+  case TS_ACTION_HAND_SAY:
+  case TS_ACTION_HAND_KEEP:
+  case TS_ACTION_HAND_HOLD:
+  case TS_ACTION_HAND_LET_GO:
+  case TS_ACTION_HAND_CARRY:
+  case TS_ACTION_HAND_SETTLE:
+  case TS_ACTION_HAND_TAKE:
+  case TS_ACTION_HAND_LEAVE:
+  case TS_ACTION_HAND_SCRAP:
   case TS_ACTION_KINDS:
     g_assert_not_reached ();
   }
@@ -559,6 +582,7 @@ ts_sim_relation_ask (TsSimRelation *rel, const TsSideOrder *order)
   event.ask.point = order->point;
   event.ask.disks = order->disks;
   event.ask.initial = order->initial;
+  rel->move_to = order->host;
   ts_sim_relation_step (rel, &event);
 }
 
@@ -599,6 +623,12 @@ relation_new (TsSimHost *host, TsSimVm *vm)
   return rel;
 }
 
+TsSimRelation *
+ts_sim_relation_arrive (TsSimHost *host, TsSimVm *vm)
+{
+  return relation_new (host, vm);
+}
+
 TsSenderOptions
 ts_sim_relation_options (const TsSimHost *host, const TsSimVm *vm, const TsPolicy *policy)
 {
@@ -624,6 +654,7 @@ ts_sim_relation_new_sender (TsSimHost *host, TsSimVm *vm, const TsPolicy *policy
 {
   TsSimRelation *rel = relation_new (host, vm);
   rel->disks = g_ptr_array_ref (vm->source->disks);
+  rel->peer = vm->replica;
   g_autofree char *name = g_strdup_printf ("hrl/%s@%s", vm->spec->name, host->spec->name);
   rel->tracker =
       ts_sim_tracker_new (vm->spec->tracking, rel->disks, host->world->topology->seed, name);
@@ -724,6 +755,9 @@ ts_sim_relation_restore (TsSimRelation *rel)
                                  : ts_sender_new (&options);
     if (error)
       g_error ("%s", error->message); /* we wrote it ourselves */
+    gint peer = ts_topology_find_host (world_of (rel)->topology, ts_sender_peer (rel->sender));
+    if (peer >= 0)
+      rel->peer = (guint)peer;
     /* a cut that was under way is none */
     for (guint i = 0; i < rel->disks->len; i++)
       ts_sim_tracker_follow (rel->tracker, i, ts_sender_chain (rel->sender, i));

@@ -40,6 +40,7 @@ become_primary (TsSimRelation *rel, gint64 now_us, TsActions *out)
   vm->source->tracker = rel->tracker;
   vm->replica = vm->primary;
   vm->primary = rel->host->index;
+  rel->peer = vm->replica;
   vm->forced = FALSE;
   vm->newest_point_us = -1;
   ts_sim_forget_images (vm); /* numbers of sets may begin anew */
