@@ -107,6 +107,13 @@ ts_lane (const TsFacts *facts, const char *kind, const char *role)
       last->to_us = record->t_us;
       lasts = FALSE;
     }
+    if (last && ts_record_is (record, "move") && ts_record_says (record, "phase", "arrived") &&
+        ts_record_says (record, "role", role) && ts_record_says (record, "from", last->host)) {
+      TsStretch moved = {text_of (record, "host"), last->value, record->t_us, MAX (record->t_us, facts->end_us)};
+      last->to_us = record->t_us;
+      g_array_append_val (lane, moved);
+      continue;
+    }
     if (!ts_record_is (record, kind) || !ts_record_says (record, "role", role))
       continue;
     TsStretch stretch = {text_of (record, "host"), text_of (record, key), record->t_us,

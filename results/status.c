@@ -118,6 +118,12 @@ hear (TsStatus *status, const TsRecord *r)
     return;
   if (g_str_equal (r->kind, "state"))
     hear_state (status, r, vm, host);
+  if (g_str_equal (r->kind, "move") && g_strcmp0 (ts_record_get_text (r, "phase"), "arrived") == 0) {
+    TsStatusSide *moved = find (status, vm, ts_record_get_text (r, "from"));
+    if (moved)
+      set_text (&moved->host, host);
+    return;
+  }
   TsStatusSide *side = find (status, vm, host);
   if (!side)
     return;

@@ -208,7 +208,7 @@ first_message (TsSimConn *conn, GBytes *bytes, gpointer user)
     return;
   }
   if (!rel && ts_sim_extended_goes_on (host, vm)) {
-    refuse_caller (conn, TS_EXTEND_GOES_ON);
+    refuse_caller (conn, TS_REFUSE_STATE, TS_EXTEND_GOES_ON);
     return;
   }
   if (!rel)

@@ -294,6 +294,8 @@ take_relation (TsSimMove *move, Cargo *cargo)
   }
   if (error)
     g_error ("%s", error->message); /* we wrote it ourselves */
+  rel->told_role = cargo->of_primary ? TS_ROLE_PRIMARY : TS_ROLE_REPLICA;
+  rel->told_state = ts_sim_relation_state (rel);
   rel->turning = TRUE; /* all of it or nothing, here: the cargo is durable until then */
   ts_sim_relation_perform (rel, out);
   rel->turning = FALSE;

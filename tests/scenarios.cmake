@@ -114,6 +114,14 @@ endforeach()
 add_test(NAME bench-simulator COMMAND twinsite bench --only simulator --machines 1,50
   --out ${CMAKE_CURRENT_BINARY_DIR}/bench-simulator)
 set_tests_properties(bench-simulator PROPERTIES TIMEOUT 300 LABELS "sim")
+# machines and replicas that go to another host of their cloud
+foreach(name move-primary move-replica move-refused)
+  add_test(NAME scenario-sim-${name}
+    COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
+      --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
+  set_tests_properties(scenario-sim-${name} PROPERTIES TIMEOUT 300 LABELS "scenario;sim"
+    ENVIRONMENT "G_DEBUG=fatal-criticals")
+endforeach()
 # initial replication; the plan and the cancelled one on the lab by hand
 foreach(name ir-scheduled ir-cancel ir-seeded ir-export-import)
   add_test(NAME scenario-sim-${name}

@@ -331,6 +331,25 @@ perform_now (TsLabRelation *relation, TsAction *action)
   case TS_ACTION_CONTINUE: /* whoever is replicated further finds the copy's machine (extend.c) */
     ts_lab_forget (relation, action->kind);
     return;
+  case TS_ACTION_PEER: {
+    const TsLabPeer *peer =
+        ts_lab_host_config_peer (relation->host->config, g_bytes_get_data (action->payload, NULL));
+    if (peer && *peer->address) /* else nobody is reached where nobody is known */
+      relation->peer = peer;
+    return;
+  }
+  case TS_ACTION_MOVE: /* nobody asks for it here yet */
+  case TS_ACTION_HAND_CONNECT:
+  case TS_ACTION_HAND_HANG_UP:
+  case TS_ACTION_HAND_SAY:
+  case TS_ACTION_HAND_KEEP:
+  case TS_ACTION_HAND_HOLD:
+  case TS_ACTION_HAND_LET_GO:
+  case TS_ACTION_HAND_CARRY:
+  case TS_ACTION_HAND_SETTLE:
+  case TS_ACTION_HAND_TAKE:
+  case TS_ACTION_HAND_LEAVE:
+  case TS_ACTION_HAND_SCRAP:
   case TS_ACTION_KINDS:
     break;
   }

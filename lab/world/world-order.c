@@ -592,6 +592,7 @@ ts_lab_world_order (TsWorld *world, const TsOrder *order, GError **error)
   case TS_DO_RESUME:
   case TS_DO_RESYNC:
   case TS_DO_CANCEL_RESYNC:
+  case TS_DO_MOVE:
   case TS_DO_CONTINUE:
   case TS_DO_RESIZE_DISK:
   case TS_DO_REPLICATE_DISKS:

@@ -124,6 +124,10 @@ order_text (const TsScenario *scenario, const TsOrder *order)
     return g_strdup_printf ("resynchronize %s", vm_name (scenario, order->vm));
   case TS_DO_CANCEL_RESYNC:
     return g_strdup_printf ("cancel the resynchronization of %s", vm_name (scenario, order->vm));
+  case TS_DO_MOVE:
+    return g_strdup_printf ("move %s%s to host %s", vm_name (scenario, order->vm),
+                            order->sides == TS_SIDES_REPLICA ? "'s replica" : "",
+                            host_name (scenario, order->host));
   case TS_DO_CONTINUE:
     return g_strdup_printf ("go on with the copy of %s as the primary of its extended relation",
                             vm_name (scenario, order->vm));

@@ -249,6 +249,16 @@ hear_reverse (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
   vm->last_cut = vm->last_applied = -1;
 }
 
+/* One of the sides is on another host now.  How its machine stands is told by records of its own. */
+static void
+hear_move (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
+{
+  TsBoardCopy *copy = copy_of (board, vm, record);
+  if (copy != NULL && g_strcmp0 (ts_record_get_text (record, "phase"), "arrived") == 0 &&
+      g_strcmp0 (ts_record_get_text (record, "role"), "replica") != 0)
+    vm->primary = (guint)(copy - vm->copies);
+}
+
 static void
 hear_disks (TsBoard *board, TsBoardVm *vm, const TsRecord *record)
 {
@@ -273,7 +283,7 @@ static const struct {
     {"cut", hear_cut},           {"point", hear_point},           {"applied", hear_applied},
     {"pending", hear_pending},   {"connection", hear_connection}, {"power", hear_power},
     {"probe", hear_probe},       {"survey", hear_survey},         {"test_failover", hear_test},
-    {"disks", hear_disks},
+    {"disks", hear_disks},       {"move", hear_move},
     {"compare", hear_compare},   {"reverse", hear_reverse},       {"history", hear_history},
     {"failover", hear_failover}, {"copy", hear_copy},             {"import", hear_import},
 };

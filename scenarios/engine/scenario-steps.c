@@ -74,6 +74,16 @@ build_step_disks (TsBuild *build, TsStep *step, const TsYaml *node)
       step->order.disks |= 1u << number;
 }
 
+/* A machine moves within a cloud: between hosts of one site. */
+static gboolean
+has_neighbour (const TsTopology *topology, guint host)
+{
+  for (guint i = 0; i < topology->hosts->len; i++)
+    if (i != host && ts_topology_host (topology, i)->site == ts_topology_host (topology, host)->site)
+      return TRUE;
+  return FALSE;
+}
+
 static void
 build_order (TsBuild *build, TsStep *step, const TsYaml *node)
 {
@@ -126,6 +136,10 @@ build_order (TsBuild *build, TsStep *step, const TsYaml *node)
                      ts_topology_site (topology, from)->name,
                      ts_topology_site (topology, to)->name);
   }
+  if (step->order.verb == TS_DO_MOVE && step->order.host >= 0 && !has_neighbour (topology, (guint)step->order.host))
+    ts_build_tell (build, ts_yaml_get (node, "to"),
+                   "step %s: to: %s is the only host of its site: nothing can come there from another", step->id,
+                   ts_build_text (node, "to"));
   const TsYaml *later = ts_yaml_get (node, "start_in");
   step->order.initial.in_us = later != NULL ? ts_value_duration (later) : 0;
   if (later != NULL && step->order.initial.method == TS_INITIAL_EXPORT)

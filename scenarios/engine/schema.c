@@ -11,7 +11,7 @@
   (DO (PROTECT) | DO (START_INITIAL) | DO (CANCEL_INITIAL) | DO (IMPORT) | DO (FAILOVER) | DO (COMMIT) | DO (CANCEL_FAILOVER) | DO (TEST_FAILOVER) |        \
    DO (STOP_TEST_FAILOVER) | DO (REVERSE) | DO (CHANGE_POINT) | DO (REMOVE) | DO (POWER_ON) | DO (POWER_OFF) | DO (PAUSE) | \
    DO (RESUME) | DO (RESET_STATISTICS) | DO (RESYNC) | DO (CANCEL_RESYNC) | DO (WORKLOAD_START) |   \
-   DO (CONTINUE) | DO (RESIZE_DISK) | DO (REPLICATE_DISKS) | DO (ATTACH_DISK) |                                     \
+   DO (MOVE) | DO (CONTINUE) | DO (RESIZE_DISK) | DO (REPLICATE_DISKS) | DO (ATTACH_DISK) |                                     \
    DO (WORKLOAD_STOP) | DO (COMPARE) | DO (BACKUP) | DO (END_BACKUP))
 #define DO_HOST                                                                                    \
   (DO (DISK_FULL) | DO (DISK_FREE) | DO (HOST_CRASH) | DO (HOST_UP) | DO (HOST_REBOOT))
@@ -390,6 +390,8 @@ static const TsSchemaRow rows[] = {
      "how it is replicated"},
     {"step", "to", TS_VALUE_REFERENCE, "hosts", FALSE, NULL, 0, 0, DO (PROTECT),
      "the host that keeps the replica; with vault it is placed unless said"},
+    {"step", "to", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0, DO (MOVE),
+     "where it goes: a host of the site, with vault of the cloud, in which it or its replica is now"},
     {"step", "initial", TS_VALUE_CHOICE, "network|export|seeded", FALSE, NULL, 0, 0,
      DO (PROTECT) | DO (START_INITIAL), "how the first copy comes to the replica; else as the policy says"},
     {"step", "start_in", TS_VALUE_DURATION, NULL, FALSE, NULL, 0, TS_INITIAL_AHEAD_US_MAX,
@@ -405,6 +407,8 @@ static const TsSchemaRow rows[] = {
     {"step", "side", TS_VALUE_CHOICE, "primary|replica|both", FALSE, NULL, 0, 0,
      DO (PAUSE) | DO (RESUME) | DO (REMOVE) | DO (RESIZE_DISK),
      "whom it is asked of; without it pause and resume the primary, remove and resize_disk both"},
+    {"step", "side", TS_VALUE_CHOICE, "primary|replica", FALSE, NULL, 0, 0, DO (MOVE),
+     "which of the two goes; without it the one that is in that host's site, of both the primary"},
     {"step", "host", TS_VALUE_REFERENCE, "hosts", FALSE, NULL, 0, 0, DO (POWER_ON),
      "where; without it where the machine lives now, after a failover that is the copy"},
     {"step", "point", TS_VALUE_POINT, NULL, FALSE, "latest", 0, 0,
@@ -616,6 +620,8 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_POWER_ON] = "start a machine that is off; a source whose failover is prepared, and a replica, "
                        "refuse",
     [TS_DO_POWER_OFF] = "shut a machine down, on its primary; replication goes on",
+    [TS_DO_MOVE] = "a machine, or its replica, goes to another host of its cloud, with its disks; replication goes "
+                   "on.  The machine stands still meanwhile",
     [TS_DO_CONTINUE] = "after a committed failover to a replica that is extended: the copy becomes the primary of that "
                        "relation, which is compared anew",
     [TS_DO_RESIZE_DISK] = "make a disk larger or smaller, on one side or both (the replica first)",
