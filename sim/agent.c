@@ -165,6 +165,7 @@ level_of (const TsSimAgent *agent, TsSimVm *vm)
   set_text (&level->peer, other == G_MAXUINT ? "" : ts_sim_host (host->world, other)->spec->name);
   if (rel->sender) {
     level->replicated = ts_sender_disks (rel->sender);
+    level->exported = ts_sender_is_exported (rel->sender);
     gint64 sync_us = ts_sender_statistics (rel->sender)->last_sync_us;
     level->point_us = sync_us < 0 ? -1 : sync_us + clock_us;
     level->pending_bytes = (gint64)ts_sender_pending_bytes (rel->sender);
@@ -172,6 +173,7 @@ level_of (const TsSimAgent *agent, TsSimVm *vm)
   }
   gint64 point_us = ts_receiver_point_us (rel->receiver);
   level->point_us = point_us < 0 ? -1 : point_us + clock_us;
+  level->exported = ts_receiver_awaits_medium (rel->receiver);
   level->test = vm->test && vm->test->host == host && vm->test->on;
   level->test_serving = level->test && vm->test->ready;
   if (level->test && agent->tests[vm->index])
@@ -401,6 +403,8 @@ ask (TsSimAgent *agent, Asked *asked, GVariant *fields)
                                             : TS_CHOOSE_LATEST;
   point.number = ts_variant_int (fields, "point_number", 0);
   guint32 disks = 0;
+  if (what == TS_ASK_IMPORT) /* who has been told to carry it has done so, or both paths are one share */
+    ts_sim_initial_carry (vm, vm);
   if (what == TS_ASK_UPDATE_DISKS && !disks_wanted (asked, rel, fields, &disks))
     return;
   if (what == TS_ASK_FAILOVER)

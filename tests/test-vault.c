@@ -806,6 +806,55 @@ disks_and_health_errors (void **state)
   }
 }
 
+/* HVR 4.1: with different paths somebody has to carry the medium, and the job waits for him. */
+static void
+an_offline_policy_waits_for_the_medium (void **state)
+{
+  Fixture *f = *state;
+  furnish (f);
+  ask (f, TS_VAULT_PUT, "replicationPolicies/mail",
+       "{'properties': <{'providerSpecificInput': <{'initialReplicationMethod': <'Offline'>}>}>}");
+  assert_int_equal (f->status, 400); /* no paths */
+  ask (f, TS_VAULT_PUT, "replicationPolicies/seeds",
+       "{'properties': <{'providerSpecificInput': <{'initialReplicationMethod': <'Seeded'>}>}>}");
+  assert_int_equal (f->status, 201);
+  ask (f, TS_VAULT_PUT, "replicationPolicies/mail",
+       "{'properties': <{'providerSpecificInput': <{'initialReplicationMethod': <'Offline'>, "
+       "'offlineReplicationExportPath': <'/a'>, 'offlineReplicationImportPath': <'/b'>}>}>}");
+  assert_int_equal (f->status, 201);
+  ask (f, TS_VAULT_PUT, C1 "/replicationProtectionContainerMappings/m",
+       "{'properties': <{'targetProtectionContainerId': <'" C2 "'>, 'policyId': <'replicationPolicies/mail'>}>}");
+  assert_int_equal (f->status, 202);
+  answer_orders (f, TRUE, NULL);
+  ask (f, TS_VAULT_PUT, ITEM, "{'properties': <{'policyId': <'replicationPolicies/mail'>, 'protectableItemId': <'" C1
+                              "/replicationProtectableItems/app'>}>}");
+  assert_int_equal (f->status, 202);
+  g_autofree char *job = g_strdup_printf ("replicationJobs/%s", ts_variant_text (f->body, "name", ""));
+  g_autofree char *resume = g_strdup_printf ("%s/resume", job);
+  answer_orders (f, TRUE, NULL);
+  ask (f, TS_VAULT_GET, job, NULL);
+  assert_string_equal (property (f, "state"), "Suspended");
+  g_ptr_array_set_size (f->said, 0);
+  ask (f, TS_VAULT_POST, resume, NULL);
+  assert_int_equal (f->status, 202);
+  gboolean imported = FALSE;
+  for (guint i = 0; i < 5 && !imported; i++) {
+    for (guint k = 0; k < f->said->len; k++) {
+      TsMessageKind kind;
+      g_autoptr (GVariant) said = NULL;
+      ts_message_open (f->said->pdata[k], &kind, &said, NULL);
+      g_autoptr (GVariant) inner = ts_variant_dict (said, "fields");
+      imported |= kind == TS_MESSAGE_ORDER && g_str_equal (ts_variant_text (inner, "path", ""), "/b");
+    }
+    if (!imported)
+      answer_orders (f, TRUE, NULL);
+  }
+  assert_true (imported);
+  answer_orders (f, TRUE, NULL);
+  ask (f, TS_VAULT_GET, job, NULL);
+  assert_string_equal (property (f, "state"), "Succeeded");
+}
+
 /* What was durable and not told when it died is told by its next life, under the same number. */
 static void
 what_was_not_told_is_told_later (void **state)
@@ -855,6 +904,7 @@ main (void)
       TEST (a_test_ends_after_two_weeks),
       TEST (what_was_not_told_is_told_later),
       TEST (disks_and_health_errors),
+      TEST (an_offline_policy_waits_for_the_medium),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

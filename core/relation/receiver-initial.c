@@ -197,6 +197,12 @@ turn_down (TsReceiver *r, gint64 now_us, const char *why, TsActions *out)
   ts_receiver_refuse (r, now_us, TS_ASK_IMPORT, why, out);
 }
 
+gboolean
+ts_receiver_awaits_medium (const TsReceiver *r)
+{
+  return ts_receiver_import_why_not (r) == NULL;
+}
+
 const char *
 ts_receiver_import_why_not (const TsReceiver *r)
 {

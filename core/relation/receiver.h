@@ -34,6 +34,8 @@ const TsHello *ts_receiver_hello (const TsReceiver *receiver);
 guint64 ts_receiver_stored_set (const TsReceiver *receiver);
 /* Is the first copy still awaited on a medium?  Then what was applied is not on the disks. */
 gboolean ts_receiver_aside (const TsReceiver *receiver);
+/* Can a medium be imported now, as far as the replica is concerned? */
+gboolean ts_receiver_awaits_medium (const TsReceiver *receiver);
 /* Sets up to this number are none of the replica's: they were an earlier attempt's. */
 guint64 ts_receiver_base_set (const TsReceiver *receiver);
 /* The instant that the disks are of, once one set is applied; after a restart not before the next. */

@@ -210,6 +210,12 @@ ts_sender_initial_cancel (TsSender *s, gint64 now_us, TsActions *out)
   return NULL;
 }
 
+gboolean
+ts_sender_is_exported (const TsSender *s)
+{
+  return s->exported;
+}
+
 /* --- export ----------------------------------------------------------------------------------- */
 
 static void

@@ -34,6 +34,8 @@ void ts_sender_step (TsSender *sender, const TsEvent *event, TsActions *out);
 /* TICK by then; TS_NEVER: not needed. */
 gint64 ts_sender_wake_us (const TsSender *sender);
 
+/* Is its first copy whole on a medium, and waits to be imported? */
+gboolean ts_sender_is_exported (const TsSender *sender);
 /* Which disks are replicated now: bit 1 << disk.  Those that are being included are not yet. */
 guint32 ts_sender_disks (const TsSender *sender);
 TsState ts_sender_state (const TsSender *sender);

@@ -98,6 +98,7 @@ ts_level_variant (const TsLevel *level)
   ts_fields_set_int (fields, "disk", (gint64)level->disk_bytes);
   ts_fields_set_text (fields, "network", level->network);
   ts_fields_set_text (fields, "classification", level->classification);
+  ts_fields_set_bool (fields, "exported", level->exported);
   ts_fields_set_text (fields, "test_network", level->test_network);
   if (level->disks)
     ts_fields_set (fields, "disks", g_variant_new_strv ((const char *const *)level->disks, -1));
@@ -145,6 +146,7 @@ ts_level_parse (GVariant *fields, GError **error)
   level->network = g_strdup (ts_variant_text (fields, "network", ""));
   g_free (level->classification);
   level->classification = g_strdup (ts_variant_text (fields, "classification", ""));
+  level->exported = ts_variant_bool (fields, "exported", FALSE);
   g_free (level->test_network);
   level->test_network = g_strdup (ts_variant_text (fields, "test_network", ""));
   g_autoptr (GVariant) disks = g_variant_lookup_value (fields, "disks", G_VARIANT_TYPE ("as"));
@@ -171,7 +173,7 @@ ts_level_same_state (const TsLevel *a, const TsLevel *b)
          a->role == b->role && a->state == b->state && a->health == b->health &&
          a->exists == b->exists && a->on == b->on && a->serving == b->serving && a->test == b->test &&
          a->test_serving == b->test_serving && g_str_equal (a->peer, b->peer) &&
-         a->copy_set == b->copy_set && a->replicated == b->replicated && g_str_equal (a->network, b->network) &&
+         a->copy_set == b->copy_set && a->replicated == b->replicated && a->exported == b->exported && g_str_equal (a->network, b->network) &&
          g_str_equal (a->test_network, b->test_network) &&
          g_str_equal (a->classification, b->classification);
 }

@@ -23,6 +23,7 @@ typedef struct {
   char *peer;     /* host at the other end of the relation; "" */
   gint64 point_us;   /* replica: the newest point's instant; primary: the last acknowledged one; host's clock; -1 */
   gint64 pending_bytes; /* primary: tracked, not acknowledged */
+  gboolean exported; /* its first copy is whole on a medium, and waits to be imported */
   gint64 percent; /* of an initial replication or a resynchronization that runs; -1: none */
   guint64 copy_set; /* the point on which a failed-over copy stands; 0: none */
   guint64 memory_bytes, disk_bytes;

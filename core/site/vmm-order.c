@@ -457,7 +457,8 @@ go_on_wait (TsVmm *vmm, TsVmmOrder *order)
     not_there (vmm, order);
     return;
   }
-  if (level->state == wanted)
+  if (level->state == wanted ||
+      (ts_variant_bool (order->fields, "exported", FALSE) && level->exported))
     end (vmm, order, 0, "");
 }
 

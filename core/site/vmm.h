@@ -19,9 +19,11 @@
  *                                                       name s, port x, packed (core/relation/policy.h; its day begins when the engine says)
  *   relate          vm, peer s (host), policy a{sv}     the host knows with whom and how
  *   ask             vm, role s, ask s, planned b, point_how x, point_number x; level by that (below);
-                                                       update-disks: add, remove as (names of disks)
+                                                       update-disks: add, remove as (names of disks);
+                                                       import: path s (where the medium is)
  *   shut-down       vm                                  the machine is off
- *   wait            vm, role s, state x                 that state is reached (initial replication)
+ *   wait            vm, role s, state x, exported b     that state is reached (initial replication), or with exported its
+ *                                                       first copy is whole on a medium
  *   connect         vm, network s, test b               the machine's (or its test's) network is that one; "": none
  *   make-network    name s, logical s                   a VM network of that name is there, part of that logical network
  *   drop-network    name s                              it is not there any more, unless a test still uses it

@@ -51,6 +51,12 @@ add_policy (TsErrand *errand, const TsPolicySpec *spec)
                       !policy->resync.automatic ? "Manual" : immediate ? "Immediate" : "Scheduled");
   ts_fields_set_int (input, "autoResynchronizeStart", policy->resync.from_us / TS_S);
   ts_fields_set_int (input, "autoResynchronizeEnd", policy->resync.until_us / TS_S);
+  if (policy->initial == TS_INITIAL_EXPORT) { /* one share that both sites see */
+    ts_fields_set_text (input, "initialReplicationMethod", "Offline");
+    ts_fields_set_text (input, "offlineReplicationExportPath", "/share");
+    ts_fields_set_text (input, "offlineReplicationImportPath", "/share");
+  } else if (policy->initial == TS_INITIAL_SEEDED)
+    ts_fields_set_text (input, "initialReplicationMethod", "Seeded");
   ts_fields_set (p, "providerSpecificInput", ts_fields_end (input));
   ts_errand_add (errand, TS_CALL_PLAIN, TS_VAULT_PUT,
                  g_strdup_printf ("replicationPolicies/%s", spec->name), p);

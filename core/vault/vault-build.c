@@ -37,6 +37,33 @@ optional (TsVault *vault, TsVaultJob *job, gint task)
 
 /* --- enable, remove --------------------------------------------------------------------------- */
 
+/* HVR 2.3, 4.1: the first copy goes to the export path and comes from the import path.  Where those
+ * are one share nobody need carry anything. */
+static void
+carry (TsVault *vault, TsVaultJob *job, gint parent, const TsItemView *view, GVariant *policy)
+{
+  const char *from = ts_variant_text (policy, "offlineReplicationExportPath", "");
+  const char *to = ts_variant_text (policy, "offlineReplicationImportPath", "");
+  TsFields *wait = side_fields ("primary"), *import = ts_fields_new ();
+  ts_fields_set_int (wait, "state", TS_STATE_REPLICATING);
+  ts_fields_set_bool (wait, "exported", TRUE);
+  ts_vault_task_order (vault, job, parent, "Exporting the initial replica", view->item, view->source_fabric,
+                       "wait", wait);
+  if (!g_str_equal (from, to)) {
+    gint manual = ts_vault_task (vault, job, parent, "manual", "Carry the medium");
+    g_autofree char *what = g_strdup_printf ("Bring the exported replica of %s from %s to %s.",
+                                             ts_doc_text (view->item, "vm"), from, to);
+    ts_vault_set_text (vault, task_of (job, manual), "description", what);
+  }
+  wait = side_fields ("replica"); /* it has been told of it, too */
+  ts_fields_set_int (wait, "state", TS_STATE_REPLICATING);
+  ts_fields_set_bool (wait, "exported", TRUE);
+  ts_vault_task_order (vault, job, parent, "Waiting for the replica to await it", view->item,
+                       view->target_fabric, "wait", wait);
+  ts_fields_set_text (import, "path", to);
+  ask (vault, job, parent, "Importing the initial replica", view, TS_ROLE_REPLICA, TS_ASK_IMPORT, import);
+}
+
 void
 ts_build_enable (TsVault *vault, TsVaultJob *job, TsDoc *item)
 {
@@ -51,6 +78,9 @@ ts_build_enable (TsVault *vault, TsVaultJob *job, TsDoc *item)
   ask (vault, job, enable, "Enabling replication", &view, TS_ROLE_PRIMARY, TS_ASK_ENABLE, NULL);
   ask (vault, job, enable, "Starting initial replication", &view, TS_ROLE_PRIMARY, TS_ASK_START, NULL);
   gint initial = ts_vault_task (vault, job, 0, "sequence", "Initial replication");
+  GVariant *policy = ts_doc_get (ts_vault_doc (vault, TS_TABLE_POLICY, ts_doc_text (item, "policy")), "input");
+  if (g_str_equal (ts_variant_text (policy, "initialReplicationMethod", ""), "Offline"))
+    carry (vault, job, initial, &view, policy);
   TsFields *wait = side_fields ("primary");
   ts_fields_set_int (wait, "state", TS_STATE_REPLICATING);
   ts_vault_task_order (vault, job, initial, "Waiting for initial replication", item,

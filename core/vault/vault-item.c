@@ -364,7 +364,10 @@ show_details (const TsVault *vault, const TsItemView *view)
   ts_fields_set_text (d, "replicaStorage", ts_doc_text (view->item, "recovery_storage"));
   ts_fields_set_bool (d, "sourceOn", source && source->on);
   ts_fields_set_bool (d, "replicaOn", target && target->on);
-  ts_fields_set_text (initial, "initialReplicationType", "OverNetwork");
+  GVariant *how =
+      ts_doc_get (ts_vault_doc (vault, TS_TABLE_POLICY, ts_doc_text (view->item, "policy")), "input");
+  ts_fields_set_text (initial, "initialReplicationType",
+                      ts_variant_text (how, "initialReplicationMethod", "OverNetwork"));
   gint64 percent = !source || source->state == TS_STATE_READY ? 0
                    : source->state == TS_STATE_INITIAL        ? MAX (source->percent, 0)
                                                               : 100;

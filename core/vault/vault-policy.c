@@ -105,14 +105,16 @@ ts_vault_policy_order (const TsVault *vault, const char *path)
   policy.resync.until_us = g_str_equal (resync, "Immediate")
                                ? policy.resync.from_us
                                : TS_S * ts_variant_int (input, "autoResynchronizeEnd", 21600);
-  policy.initial = g_str_equal (ts_variant_text (input, "initialReplicationMethod", ""), "Offline")
-                       ? TS_INITIAL_EXPORT
-                       : TS_INITIAL_NETWORK;
-  if (policy.initial == TS_INITIAL_NETWORK && start && ts_vault_time_parse (start, &start_us))
+  const char *method = ts_variant_text (input, "initialReplicationMethod", "");
+  policy.initial = g_str_equal (method, "Offline")  ? TS_INITIAL_EXPORT
+                   : g_str_equal (method, "Seeded") ? TS_INITIAL_SEEDED
+                                                    : TS_INITIAL_NETWORK;
+  if (policy.initial != TS_INITIAL_EXPORT && start && ts_vault_time_parse (start, &start_us))
     policy.initial_at_us = start_us % (24 * TS_HOUR) / TS_S * TS_S;
   TsFields *f = ts_fields_new ();
   ts_fields_set_text (f, "name", name);
   ts_fields_set_int (f, "port", ts_variant_int (input, "replicationPort", 8084));
+  ts_fields_set_text (f, "export_path", ts_variant_text (input, "offlineReplicationExportPath", ""));
   ts_fields_set (f, "packed", ts_policy_pack (&policy));
   return ts_fields_end (f);
 }

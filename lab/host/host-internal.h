@@ -61,6 +61,7 @@ struct _TsLabVm { /* the machine of one VM on this host, at home or as a copy */
   TsLabWorker *worker;
   TsLabWorker *agent; /* talks to its guest agent, which may take long */
   guint asking;       /* pings that wait for it */
+  char *share[2]; /* where an export goes, where an import comes from; NULL: the host's own folder */
   TsLabTimer *watch;
   TsLabSeen off[TS_WIRE_DISKS_MAX]; /* the disks at home, when it was switched off: watch.c */
   gboolean edited; /* since: what tracks them does not know all that was changed */

@@ -47,6 +47,14 @@ network_path (const TsLabManaged *m, const char *vm)
   return g_build_filename (folder, file, NULL);
 }
 
+static char *
+share_path (const TsLabManaged *m, const char *vm)
+{
+  g_autofree char *file = g_strconcat (vm, ".share", NULL);
+  g_autofree char *folder = ts_lab_path_host (&m->host->layout, m->host->config->name, "state");
+  return g_build_filename (folder, file, NULL);
+}
+
 static const TsLabManagedVm *
 config_of (const TsLabManaged *m, const TsLabVm *vm)
 {
@@ -102,6 +110,7 @@ fill_replica (const TsLabManaged *m, const TsLabRelation *relation, TsLevel *lev
   const TsReceiver *receiver = relation->receiver;
   level->role = TS_LEVEL_REPLICA;
   level->state = ts_receiver_state (receiver);
+  level->exported = ts_receiver_awaits_medium (receiver);
   level->health = ts_receiver_health (receiver);
   level->test = level->test_serving = ts_receiver_test (receiver, &set, &instant_us);
   level->point_us = wall_us (m, ts_receiver_point_us (receiver));
@@ -142,6 +151,7 @@ level_of (TsLabManaged *m, TsLabVm *vm)
     level->role = TS_LEVEL_PRIMARY;
     level->exists = TRUE;
     level->replicated = ts_sender_disks (relation->sender);
+    level->exported = ts_sender_is_exported (relation->sender);
     level->state = ts_sender_state (relation->sender);
     level->health = ts_sender_health (relation->sender);
     level->point_us = wall_us (m, ts_sender_statistics (relation->sender)->last_sync_us);
@@ -302,6 +312,28 @@ vm_of (const TsLabManaged *m, GVariant *fields)
   return NULL;
 }
 
+/* The share at that path of a vault's policy; "": none.  FALSE: the path is none. */
+static gboolean
+set_share (TsLabManaged *m, TsLabVm *vm, gboolean import, const char *path)
+{
+  g_auto (GStrv) parts = g_strsplit (path, "/", -1);
+  for (guint i = 0; parts[i]; i++)
+    if (g_str_equal (parts[i], "..") || strlen (parts[i]) > 200) {
+      m->now->refusal = g_strdup_printf ("'%.80s' is no path for a medium", path);
+      return FALSE;
+    }
+  const char *below = path + strspn (path, "/");
+  g_free (vm->share[import]);
+  vm->share[import] = *below ? g_strdup (below) : NULL;
+  g_autofree char *kept = share_path (m, vm->config->name);
+  g_autoptr (GError) error = NULL;
+  if (!import && !g_file_set_contents (kept, below, -1, &error)) { /* a host that comes back exports to it, too */
+    m->now->refusal = g_strdup (error->message);
+    return FALSE;
+  }
+  return TRUE;
+}
+
 static void
 do_relate (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
 {
@@ -313,6 +345,8 @@ do_relate (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
     return;
   }
   gboolean fresh = !ts_lab_host_relation (m->host, vm);
+  if (!set_share (m, vm, FALSE, ts_variant_text (policy, "export_path", "")))
+    return;
   if (fresh && g_str_equal (ts_variant_text (fields, "role", "primary"), "replica"))
     return; /* it comes when its primary says HELLO */
   obey (m, "relate", g_variant_new ("(ss@" TS_POLICY_TYPE ")", vm->config->name,
@@ -367,6 +401,8 @@ do_ask (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
     return;
   }
   m->now->ask = ask;
+  if (ask == TS_ASK_IMPORT && !set_share (m, vm, TRUE, ts_variant_text (fields, "path", "")))
+    return;
   if (ask == TS_ASK_TEST_FAILOVER)
     g_hash_table_insert (m->tests, g_strdup (vm->config->name), g_strdup (ts_variant_text (fields, "network", "")));
   if (ask == TS_ASK_UPDATE_DISKS) {
@@ -542,6 +578,13 @@ ts_lab_managed_new (TsLabHost *host, TsLabManagedConfig *config)
   m->networks = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   m->tests = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   m->asked = g_ptr_array_new_with_free_func (asked_free);
+  for (guint i = 0; i < host->vms->len; i++) {
+    TsLabVm *vm = host->vms->pdata[i];
+    g_autofree char *kept = share_path (m, vm->config->name);
+    g_autofree char *text = NULL;
+    if (g_file_get_contents (kept, &text, NULL, NULL) && *text)
+      vm->share[0] = g_steal_pointer (&text);
+  }
   m->look = g_timeout_add (LOOK_MS, look_again, m);
   m->retry = g_timeout_add (1, try_again, m); /* once the main loop runs: before, what a link says is lost */
   return m;

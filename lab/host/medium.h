@@ -3,6 +3,7 @@
  *
  *   RUN/HOST/export/VM_GUID/   DISK.raw, sparse, as large as the disk; "medium": their list, last
  *   RUN/HOST/import/VM_GUID/   the same, once it has been brought here
+ *   RUN/shares/PATH/VM_GUID/   either, where a vault's policy names a path: it is taken below the run's folder (CHOICE)
  *
  * Every call blocks. */
 #pragma once

@@ -11,6 +11,9 @@ static char *
 folder_of (const TsLabRelation *relation, const char *room)
 {
   const TsLabVmConfig *vm = relation->vm->config;
+  const char *share = relation->vm->share[g_str_equal (room, "import")];
+  if (share)
+    return ts_lab_medium_folder (&relation->host->layout, "shares", share, vm->name, &vm->id);
   return ts_lab_medium_folder (&relation->host->layout, relation->host->config->name, room,
                                vm->name, &vm->id);
 }

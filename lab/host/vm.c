@@ -530,6 +530,8 @@ ts_lab_vm_free (TsLabVm *vm)
   if (!vm)
     return;
   ts_lab_timer_free (vm->watch);
+  g_free (vm->share[0]);
+  g_free (vm->share[1]);
   ts_lab_worker_free (vm->agent);
   ts_lab_worker_free (vm->worker);
   ts_lab_tracker_free (vm->tracker);
