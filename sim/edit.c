@@ -11,6 +11,8 @@ disks_of (TsSimVm *vm, guint index, const char **why)
 {
   TsSimHost *host = ts_sim_host (vm->world, index);
   TsSimRelation *rel = ts_sim_host_relation (host, vm);
+  if (!rel)
+    rel = ts_sim_initial_removed (host, vm); /* its disks are still there */
   GPtrArray *disks = vm->source->host == host && !vm->source->is_copy ? vm->source->disks
                      : rel                                            ? rel->disks
                                                                       : NULL;

@@ -311,6 +311,8 @@ gboolean ts_sim_watch_look (TsSimRelation *relation, guint32 held, GError **erro
 /* --- relation-initial.c ----------------------------------------------------------------------- */
 /* The disks of a replica that was removed here; TS_ERROR_STATE: there are none, or others. */
 gboolean ts_sim_initial_adopt (TsSimRelation *relation, GError **error);
+/* The newest replica of that VM that was removed here, whose disks stay; NULL: none. */
+TsSimRelation *ts_sim_initial_removed (const TsSimHost *host, const TsSimVm *vm);
 /* A piece to the medium of the attempt `run`: its hash; NULL with error. */
 GBytes *ts_sim_initial_export (TsSimRelation *relation, guint64 run, guint disk,
                                guint64 offset_bytes, guint32 len_bytes, GError **error);

@@ -4,16 +4,23 @@
 #include "sim/internal.h"
 
 /* The disks of a relation that was removed here. */
+TsSimRelation *
+ts_sim_initial_removed (const TsSimHost *host, const TsSimVm *vm)
+{
+  TsSimRelation *old = NULL;
+  for (guint i = 0; i < host->removed->len; i++) {
+    TsSimRelation *other = g_ptr_array_index (host->removed, i);
+    if (other->vm == vm && other->disks)
+      old = other;
+  }
+  return old;
+}
+
 gboolean
 ts_sim_initial_adopt (TsSimRelation *rel, GError **error)
 {
   const TsHello *hello = ts_receiver_hello (rel->receiver);
-  TsSimRelation *old = NULL;
-  for (guint i = 0; i < rel->host->removed->len; i++) {
-    TsSimRelation *other = g_ptr_array_index (rel->host->removed, i);
-    if (other->vm == rel->vm && other->disks)
-      old = other;
-  }
+  TsSimRelation *old = ts_sim_initial_removed (rel->host, rel->vm);
   if (!old)
     return ts_throw (error, TS_ERROR_STATE, "there is no copy of the virtual machine here");
   if (rel->vm->copy && rel->vm->copy->on && rel->vm->copy->host == rel->host)

@@ -104,7 +104,7 @@ loopback_up (void)
 static const TsGuid web_id = {{2}};
 
 static void
-write_config (const char *path)
+write_config (const char *path, gboolean skip_revocation)
 {
   g_autoptr (TsLabHostConfig) config = ts_lab_host_config_new ();
   g_autoptr (GError) error = NULL;
@@ -117,6 +117,7 @@ write_config (const char *path)
   config->initrd = g_strdup ("");
   config->origin_us = g_get_monotonic_time ();
   config->port = PORT;
+  config->settings.skip_revocation = skip_revocation;
   ts_lab_host_config_add_peer (config, "hv-lyon", "127.0.0.1", PORT + 1, PORT + 2);
   ts_lab_vm_config_add_disk (ts_lab_host_config_add_vm (config, "db", "hv-paris"), "os", TS_MIB, 0);
   TsLabVmConfig *web = ts_lab_host_config_add_vm (config, "web", "hv-lyon");
@@ -137,35 +138,16 @@ write_config (const char *path)
   assert_true (ts_lab_host_config_save (config, path, &error));
 }
 
-static int
-start_host (void **state)
+static void
+launch (gboolean skip_revocation)
 {
   static const TsLabControlEvents events = {on_message, on_closed};
-  static const char *const names[] = {"hv-paris",
-                                      "hv-lyon",
-                                      "hv-mallory",
-                                      "hv-nice",
-                                      "hv-turin",
-                                      "hv-1.contoso.example",
-                                      "a.b.contoso.example",
-                                      "revoked"};
   TsLabLayout layout = {folder, folder};
   g_autofree char *socket_path = ts_lab_path_control (&layout, 0);
   g_autofree char *config = g_build_filename (folder, "config", NULL);
-  records = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_record_free);
-  loopback_up ();
-  assert_true (ts_lab_certificate_authority (folder, NULL));
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    assert_true (ts_lab_certificate_issue (folder, names[i], NULL));
-  assert_true (ts_lab_certificate_issue_kind (folder, "expired", TS_LAB_CERTIFICATE_EXPIRED, NULL));
-  assert_true (
-      ts_lab_certificate_issue_kind (folder, "server-only", TS_LAB_CERTIFICATE_SERVER_ONLY, NULL));
-  assert_true (ts_lab_certificate_revoke (folder, "revoked", NULL));
-  g_autofree char *other = g_build_filename (folder, "other", NULL);
-  assert_int_equal (g_mkdir (other, 0700), 0);
-  assert_true (ts_lab_certificate_authority (other, NULL));
-  assert_true (ts_lab_certificate_issue (other, "hv-lyon", NULL));
-  write_config (config);
+  ready = closed = FALSE;
+  write_config (config, skip_revocation);
+  (void)g_unlink (socket_path); /* of an earlier one */
   int listening = ts_lab_control_listen (socket_path, NULL);
   assert_true (listening >= 0);
   host = fork ();
@@ -182,11 +164,38 @@ start_host (void **state)
   close (listening);
   control = ts_lab_control_new (fd, &events, NULL);
   wait_for (&ready);
+}
+
+static int
+start_host (void **state)
+{
+  static const char *const names[] = {"hv-paris",
+                                      "hv-lyon",
+                                      "hv-mallory",
+                                      "hv-nice",
+                                      "hv-turin",
+                                      "hv-1.contoso.example",
+                                      "a.b.contoso.example",
+                                      "revoked"};
+  records = g_ptr_array_new_with_free_func ((GDestroyNotify)ts_record_free);
+  loopback_up ();
+  assert_true (ts_lab_certificate_authority (folder, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    assert_true (ts_lab_certificate_issue (folder, names[i], NULL));
+  assert_true (ts_lab_certificate_issue_kind (folder, "expired", TS_LAB_CERTIFICATE_EXPIRED, NULL));
+  assert_true (
+      ts_lab_certificate_issue_kind (folder, "server-only", TS_LAB_CERTIFICATE_SERVER_ONLY, NULL));
+  assert_true (ts_lab_certificate_revoke (folder, "revoked", NULL));
+  g_autofree char *other = g_build_filename (folder, "other", NULL);
+  assert_int_equal (g_mkdir (other, 0700), 0);
+  assert_true (ts_lab_certificate_authority (other, NULL));
+  assert_true (ts_lab_certificate_issue (other, "hv-lyon", NULL));
+  launch (FALSE);
   return 0;
 }
 
 static int
-stop_host (void **state)
+end_host (void)
 {
   int status = 0;
   ts_lab_control_free (control); /* it ends by itself */
@@ -198,12 +207,19 @@ stop_host (void **state)
     kill (host, SIGKILL);
     waitpid (host, &status, 0);
   }
-  g_ptr_array_unref (records);
   /* 70: it had something to say when nobody heard it any more */
   return ended == host && WIFEXITED (status) &&
                  (WEXITSTATUS (status) == 0 || WEXITSTATUS (status) == 70)
              ? 0
              : -1;
+}
+
+static int
+stop_host (void **state)
+{
+  int ended = end_host ();
+  g_ptr_array_unref (records);
+  return ended;
 }
 
 static int
@@ -450,6 +466,26 @@ kerberos_never_becomes_tls (void **state)
       strstr (ts_record_get_text (record, "reason"), "there is no Kerberos realm here"));
 }
 
+/* DisableCertRevocationCheck (HVR reference 1.3): the same certificate that was refused above is let in. */
+static void
+revocation_is_not_checked_when_it_is_off (void **state)
+{
+  assert_int_equal (end_host (), 0);
+  forget_records (NULL);
+  launch (TRUE);
+  Caller caller = call_as ("revoked");
+  assert_int_equal (caller.frames, 1);
+  assert_int_equal (caller.kind, TS_FRAME_REFUSE); /* of what it asks for, which is not here */
+  const TsRecord *record;
+  do
+    record = next_record (); /* the primary that it is, too, goes on */
+  while (!g_str_equal (record->kind, "refused") && g_ptr_array_remove_index (records, 0));
+  assert_string_equal (ts_record_get_text (record, "peer"), "revoked");
+  forget_records (NULL); /* all else is checked as ever */
+  caller = call_as ("expired");
+  assert_int_equal (caller.frames, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -461,6 +497,7 @@ main (int argc, char **argv)
       cmocka_unit_test_setup (a_wildcard_is_one_label, forget_records),
       cmocka_unit_test_setup (kerberos_never_becomes_tls, forget_records),
       cmocka_unit_test_setup (a_replica_server_of_another_name_is_refused, forget_records),
+      cmocka_unit_test_setup (revocation_is_not_checked_when_it_is_off, forget_records),
   };
   if (argc > 1 && g_str_equal (argv[1], "host"))
     return ts_lab_host_main (argc, argv);

@@ -39,6 +39,7 @@ struct _TsLabHost {
   GList *callers;       /* Caller (host.c): connected, have not said HELLO */
   GMainLoop *loop;
   int status; /* to exit with */
+  gboolean leaving; /* it is being shut down */
   TsDeath death; /* a fault by count, ordered by the runner; never armed otherwise */
 };
 
@@ -131,6 +132,14 @@ TsLabRelation *ts_lab_host_relation (const TsLabHost *host, const TsLabVm *vm);
 /* A moment of an action: this process is killed there, without a word, if it was told to be. */
 void ts_lab_host_moment (TsLabHost *host, TsActionKind action, TsDeathMoment moment);
 
+/* --- reboot.c --------------------------------------------------------------------------------- */
+/* Its machines are off; machines ("as"): those that were on before.  The loop ends soon. */
+void ts_lab_host_shut_down (TsLabHost *host, GVariant *machines);
+/* How this VM is tracked is kept for the next life of the host; nobody works on it any more. */
+void ts_lab_tracking_keep (TsLabVm *vm);
+/* Goes on with what was kept; fine when nothing was.  Blocks; before anything else is done to it. */
+gboolean ts_lab_tracking_resume (TsLabVm *vm, GError **error);
+
 /* --- owner.c ---------------------------------------------------------------------------------- */
 /* The folder in which its replica's disks lie. */
 const char *ts_lab_vm_storage (const TsLabVm *vm);
@@ -172,6 +181,7 @@ void ts_lab_vm_boot (TsLabVm *vm);
 void ts_lab_vm_expect_off (TsLabVm *vm);
 /* Blocks; on vm's worker.  Makes its disks if they are not there, and starts it on them. */
 gboolean ts_lab_vm_start_home (TsLabVm *vm, GError **error);
+gboolean ts_lab_vm_define_home (TsLabVm *vm, GError **error); /* only that */
 /* Both block; on vm's worker.  Puts overlays over its disks, those in the mask `which` undone by way
  * (NULL: not at all); in the place of the others, which are not replicated, an empty disk is put (HVR
  * 2.6; CHOICE).  Starts it on them, or on what they were merged into.  track: its writes are tracked from the first one on. */

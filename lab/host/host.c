@@ -507,6 +507,8 @@ ordered (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
 {
   if (g_str_equal (kind, "die-at") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(uuu)")))
     order_die_at (user, body); /* the runner's alone: no VMM server may order that */
+  else if (g_str_equal (kind, "stop") && g_variant_is_of_type (body, G_VARIANT_TYPE_STRING_ARRAY))
+    ts_lab_host_shut_down (user, body);
   else if (g_str_equal (kind, "told") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(suu)")))
     order_told (user, body);
   else
@@ -631,7 +633,9 @@ stop (TsLabHost *host)
   ts_lab_listener_free (host->kerberos_listener);
   while (host->callers)
     caller_free (host->callers->data);
-  g_ptr_array_unref (host->relations);
+  g_ptr_array_unref (host->relations); /* and what they had asked for is done */
+  for (guint i = 0; host->leaving && i < host->vms->len; i++)
+    ts_lab_tracking_keep (host->vms->pdata[i]);
   ts_slots_free (host->slots);
   g_ptr_array_unref (host->vms);
   ts_lab_hypervisor_free (host->hypervisor);

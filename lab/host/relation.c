@@ -591,8 +591,12 @@ ts_lab_relation_restore (TsLabVm *vm, GError **error)
   g_autofree char *sender = ts_lab_path_state (&host->layout, name, vm->config->name, "sender");
   g_autofree char *receiver = ts_lab_path_state (&host->layout, name, vm->config->name, "receiver");
   g_autoptr (GBytes) bytes = ts_lab_state_load (sender, &reason);
-  if (bytes)
+  if (bytes) {
+    g_autoptr (GError) lost = NULL;
     relation = restore_sender (vm, bytes, &reason);
+    if (!ts_lab_tracking_resume (vm, &lost)) /* the next cut says so, too */
+      g_printerr ("twinsite host: %s\n", lost->message);
+  }
   else if (!reason && (bytes = ts_lab_state_load (receiver, &reason))) {
     relation = ts_lab_relation_new_receiver (vm, &reason);
     if (relation) {

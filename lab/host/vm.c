@@ -434,6 +434,12 @@ ts_lab_vm_start_home (TsLabVm *vm, GError **error)
 }
 
 gboolean
+ts_lab_vm_define_home (TsLabVm *vm, GError **error)
+{
+  return define (vm, &at_home, &vm->machine, error);
+}
+
+gboolean
 ts_lab_vm_attach (TsLabVm *vm, guint disk, GError **error)
 {
   g_autofree char *path = ts_lab_vm_wrap_path (vm, disk);

@@ -2,6 +2,7 @@
 #include "lab/machine/machine-internal.h"
 #include <json-glib/json-glib.h>
 #include <string.h>
+#include <unistd.h>
 #include "lab/command.h"
 
 #define IMG_TIMEOUT_US (60 * TS_S)
@@ -75,6 +76,47 @@ ts_lab_image_resize (const char *path, guint64 size_bytes, GError **error)
 {
   g_autofree char *size = g_strdup_printf ("%" G_GUINT64_FORMAT, size_bytes);
   const char *argv[] = {"qemu-img", "resize", "-q", "-f", "qcow2", "--shrink", path, size, NULL};
+  return ts_lab_command (argv, "qemu-utils", IMG_TIMEOUT_US, NULL, error);
+}
+
+#define KEPT "kept"
+
+gboolean
+ts_lab_image_keep_bitmaps (const char *path, char *const *names, const char *aside, GError **error)
+{
+  const char *const info[] = {"qemu-img", "info", "--output=json", "-f", "qcow2", path, NULL};
+  g_autofree char *said = NULL;
+  (void)unlink (aside);
+  if (!ts_lab_command (info, "qemu-utils", IMG_TIMEOUT_US, &said, error))
+    return FALSE;
+  g_autoptr (JsonNode) root = json_from_string (said, NULL);
+  if (!root || !JSON_NODE_HOLDS_OBJECT (root))
+    return ts_throw (error, TS_ERROR_FORMAT, "qemu-img info %s: not a JSON object", path);
+  JsonObject *object = json_node_get_object (root);
+  g_autofree char *size = g_strdup_printf (
+      "%" G_GINT64_FORMAT, json_object_get_int_member_with_default (object, "virtual-size", 0));
+  g_autofree char *options = g_strdup_printf ( /* which is a bitmap's grain, too */
+      "cluster_size=%" G_GINT64_FORMAT,
+      json_object_get_int_member_with_default (object, "cluster-size", 65536));
+  const char *const create[] = {"qemu-img", "create", "-q", "-f", "qcow2", "-o", options, aside, size, NULL};
+  const char *const add[] = {"qemu-img", "bitmap", "--add", "-f", "qcow2", aside, KEPT, NULL};
+  if (!ts_lab_command (create, "qemu-utils", IMG_TIMEOUT_US, NULL, error) ||
+      !ts_lab_command (add, "qemu-utils", IMG_TIMEOUT_US, NULL, error))
+    return FALSE;
+  for (guint i = 0; names[i]; i++) {
+    const char *const merge[] = {"qemu-img", "bitmap", "--merge", names[i], "-b", path,
+                                 "-F",       "qcow2",  "-f",      "qcow2",  aside, KEPT, NULL};
+    if (!ts_lab_command (merge, "qemu-utils", IMG_TIMEOUT_US, NULL, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+ts_lab_image_give_bitmap (const char *aside, const char *path, const char *bitmap, GError **error)
+{
+  const char *const argv[] = {"qemu-img", "bitmap", "--merge", KEPT, "-b", aside,
+                              "-F",       "qcow2",  "-f",      "qcow2", path, bitmap, NULL};
   return ts_lab_command (argv, "qemu-utils", IMG_TIMEOUT_US, NULL, error);
 }
 

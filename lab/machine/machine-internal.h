@@ -62,6 +62,13 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TsLabImage, ts_lab_image_clear)
 gboolean ts_lab_image_bitmap (const char *path, const char *action, const char *bitmap,
                               GError **error);
 
+/* The union of its bitmaps (NULL-terminated names) as the one bitmap of a new, empty image. */
+gboolean ts_lab_image_keep_bitmaps (const char *path, char *const *names, const char *aside,
+                                    GError **error);
+/* And to a bitmap of an image. */
+gboolean ts_lab_image_give_bitmap (const char *aside, const char *path, const char *bitmap,
+                                   GError **error);
+
 /* With its data file; bitmaps go on. */
 gboolean ts_lab_image_resize (const char *path, guint64 size_bytes, GError **error);
 

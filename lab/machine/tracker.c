@@ -435,6 +435,49 @@ ts_lab_tracker_stop (TsLabTracker *tracker, GError **error)
   return TRUE;
 }
 
+const char *
+ts_lab_tracker_base (const TsLabTracker *tracker)
+{
+  return tracker->base;
+}
+
+static char *
+aside_path (const TsLabTracker *tracker, guint disk)
+{
+  return g_strdup_printf ("%s/kept-%s", tracker->folder, tracker->machine->disk[disk].target);
+}
+
+/* libvirt forgets a checkpoint with its host process, and a bitmap that no checkpoint names is removed
+ * when the machine starts (machine-image.c): so what was marked is put aside, tracking begins anew, and
+ * the new bitmap is given what is aside. */
+gboolean
+ts_lab_tracker_resume (TsLabTracker *tracker, const char *base, GError **error)
+{
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+  TsLabMachine *machine = tracker->machine;
+  g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
+  gboolean fine = TRUE;
+  g_free (tracker->base);
+  tracker->base = g_strdup (base);
+  for (guint d = 0; fine && d < machine->disks; d++) {
+    g_autofree char *aside = aside_path (tracker, d);
+    g_autoptr (GPtrArray) names = bitmaps_since_base (tracker, &machine->disk[d], error);
+    fine = names && ts_lab_image_keep_bitmaps (machine->disk[d].path, (char **)names->pdata, aside, error);
+  }
+  g_clear_pointer (&tracker->base, g_free);
+  fine = fine && ts_lab_tracker_start (tracker, error);
+  for (guint d = 0; d < machine->disks; d++) {
+    g_autofree char *aside = aside_path (tracker, d);
+    fine = fine && ts_lab_image_give_bitmap (aside, machine->disk[d].path, tracker->base, error);
+    unlink (aside);
+  }
+  if (fine)
+    return TRUE;
+  g_prefix_error (error, "go on tracking machine %s: ", machine->name);
+  g_clear_pointer (&tracker->base, g_free); /* what is marked now is not all */
+  return FALSE;
+}
+
 /* Of each device the bitmap that says most: that since base, of which later ones are a part.  Devices
  * are told in the order of the disks. */
 static guint64

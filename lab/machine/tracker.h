@@ -22,6 +22,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsLabTracker, ts_lab_tracker_free)
  * instruction, and is off again.  Starting again forgets what
  * was tracked before. */
 gboolean ts_lab_tracker_start (TsLabTracker *tracker, GError **error);
+/* The checkpoint that the next cut begins at; NULL: nothing is tracked. */
+const char *ts_lab_tracker_base (const TsLabTracker *tracker);
+/* Goes on where another tracker of this machine, of an earlier life of its host, was: base is what that
+ * one said.  The machine is off, and its images were closed.  TS_ERROR_LOST: that is not in them any
+ * more, or not whole. */
+gboolean ts_lab_tracker_resume (TsLabTracker *tracker, const char *base, GError **error);
 /* Deletes checkpoints and bitmaps.  Fine when nothing is tracked. */
 gboolean ts_lab_tracker_stop (TsLabTracker *tracker, GError **error);
 

@@ -104,6 +104,107 @@ up (TsWorld *world, TsLabSeat *seat, const TsOrder *order, GError **error)
   return ts_lab_world_wait_hosts (world, error);
 }
 
+/* --- a graceful reboot ------------------------------------------------------------------------ */
+
+#define GUESTS_OFF_US (90 * TS_S) /* a guest that does not stop is told after a minute (vm.c) */
+#define HOST_ENDS_US (30 * TS_S)
+#define REBOOT_US (3 * TS_S) /* CHOICE: as long as its peers need to see that it is gone; a real one takes longer */
+
+static TsLabSeat *
+leaving_seat (TsWorld *world)
+{
+  for (guint i = 0; i < world->seats->len; i++)
+    if (((TsLabSeat *)world->seats->pdata[i])->leaving)
+      return world->seats->pdata[i];
+  return NULL;
+}
+
+static guint
+machines_on (TsWorld *world, guint host)
+{
+  guint on = 0;
+  for (guint i = 0; i < world->guests->len; i++) {
+    const TsLabGuest *guest = world->guests->pdata[i];
+    on += guest->host == host && ts_lab_guest_on (guest);
+  }
+  return on;
+}
+
+static gboolean
+machines_off (TsWorld *world)
+{
+  return machines_on (world, leaving_seat (world)->index) == 0;
+}
+
+static gboolean
+host_gone (TsWorld *world)
+{
+  return !leaving_seat (world)->control;
+}
+
+static gboolean
+never (TsWorld *world)
+{
+  return FALSE;
+}
+
+/* Its guests are told to power off; those that were its VMs' own, at home, start again with it. */
+static gboolean
+shut_machines_down (TsWorld *world, TsLabSeat *seat, GVariantBuilder *own, GError **error)
+{
+  for (guint i = 0; i < world->guests->len; i++) {
+    TsLabGuest *guest = world->guests->pdata[i];
+    const char *vm = ts_topology_vm (world->topology, guest->vm)->name;
+    if (guest->host != seat->index || !ts_lab_guest_on (guest))
+      continue;
+    if (!guest->is_copy && !guest->is_test)
+      g_variant_builder_add (own, "s", vm);
+    if (guest->is_test)
+      return ts_throw (error, TS_ERROR_STATE, "a test failover runs on it: stop that first");
+    if (!ts_lab_seat_order (seat, "shut-down", g_variant_new ("(s)", vm), error))
+      return FALSE;
+    if (guest->channel) {
+      ts_lab_guest_stop_work (guest);
+      ts_guest_channel_say (guest->channel, "Q");
+    }
+  }
+  return ts_lab_world_wait (world, machines_off, GUESTS_OFF_US, "shutting its machines down", error);
+}
+
+static gboolean
+reboot (TsWorld *world, TsLabSeat *seat, const TsOrder *order, GError **error)
+{
+  const char *name = seat->spec->name;
+  guint index = seat->index;
+  if (seat->dead || seat->pid == 0)
+    return ts_throw (error, TS_ERROR_STATE, "the host does not run");
+  GVariantBuilder own;
+  g_variant_builder_init (&own, G_VARIANT_TYPE_STRING_ARRAY);
+  guint count = machines_on (world, index);
+  ts_lab_tell_fault (world, order->step, "host_reboot", name, "reboot");
+  seat->leaving = TRUE;
+  gboolean fine = shut_machines_down (world, seat, &own, error);
+  g_autoptr (GVariant) machines = g_variant_ref_sink (g_variant_builder_end (&own));
+  fine = fine && ts_lab_seat_order (seat, "stop", machines, error) &&
+         ts_lab_world_wait (world, host_gone, HOST_ENDS_US, "shutting the host down", error);
+  if (!fine) {
+    seat->leaving = FALSE;
+    return FALSE;
+  }
+  ts_lab_tell_evidence (world, order->step, "host_reboot", name, "hosts and machines shut down", count + 1);
+  ts_lab_operations_host_lost (world, name);
+  ts_lab_world_wait (world, never, REBOOT_US, "a reboot", NULL);
+  TsLabSeat *fresh = ts_lab_world_start_host (world, index, error);
+  if (!fresh)
+    return FALSE;
+  ts_lab_seat_free (seat);
+  world->seats->pdata[index] = fresh;
+  if (!ts_lab_world_wait_hosts (world, error))
+    return FALSE;
+  ts_lab_tell_fault (world, order->step, "host_reboot", name, "up");
+  return TRUE;
+}
+
 /* --- its log store ---------------------------------------------------------------------------- */
 
 /* As the host sees it: a small store is mounted for it alone. */
@@ -215,6 +316,8 @@ ts_lab_fault_host (TsWorld *world, const TsOrder *order, GError **error)
     return crash (world, seat, order, error);
   case TS_DO_HOST_UP:
     return up (world, seat, order, error);
+  case TS_DO_HOST_REBOOT:
+    return reboot (world, seat, order, error);
   case TS_DO_DISK_FULL:
   case TS_DO_DISK_FREE:
     return full (world, seat, order, error);

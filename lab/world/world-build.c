@@ -95,16 +95,14 @@ static char *
 refuse_fault (const TsTopology *topology, const TsOrder *order)
 {
   const TsHostSpec *host = order->host >= 0 ? ts_topology_host (topology, (guint)order->host) : NULL;
-  if (order->verb == TS_DO_HOST_REBOOT)
-    return g_strdup_printf ("step %s: a host of the lab is a process: it can be killed, not shut down",
-                            order->step);
-  if (host && host->libvirt && (order->verb == TS_DO_HOST_CRASH || order->verb == TS_DO_DISK_FULL))
+  gboolean gone = order->verb == TS_DO_HOST_CRASH || order->verb == TS_DO_HOST_REBOOT;
+  if (host && host->libvirt && (gone || order->verb == TS_DO_DISK_FULL))
     return g_strdup_printf ("step %s: the machines of host %s are another libvirtd's", order->step,
                             host->name);
   if (order->verb == TS_DO_DISK_FULL && host->log_store_bytes == 0)
     return g_strdup_printf ("step %s: host %s has no log_store of its own that could be full",
                             order->step, host->name);
-  if (order->verb == TS_DO_HOST_CRASH && host->log_store_bytes > 0)
+  if (gone && host->log_store_bytes > 0)
     return g_strdup_printf ("step %s: the log_store of host %s is in memory and would not survive that",
                             order->step, host->name);
   for (guint i = 0; order->verb == TS_DO_SITE_DOWN && i < topology->hosts->len; i++)

@@ -71,7 +71,7 @@ closed (TsLabControl *control, gpointer user)
 {
   TsLabSeat *seat = user;
   g_clear_pointer (&seat->control, ts_lab_control_free);
-  if (seat->dead || seat->world->finished)
+  if (seat->dead || seat->leaving || seat->world->finished)
     return;
   if (seat->mortal) {
     ts_lab_fault_died (seat->world, seat->index);

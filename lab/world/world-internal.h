@@ -28,6 +28,7 @@ typedef struct { /* a host process, seen by the runner */
   TsLabControl *control; /* NULL: not yet, or gone */
   gboolean ready;
   gboolean dead; /* lost power, as ordered */
+  gboolean leaving; /* it is being shut down: it may end */
   gboolean mortal; /* it was told to die at some action: when it is gone, its site loses power */
   pid_t pid;     /* of the process; 0: not known yet */
 } TsLabSeat;

@@ -652,7 +652,7 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_DISK_FREE] = "there is room on it again",
     [TS_DO_HOST_CRASH] = "a host and the machines on it lose power at once",
     [TS_DO_HOST_UP] = "a host that had lost power starts again",
-    [TS_DO_HOST_REBOOT] = "a host is shut down, its machines first, and starts again.  Only in the simulator",
+    [TS_DO_HOST_REBOOT] = "a host is shut down, its machines first, and starts again",
     [TS_DO_SITE_DOWN] = "every host and machine of the site loses power at once",
 };
 
