@@ -128,7 +128,7 @@ wire_of (const TsAction *action, GBytes *encoded, guint64 modelled)
   gboolean is_modelled = action->source == TS_SOURCE_LOG ||
                          (action->source == TS_SOURCE_DISK && action->frame.kind == TS_FRAME_COPY);
   if (is_modelled)
-    return TS_FRAME_HEADER_BYTES + (action->compress ? modelled : action->len_bytes);
+    return TS_FRAME_HEADER_BYTES + (action->compress || modelled == 0 ? modelled : action->len_bytes);
   return g_bytes_get_size (encoded);
 }
 
@@ -145,6 +145,26 @@ disk_piece (TsSimRelation *rel, const TsAction *action)
   guint8 *data = g_malloc (action->len_bytes);
   ops->ops->read (ops, action->frame.offset_bytes, data, action->len_bytes, NULL);
   return g_bytes_new_take (data, action->len_bytes);
+}
+
+/* Nothing but zeros: only its header crosses (format/frame.h). */
+static gboolean
+is_zeros (TsSimRelation *rel, const TsAction *action)
+{
+  static const guint8 zeros[TS_SIM_PAGE_BYTES];
+  const TsSimDisk *disk = g_ptr_array_index (rel->disks, action->frame.disk);
+  guint64 first = action->frame.offset_bytes / TS_SIM_PAGE_BYTES;
+  guint64 end = (action->frame.offset_bytes + action->len_bytes) / TS_SIM_PAGE_BYTES;
+  if (action->frame.offset_bytes % TS_SIM_PAGE_BYTES || action->len_bytes % TS_SIM_PAGE_BYTES)
+    return FALSE;
+  for (guint64 page = first; page < end; page++) {
+    TsSimWord word = ts_sim_disk_word (disk, page);
+    guint8 buffer[TS_SIM_PAGE_BYTES];
+    if (word && (!ts_sim_word_is_bytes (word) ||
+                 memcmp (ts_sim_word_look (word, page, 0, buffer), zeros, sizeof zeros) != 0))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 /* Sends what is ready, up to the first that is not. */
@@ -203,6 +223,8 @@ ts_sim_relation_send_frame (TsSimRelation *rel, TsAction *action)
     frame->payload = disk_piece (rel, action);
     modelled = MIN (TS_SIM_WIRE_FIXED_BYTES + ts_sim_wire_data_bytes (action->len_bytes),
                     action->len_bytes);
+    if (is_zeros (rel, action))
+      modelled = 0;
   }
   gboolean is_parcel = frame->payload && ts_sim_parcel_is (frame->payload);
   g_autoptr (GBytes) encoded = is_parcel ? NULL : ts_frame_encode (frame, action->compress);

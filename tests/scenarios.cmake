@@ -102,7 +102,7 @@ if(TS_LAB) # one process, one test: what the primary's side can suffer (the repl
     SKIP_RETURN_CODE 69)
 endif()
 # resynchronization; most of it on the lab by hand
-foreach(name resync-manual resync-scheduled resync-replica-edited resync-replica-restored resync-primary-crash resync-primary-edited too-much-tracked storage-trouble host-crash state-walk)
+foreach(name resync-manual resync-scheduled resync-replica-edited resync-replica-restored resync-primary-crash resync-primary-edited too-much-tracked storage-trouble host-crash host-reboot state-walk state-walk-disks)
   add_test(NAME scenario-sim-${name}
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
@@ -123,7 +123,7 @@ foreach(name move-primary move-replica move-refused)
     ENVIRONMENT "G_DEBUG=fatal-criticals")
 endforeach()
 # initial replication; the plan and the cancelled one on the lab by hand
-foreach(name ir-scheduled ir-cancel ir-seeded ir-export-import)
+foreach(name ir-scheduled ir-cancel ir-seeded ir-seeded-old ir-export-import)
   add_test(NAME scenario-sim-${name}
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)

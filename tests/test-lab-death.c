@@ -6,8 +6,8 @@
  * machine is at home again, and both sides' disks are compared.
  *
  *   test-lab-death                    some steps of each side (a minute and a half)
- *   test-lab-death all [N [ACT]]      every kind of action of every act (or one), the first N (3) of
- *                                     each, every moment: by hand, an hour or so with N 1 */
+ *   test-lab-death all [N [ACT [ACTION]]]   every kind of action of every act (or one), the first N (3)
+ *                                     of each, every moment: by hand, an hour or so with N 1 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -132,6 +132,16 @@ let (Run *run, gint64 us)
       fail_msg ("%s", error->message);
 }
 
+static void
+show (Run *run)
+{
+  guint from = run->heard->records->len > 120 ? run->heard->records->len - 120 : 0;
+  for (guint i = from; i < run->heard->records->len; i++) {
+    g_autofree char *line = ts_record_to_json (run->heard->records->pdata[i]);
+    print_error ("%s\n", line);
+  }
+}
+
 /* Ends by itself as it can: done, refused, failed. */
 static void
 give (Run *run, TsOrder order)
@@ -141,11 +151,12 @@ give (Run *run, TsOrder order)
   order.step = g_intern_string (id);
   if (!ts_lab_world_ops ()->order (run->world, &order, &error))
     fail_msg ("%s: %s", id, error->message);
-  for (guint i = 0; i < 600; i++) { /* its begin is not told */
+  for (guint i = 0; i < 1800; i++) { /* its begin is not told */
     if (heard_count (run->heard, "step", "id", order.step) > 0)
       return;
     let (run, TS_S / 10);
   }
+  show (run);
   fail_msg ("%s does not end", id);
 }
 
@@ -245,16 +256,6 @@ clear (void **state_of_test)
 }
 
 /* --- an operator ------------------------------------------------------------------------------ */
-
-static void
-show (Run *run)
-{
-  guint from = run->heard->records->len > 120 ? run->heard->records->len - 120 : 0;
-  for (guint i = from; i < run->heard->records->len; i++) {
-    g_autofree char *line = ts_record_to_json (run->heard->records->pdata[i]);
-    print_error ("%s\n", line);
-  }
-}
 
 /* Power comes back to whoever has died. */
 static void
@@ -574,7 +575,7 @@ some (void **state_of_test)
 }
 
 static guint up_to = 3;
-static const char *only; /* an act's name; NULL: all */
+static const char *only, *only_action; /* names of an act, of an action; NULL: all */
 
 static void
 all (void **state_of_test)
@@ -586,7 +587,8 @@ all (void **state_of_test)
     for (guint moment = 0; moment < TS_DEATH_MOMENTS; moment++)
       for (guint n = 1; n <= up_to; n++) {
         Way way = {kinds[k].act, kinds[k].host, kinds[k].action, moment, n};
-        if ((only && !g_str_equal (act_names[way.act], only)) || !die (run, &way))
+        if ((only && !g_str_equal (act_names[way.act], only)) ||
+            (only_action && !g_str_equal (ts_action_name (way.action), only_action)) || !die (run, &way))
           break;
         deaths[way.act]++;
       }
@@ -619,6 +621,8 @@ main (int argc, char **argv)
     up_to = (guint)atoi (argv[2]);
   if (argc > 3)
     only = argv[3];
+  if (argc > 4)
+    only_action = argv[4];
   const struct CMUnitTest few_tests[] = {cmocka_unit_test_setup_teardown (some, prepare, clear)};
   const struct CMUnitTest all_tests[] = {cmocka_unit_test_setup_teardown (all, prepare, clear)};
   return argc > 1 && g_str_equal (argv[1], "all")

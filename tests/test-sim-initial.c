@@ -563,6 +563,44 @@ replica_loses_power_while_it_is_compared (void **state)
     seeded_crash_at (t);
 }
 
+/* 2.3: "unallocated and zero blocks do not cross": neither a hole nor what is allocated and holds
+ * nothing but zeros.  Bytes on the wire to the replica, all told. */
+static guint64
+wire_bytes_of_a_copy (guint64 zeros_bytes, gboolean compress)
+{
+  Fixture *f = fixture_new ();
+  ts_topology_policy (f->topology, 0)->policy.compression = compress;
+  ts_topology_workload (f->topology, 0)->rate_per_megasecond = 1; /* nothing is written */
+  TsVmSpec *vm = ts_topology_vm (f->topology, 0);
+  ts_vm_spec_disk (vm, 0)->fill_bytes = TS_MIB;
+  ts_vm_spec_disk (vm, 1)->fill_bytes = 0;
+  fixture_begin (f);
+  TsDisk *disk = ts_sim_disk_ops (g_ptr_array_index (ts_sim_vm (f->world, 0)->source->disks, 0));
+  g_autofree guint8 *zeros = g_malloc0 (TS_MIB);
+  for (guint64 at = 0; at < zeros_bytes; at += TS_MIB)
+    assert_true (disk->ops->write (disk, 3 * TS_MIB + at, zeros, TS_MIB, NULL));
+  g_autoptr (TsExtents) map = ts_extents_new ();
+  ts_sim_disk_map (g_ptr_array_index (ts_sim_vm (f->world, 0)->source->disks, 0), map);
+  assert_true (ts_extents_bytes (map) >= TS_MIB + zeros_bytes); /* allocated, by the disk's own account */
+  fixture_do (f, TS_DO_PROTECT);
+  fixture_wait (f, TS_MIN, "state", "to", "replicating", "hv-paris");
+  fixture_expect_identical (f);
+  fixture_expect_clean (f);
+  guint64 bytes = (guint64)ts_record_get_int (fixture_last (f, "traffic", "from", "paris", NULL), "bytes", 0);
+  fixture_free (f);
+  return bytes;
+}
+
+static void
+zeros_and_holes_do_not_cross (void **state)
+{
+  for (guint compress = 0; compress < 2; compress++) {
+    guint64 without = wire_bytes_of_a_copy (0, compress), with = wire_bytes_of_a_copy (4 * TS_MIB, compress);
+    assert_true (without > TS_MIB / 3 && without < TS_MIB + 128 * TS_KIB); /* of 12 MiB of disks */
+    assert_true (with < without + 16 * TS_KIB);                            /* frames that name them */
+  }
+}
+
 int
 main (void)
 {
@@ -574,6 +612,7 @@ main (void)
       cmocka_unit_test (cancelled_at_every_moment),
       cmocka_unit_test (cancelled_and_begun_from_what_is_there),
       cmocka_unit_test (goes_on_at_the_last_acknowledged_frame),
+      cmocka_unit_test (zeros_and_holes_do_not_cross),
       cmocka_unit_test (on_a_medium_while_cycles_go_on),
       cmocka_unit_test (imported_before_the_first_set),
       cmocka_unit_test (no_medium_no_import),
