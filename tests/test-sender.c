@@ -228,6 +228,73 @@ silence_breaks_the_connection_and_it_goes_on_where_the_replica_is (void **state)
   assert_int_equal (send->frame.offset_bytes, 131072);
 }
 
+/* Sums up the pieces of a log that were sent in this step; all are of one length. */
+static guint64
+pieces (Bench *b, guint64 *piece_bytes)
+{
+  guint64 bytes = 0;
+  *piece_bytes = 0;
+  for (guint i = 0; i < b->out->len; i++) {
+    TsAction *a = &g_array_index (b->out, TsAction, i);
+    if (a->kind != TS_ACTION_SEND || a->frame.kind != TS_FRAME_LOG)
+      continue;
+    assert_true (*piece_bytes == 0 || *piece_bytes == a->len_bytes);
+    *piece_bytes = a->len_bytes;
+    bytes += a->len_bytes;
+  }
+  return bytes;
+}
+
+static void
+stored_until (Bench *b, guint64 offset_bytes)
+{
+  frame (b, (TsFrame){
+                .kind = TS_FRAME_ACK, .value = TS_ACK_LOG, .set = 2, .offset_bytes = offset_bytes});
+}
+
+static void
+pieces_are_large_where_it_goes_fast (void **state)
+{
+  Bench *b = *state;
+  guint64 piece, window = TS_SENDER_WINDOW_BYTES;
+  replicating (b);
+  b->now_us = 40 * TS_S;
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  TsCutLog log = {.log_bytes = 8 * window, .data_bytes = 4096, .entries = 1};
+  log.unique.bytes[0] = ++b->logs;
+  TsEvent event = {.kind = TS_EVENT_DONE};
+  event.done = (typeof (event.done)){
+      .action = TS_ACTION_CUT, .ok = TRUE, .instant_us = b->now_us, .logs = &log};
+  step (b, event);
+  assert_int_equal (pieces (b, &piece), window);
+  assert_int_equal (piece, TS_SENDER_CHUNK_BYTES);
+  stored_until (b, TS_SENDER_CHUNK_BYTES); /* what is answered makes room for as much */
+  assert_int_equal (pieces (b, &piece), TS_SENDER_CHUNK_BYTES);
+  b->now_us += TS_SENDER_FAST_US;
+  stored_until (b, window);
+  assert_int_equal (pieces (b, &piece), window - TS_SENDER_CHUNK_BYTES + TS_SENDER_CHUNK_LARGE_BYTES -
+                                            (window - TS_SENDER_CHUNK_BYTES) % TS_SENDER_CHUNK_LARGE_BYTES);
+  assert_int_equal (piece, TS_SENDER_CHUNK_LARGE_BYTES);
+  b->now_us += TS_SENDER_FAST_US + 1; /* the next window is late */
+  stored_until (b, 2 * window);
+  assert_true (pieces (b, &piece) > 0);
+  assert_int_equal (piece, TS_SENDER_CHUNK_BYTES);
+  b->now_us += 1;
+  stored_until (b, 3 * window);
+  assert_true (pieces (b, &piece) > 0);
+  assert_int_equal (piece, TS_SENDER_CHUNK_LARGE_BYTES);
+  /* of a connection that is new nothing is known */
+  step (b, (TsEvent){.kind = TS_EVENT_LOST, .lost = {.reason = "cut"}});
+  b->now_us = ts_sender_wake_us (b->sender);
+  step (b, (TsEvent){.kind = TS_EVENT_TICK});
+  step (b, (TsEvent){.kind = TS_EVENT_CONNECTED});
+  frame (b, (TsFrame){.kind = TS_FRAME_WELCOME, .value = 2, .set = 1, .offset_bytes = 3 * window});
+  assert_int_equal (pieces (b, &piece), window);
+  assert_int_equal (piece, TS_SENDER_CHUNK_BYTES);
+  stored_until (b, 3 * window + piece);
+  assert_int_equal (pieces (b, &piece), TS_SENDER_CHUNK_BYTES); /* of it, no more */
+}
+
 static void
 trap_5_pausing_keeps_what_was_cut (void **state)
 {
@@ -621,6 +688,7 @@ main (void)
       T (persists_a_set_before_it_sends_it),
       T (a_late_set_is_missed_once_and_still_sent),
       T (silence_breaks_the_connection_and_it_goes_on_where_the_replica_is),
+      T (pieces_are_large_where_it_goes_fast),
       T (trap_5_pausing_keeps_what_was_cut),
       T (trap_6_more_than_half_the_disks_needs_resynchronization),
       T (a_replica_that_has_failed_over_is_left_alone),

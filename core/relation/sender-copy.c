@@ -76,7 +76,7 @@ ts_sender_copy_piece (TsSender *s, guint64 run, TsActions *out)
 {
   while (s->copy_disk < s->hello.disks) {
     TsExtent next;
-    if (ts_extents_next (s->map[s->copy_disk], s->copy_offset, TS_SENDER_CHUNK_BYTES, &next)) {
+    if (ts_extents_next (s->map[s->copy_disk], s->copy_offset, ts_sender_chunk_bytes (s), &next)) {
       TsAction *a = ts_sender_frame (out, TS_FRAME_COPY);
       a->source = TS_SOURCE_DISK;
       a->frame.set = run;

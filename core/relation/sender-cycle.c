@@ -40,7 +40,7 @@ send_log_chunk (TsSender *s, gint64 now_us, TsActions *out)
   while (s->send_disk < set->manifest.disks) {
     guint64 log_bytes = set->manifest.disk[s->send_disk].log_bytes;
     if (s->send_offset < log_bytes) {
-      guint64 len = MIN (log_bytes - s->send_offset, TS_SENDER_CHUNK_BYTES);
+      guint64 len = MIN (log_bytes - s->send_offset, ts_sender_chunk_bytes (s));
       TsAction *a = ts_sender_frame (out, TS_FRAME_LOG);
       a->source = TS_SOURCE_LOG;
       a->frame.set = set->number;
@@ -84,8 +84,10 @@ ts_sender_pump (TsSender *s, gint64 now_us, TsActions *out)
       break;
     any = TRUE;
   }
-  if (any && was_idle)
+  if (any && was_idle) {
     ts_sender_expect_answer (s, now_us);
+    ts_sender_window_begin (s, now_us);
+  }
 }
 
 void

@@ -67,6 +67,12 @@ struct _TsSender {
   gint64 retry_us;    /* TS_NEVER: none planned */
   gint64 deadline_us; /* an acknowledgement is due by then; TS_NEVER: nothing is out */
   guint64 in_flight;
+  gboolean fast;        /* the last window that was answered was in time: sender.h */
+  gint64 window_us;     /* since then a window is being answered */
+  guint64 window_bytes; /* so much of it is */
+  guint64 log_set;      /* which log, and how much of it, is answered */
+  guint log_disk;
+  guint64 log_acked;
   gboolean refused; /* a final refusal: no retry until the operator resumes */
 
   /* the copy */
@@ -308,6 +314,9 @@ void ts_sender_start_cycles (TsSender *sender, gint64 now_us);
 
 /* --- sender-link.c ---------------------------------------------------------------------------- */
 gboolean ts_sender_waiting (const TsSender *sender);
+guint64 ts_sender_chunk_bytes (const TsSender *sender);
+/* Something is sent after nothing was out: what is answered from here on tells how fast it goes. */
+void ts_sender_window_begin (TsSender *sender, gint64 now_us);
 void ts_sender_connect_peer (TsSender *sender, gint64 now_us, TsActions *out);
 void ts_sender_link_lost (TsSender *sender, gint64 now_us, const char *reason, TsActions *out);
 void ts_sender_hang_up (TsSender *sender, TsActions *out);

@@ -44,6 +44,43 @@ ts_sender_expect_answer (TsSender *s, gint64 now_us)
   s->deadline_us = now_us + patience_us (s);
 }
 
+guint64
+ts_sender_chunk_bytes (const TsSender *s)
+{
+  return s->fast ? TS_SENDER_CHUNK_LARGE_BYTES : TS_SENDER_CHUNK_BYTES;
+}
+
+void
+ts_sender_window_begin (TsSender *s, gint64 now_us)
+{
+  s->window_us = now_us;
+  s->window_bytes = 0;
+}
+
+static void
+window_answered (TsSender *s, gint64 now_us, guint64 bytes)
+{
+  s->window_bytes += bytes;
+  if (s->window_bytes < TS_SENDER_WINDOW_BYTES)
+    return;
+  s->fast = now_us - s->window_us <= TS_SENDER_FAST_US;
+  ts_sender_window_begin (s, now_us);
+}
+
+/* How much more of a log is stored than was known.  0: of one that is out no more. */
+static guint64
+log_answered (TsSender *s, const TsFrame *frame)
+{
+  if (s->log_set != frame->set || s->log_disk != frame->disk) {
+    s->log_set = frame->set;
+    s->log_disk = frame->disk;
+    s->log_acked = 0;
+  }
+  guint64 before = s->log_acked;
+  s->log_acked = MAX (before, frame->offset_bytes);
+  return s->log_acked - before;
+}
+
 void
 ts_sender_connect_peer (TsSender *s, gint64 now_us, TsActions *out)
 {
@@ -75,6 +112,7 @@ ts_sender_link_lost (TsSender *s, gint64 now_us, const char *reason, TsActions *
   s->link = LINK_DOWN;
   s->deadline_us = TS_NEVER;
   s->in_flight = 0;
+  s->fast = FALSE;
   s->statistics.network_failures++;
   s->attempt++;
   gint64 after_us = ts_sender_backoff_us (s->attempt, s->interval_us);
@@ -238,6 +276,9 @@ welcome (TsSender *s, const TsEvent *ev, TsActions *out)
     s->send_set = frame->set + 1;
     s->send_disk = frame->disk;
     s->send_offset = frame->offset_bytes;
+    s->log_set = s->send_set; /* what is out goes on from there */
+    s->log_disk = s->send_disk;
+    s->log_acked = s->send_offset;
     set_applied (s, ev->now_us, frame->value - 1, out);
     ts_sender_update_welcome (s, ev, out);
   }
@@ -284,7 +325,7 @@ acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
     s->in_flight = 0;
     break;
   case TS_ACK_LOG:
-    amount = (frame->offset_bytes + TS_SENDER_CHUNK_BYTES - 1) % TS_SENDER_CHUNK_BYTES + 1;
+    amount = log_answered (s, frame);
     break;
   case TS_ACK_STORED:
     s->attempt = 0;
@@ -296,6 +337,7 @@ acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_ACK_ENABLED:
     break;
   }
+  window_answered (s, ev->now_us, MIN (amount, s->in_flight));
   s->in_flight = amount < s->in_flight ? s->in_flight - amount : 0;
   if (!ts_sender_waiting (s))
     s->in_flight = 0;

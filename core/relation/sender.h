@@ -13,7 +13,12 @@
 #include "core/relation/policy.h"
 #include "core/relation/settings.h"
 
-#define TS_SENDER_CHUNK_BYTES (128 * 1024)       /* payload of one frame */
+/* Payload of one frame: the large one pays where the link is fast (each costs some wake-ups on either
+ * side), and where it is slow it would be an age until it is answered.  CHOICE: large as long as a window is
+ * answered within TS_SENDER_FAST_US. */
+#define TS_SENDER_CHUNK_BYTES (128 * 1024)
+#define TS_SENDER_CHUNK_LARGE_BYTES (512 * 1024)
+#define TS_SENDER_FAST_US (250 * TS_MS)
 #define TS_SENDER_WINDOW_BYTES (4 * 1024 * 1024) /* sent and not acknowledged, at most */
 
 typedef struct _TsSender TsSender;
