@@ -213,10 +213,12 @@ write_frame (TsLabLink *link, const TsFrame *frame, gboolean compress, guint8 *r
   if (first_bytes > 0)
     memcpy (record + TS_FRAME_HEADER_BYTES, data, first_bytes);
   *wire_bytes = TS_FRAME_HEADER_BYTES + body_bytes;
-  if (!ts_lab_transport_write (link->transport, record, TS_FRAME_HEADER_BYTES + first_bytes, error))
+  gboolean more = body_bytes > first_bytes;
+  if (!ts_lab_transport_write (link->transport, record, TS_FRAME_HEADER_BYTES + first_bytes, more,
+                               error))
     return FALSE;
-  return body_bytes == first_bytes || ts_lab_transport_write (link->transport, data + first_bytes,
-                                                              body_bytes - first_bytes, error);
+  return !more || ts_lab_transport_write (link->transport, data + first_bytes,
+                                          body_bytes - first_bytes, FALSE, error);
 }
 
 static TsToSend *

@@ -23,6 +23,11 @@ enum { RECORD_BYTES = 16384 }; /* TLS 1.3 */
 /* Read beyond what GnuTLS asks for: it asks twice for each record, for five bytes and for the rest.
  */
 enum { AHEAD_BYTES = 64 * 1024 };
+/* Records that leave in one call: each wakes the peer, which then has one record to decrypt, and sleeps
+ * again. */
+enum { GATHER_BYTES = 128 * 1024 };
+/* The reader of a long payload is woken when so much has come, or all that is missing. */
+enum { WAKE_BYTES = 128 * 1024 };
 
 struct _TsLabKeys {
   gatomicrefcount refs;
@@ -38,7 +43,9 @@ struct _TsLabTls {
   GError *not_accepted; /* by judge_peer */
   gnutls_alert_description_t alert;
   gboolean established;
-  gboolean more;                       /* the writer's: what is sent now is not the end */
+  gboolean gather;                     /* the writer's: records wait in gathered */
+  GByteArray *gathered;
+  int wake_bytes;                      /* the reader's: as the socket is set */
   guint8 ahead[AHEAD_BYTES];           /* the reader's: received, and not yet asked for */
   gsize ahead_from_bytes, ahead_bytes; /* what of it */
 };
@@ -269,8 +276,43 @@ push (gnutls_transport_ptr_t user, const giovec_t *pieces, int count)
 {
   TsLabTls *tls = user;
   struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
-  /* Records of one payload leave in as few packets as TCP can make of them. */
-  return sendmsg (tls->fd, &message, MSG_NOSIGNAL | (tls->more ? MSG_MORE : 0));
+  if (!tls->gather)
+    return sendmsg (tls->fd, &message, MSG_NOSIGNAL);
+  ssize_t bytes = 0;
+  for (int i = 0; i < count; i++) {
+    g_byte_array_append (tls->gathered, pieces[i].iov_base, (guint)pieces[i].iov_len);
+    bytes += (ssize_t)pieces[i].iov_len;
+  }
+  return bytes;
+}
+
+static gboolean
+send_gathered (TsLabTls *tls, GError **error)
+{
+  for (guint done = 0; done < tls->gathered->len;) {
+    gssize bytes =
+        send (tls->fd, tls->gathered->data + done, tls->gathered->len - done, MSG_NOSIGNAL);
+    if (bytes >= 0)
+      done += (guint)bytes;
+    else if (errno == EAGAIN) {
+      if (!ts_lab_wait (tls->fd, tls->stop_fd, POLLOUT, TS_NEVER, error))
+        return FALSE;
+    } else if (errno != EINTR)
+      return ts_throw (error, TS_ERROR_LOST, "the connection broke: %s", g_strerror (errno));
+  }
+  g_byte_array_set_size (tls->gathered, 0);
+  return TRUE;
+}
+
+/* room_bytes more have to come at least, less one record that GnuTLS may hold a part of: a peer sends
+ * a payload whole or goes away, which wakes us in any case. */
+static void
+wake_late (TsLabTls *tls, gsize room_bytes)
+{
+  int bytes = room_bytes >= WAKE_BYTES + RECORD_BYTES ? WAKE_BYTES : 1;
+  if (bytes != tls->wake_bytes &&
+      setsockopt (tls->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes) == 0)
+    tls->wake_bytes = bytes;
 }
 
 static ssize_t
@@ -301,6 +343,8 @@ ts_lab_tls_new (TsLabKeys *keys, int fd, int stop_fd, const char *expected_peer,
   tls->fd = fd;
   tls->stop_fd = stop_fd;
   tls->expected_peer = g_strdup (expected_peer);
+  tls->gathered = g_byte_array_new ();
+  tls->wake_bytes = 1;
   unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS;
   int code = gnutls_init (&tls->session, flags | (expected_peer ? GNUTLS_CLIENT : GNUTLS_SERVER));
   if (code >= 0)
@@ -331,11 +375,12 @@ ts_lab_tls_free (TsLabTls *tls)
   if (!tls)
     return;
   if (tls->session) {
-    if (tls->established)
+    if (tls->established && tls->gathered->len == 0)
       gnutls_bye (tls->session, GNUTLS_SHUT_WR); /* one try: the socket does not block */
     gnutls_deinit (tls->session);
   }
   ts_lab_keys_unref (tls->keys);
+  g_byte_array_unref (tls->gathered);
   g_free (tls->expected_peer);
   g_free (tls->peer);
   g_clear_error (&tls->not_accepted);
@@ -430,6 +475,7 @@ ts_lab_tls_read (TsLabTls *tls, void *into, gsize room_bytes, GError **error)
     if (bytes >= 0)
       return bytes;
     if (bytes == GNUTLS_E_AGAIN) {
+      wake_late (tls, room_bytes);
       if (!ts_lab_wait (tls->fd, tls->stop_fd, POLLIN, TS_NEVER, error))
         return -1;
     } else if (gnutls_error_is_fatal ((int)bytes)) {
@@ -445,24 +491,21 @@ ts_lab_tls_read (TsLabTls *tls, void *into, gsize room_bytes, GError **error)
 }
 
 gboolean
-ts_lab_tls_write (TsLabTls *tls, const void *data, gsize len_bytes, GError **error)
+ts_lab_tls_write (TsLabTls *tls, const void *data, gsize len_bytes, gboolean more, GError **error)
 {
-  gboolean again = FALSE; /* the record is GnuTLS's already, only the socket had no room */
+  tls->gather = TRUE;
   while (len_bytes > 0) {
-    tls->more = len_bytes > RECORD_BYTES;
-    gssize bytes = gnutls_record_send (tls->session, again ? NULL : data, again ? 0 : len_bytes);
-    if (bytes >= 0) {
-      again = FALSE;
-      data = (const guint8 *)data + bytes;
-      len_bytes -= (gsize)bytes;
-    } else if (bytes == GNUTLS_E_AGAIN || bytes == GNUTLS_E_INTERRUPTED) {
-      again = TRUE;
-      if (!ts_lab_wait (tls->fd, tls->stop_fd, POLLOUT, TS_NEVER, error))
-        return FALSE;
-    } else {
+    gssize bytes = gnutls_record_send (tls->session, data, len_bytes); /* asks push, which takes all */
+    if (bytes < 0 && bytes != GNUTLS_E_AGAIN && bytes != GNUTLS_E_INTERRUPTED)
       return ts_throw (error, TS_ERROR_LOST, "the connection broke: %s",
                        gnutls_strerror ((int)bytes));
+    if (bytes > 0) {
+      data = (const guint8 *)data + bytes;
+      len_bytes -= (gsize)bytes;
     }
+    if (tls->gathered->len >= GATHER_BYTES && !send_gathered (tls, error))
+      return FALSE;
   }
-  return TRUE;
+  tls->gather = FALSE;
+  return more || send_gathered (tls, error);
 }

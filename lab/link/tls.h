@@ -34,4 +34,6 @@ const char *ts_lab_tls_peer (const TsLabTls *tls); /* after the handshake */
 
 /* 1 or more: bytes read.  0: the peer said good-bye.  -1: broken; TS_ERROR_STATE: stopped. */
 gssize ts_lab_tls_read (TsLabTls *tls, void *into, gsize room_bytes, GError **error);
-gboolean ts_lab_tls_write (TsLabTls *tls, const void *data, gsize len_bytes, GError **error);
+/* more: what follows goes on with it, and is written soon; some of this may wait for that. */
+gboolean ts_lab_tls_write (TsLabTls *tls, const void *data, gsize len_bytes, gboolean more,
+                           GError **error);

@@ -91,8 +91,8 @@ ts_lab_transport_read (TsLabTransport *transport, void *into, gsize room_bytes, 
 
 gboolean
 ts_lab_transport_write (TsLabTransport *transport, const void *data, gsize len_bytes,
-                        GError **error)
+                        gboolean more, GError **error)
 {
   return transport->gss ? ts_lab_gss_write (transport->gss, data, len_bytes, error)
-                        : ts_lab_tls_write (transport->tls, data, len_bytes, error);
+                        : ts_lab_tls_write (transport->tls, data, len_bytes, more, error);
 }

@@ -19,5 +19,6 @@ gboolean ts_lab_transport_handshake (TsLabTransport *transport, gint64 deadline_
 const char *ts_lab_transport_peer (const TsLabTransport *transport);
 gssize ts_lab_transport_read (TsLabTransport *transport, void *into, gsize room_bytes,
                               GError **error);
+/* more: what follows goes on with it, and is written soon; some of this may wait for that. */
 gboolean ts_lab_transport_write (TsLabTransport *transport, const void *data, gsize len_bytes,
-                                 GError **error);
+                                 gboolean more, GError **error);
