@@ -429,6 +429,7 @@ ts_bench_run_all (const TsBenchOptions *options, GPtrArray *samples, TsBenchHear
     fine = disk != NULL;
     own.size_bytes = disk ? disk->size_bytes : 0;
   }
+  ts_bench_warm_up (own.size_bytes + own.size_bytes / 2);
   for (bench.round = 1; fine && bench.round <= options->rounds; bench.round++)
     fine = one_round (&bench, error);
   ts_bench_stage_clear (&bench.stage);

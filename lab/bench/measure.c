@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,17 +68,51 @@ wire_bytes (void)
   return at && sscanf (at + 3, " %" G_GUINT64_FORMAT, &received) == 1 ? received : 0;
 }
 
-TsBenchCost
-ts_bench_spent (void)
+static TsBenchCost
+spent (void)
 {
   return (TsBenchCost){g_get_monotonic_time (), room_cpu_us (), wire_bytes ()};
+}
+
+static guint64 warm_bytes;
+
+void
+ts_bench_warm_up (guint64 bytes)
+{
+  warm_bytes = bytes;
+}
+
+static guint64
+available_bytes (void)
+{
+  g_autofree char *text = NULL;
+  guint64 kib = 0;
+  if (!g_file_get_contents ("/proc/meminfo", &text, NULL, NULL))
+    return 0;
+  const char *at = strstr (text, "MemAvailable:");
+  return at && sscanf (at, "MemAvailable: %" G_GUINT64_FORMAT, &kib) == 1 ? kib * 1024 : 0;
+}
+
+/* The kernel clears a page when it is touched first, and gives out first what was freed last. */
+TsBenchCost
+ts_bench_start_clock (void)
+{
+  gsize len = (gsize)MIN (warm_bytes, available_bytes () / 2), page = (gsize)sysconf (_SC_PAGESIZE);
+  guint8 *memory = len == 0 ? MAP_FAILED
+                            : mmap (NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory != MAP_FAILED) {
+    for (gsize i = 0; i < len; i += page)
+      *(volatile guint8 *)(memory + i) = 1;
+    munmap (memory, len);
+  }
+  return spent ();
 }
 
 TsBenchCost
 ts_bench_since (const TsBenchCost *from)
 {
   gint64 now_us = g_get_monotonic_time (); /* first: to look at the rest takes a moment */
-  TsBenchCost now = ts_bench_spent ();
+  TsBenchCost now = spent ();
   return (TsBenchCost){now_us - from->wall_us, now.cpu_us - from->cpu_us,
                        now.wire_bytes - from->wire_bytes};
 }

@@ -432,7 +432,7 @@ ts_bench_pair_copy (TsBenchPair *pair, TsBenchTook *took, GError **error)
               error) ||
       !ask (pair, TS_ASK_ENABLE, error))
     return FALSE;
-  TsBenchCost from = ts_bench_spent ();
+  TsBenchCost from = ts_bench_start_clock ();
   gint64 from_us = ts_lab_clock_now_us (&pair->clock);
   if (!ask (pair, TS_ASK_START, error) ||
       !wait_for (pair, copied, COPY_US, "initial replication", error))
@@ -449,7 +449,7 @@ ts_bench_pair_cycle (TsBenchPair *pair, TsBenchTook *took, GError **error)
   pair->replicating = FALSE;
   guint64 before = pair->cut_set;
   pair->cut_set = 0;
-  TsBenchCost from = ts_bench_spent ();
+  TsBenchCost from = ts_bench_start_clock ();
   gint64 from_us = ts_lab_clock_now_us (&pair->clock);
   if (!ask (pair, TS_ASK_RESUME, error) || !wait_for (pair, all_applied, COPY_US, "a cycle", error))
     return FALSE;
@@ -492,7 +492,7 @@ ts_bench_pair_resync (TsBenchPair *pair, TsBenchTook *took, GError **error)
   pair->replicating = pair->paused = FALSE;
   pair->resyncing = TRUE;
   pair->cut_set = 0;
-  TsBenchCost from = ts_bench_spent ();
+  TsBenchCost from = ts_bench_start_clock ();
   if (!ask (pair, TS_ASK_RESYNC, error) ||
       !wait_for (pair, all_applied, COPY_US, "resynchronization", error))
     return FALSE;

@@ -117,7 +117,7 @@ measured (const TsBenchStage *stage, pid_t server, const char *const *argv, TsBe
 {
   if (server < 0)
     return FALSE;
-  TsBenchCost from = ts_bench_spent ();
+  TsBenchCost from = ts_bench_start_clock ();
   gboolean fine = ts_bench_run (argv, stage->log, RUN_US, error);
   *cost = ts_bench_since (&from);
   ts_bench_kill (server);
@@ -223,7 +223,7 @@ push (const TsBenchStage *stage, const char *qmp_path, const char *disk_path, gb
       "{\"execute\":\"blockdev-backup\",\"arguments\":{\"job-id\":\"job\",\"device\":\"disk\","
       "\"target\":\"target\",\"sync\":\"%s\"%s}}",
       full ? "full" : "incremental", full ? "" : ",\"bitmap\":\"changes\"");
-  TsBenchCost from = ts_bench_spent ();
+  TsBenchCost from = ts_bench_start_clock ();
   gboolean fine = ts_bench_qmp_do (qmp,
                                    "{\"execute\":\"blockdev-add\",\"arguments\":{\"driver\":"
                                    "\"nbd\",\"node-name\":\"target\",\"server\":{\"type\":\"inet\","
