@@ -160,6 +160,18 @@ give (Run *run, TsOrder order)
   fail_msg ("%s does not end", id);
 }
 
+/* Whether the newest step that has ended is done. */
+static gboolean
+done (Run *run)
+{
+  for (guint i = run->heard->records->len; i > 0; i--) {
+    const TsRecord *record = run->heard->records->pdata[i - 1];
+    if (g_str_equal (record->kind, "step"))
+      return g_strcmp0 (ts_record_get_text (record, "phase"), "done") == 0;
+  }
+  return FALSE;
+}
+
 static TsOrder
 order (TsVerb verb)
 {
@@ -309,6 +321,10 @@ help (Run *run)
 {
   gint p = primary (run);
   revive (run);
+  if (p < 0 && (replica_is (run, "recovered") || replica_is (run, "committed"))) {
+    do_it (run, TS_DO_REVERSE); /* the old primary has turned, the copy has not */
+    return;
+  }
   if (p < 0) {
     TsOrder protect = order (TS_DO_PROTECT);
     protect.policy = 0;
@@ -486,8 +502,14 @@ play (Run *run, Act act)
   switch (act) {
   case ACT_CYCLES:
     break;
-  case ACT_INITIAL:
-    ask_until (run, protect, begun, NULL);
+  case ACT_INITIAL: /* one that was enabled and no more is begun */
+    give (run, protect);
+    for (guint i = 0; i < 4 && !begun (run); i++) {
+      revive (run);
+      let (run, 3 * TS_S);
+      if (!begun (run))
+        give (run, g_str_equal (state (run, EAST), "ready") ? order (TS_DO_START_INITIAL) : protect);
+    }
     break;
   case ACT_RESYNC: /* also while a set is being applied */
     let_apply (run);
@@ -534,6 +556,10 @@ die (Run *run, const Way *way)
   gint64 begun_us = now_us (run);
   guint deaths = heard_count (run->heard, "fault", "id", "death");
   do_it (run, TS_DO_WORKLOAD_START);
+  for (guint i = 0; i < 30 && !done (run); i++) { /* its guest is still booting */
+    let (run, TS_S);
+    do_it (run, TS_DO_WORKLOAD_START);
+  }
   set_up (run, way->act);
   ts_lab_world_die_at (run->world, way->host, &death);
   play (run, way->act);

@@ -1,5 +1,5 @@
 /* tests/test-remote.c -- a host that another libvirtd drives: a real one, started here for the test, over
- * its own socket and over TLS; what is refused; and that nothing of a run stays with it.
+ * its own socket, over TLS and over ssh; what is refused; and that nothing of a run stays with it.
  *
  * All of it in namespaces of its own (process, mount, network), with the daemon's folders on a file system
  * in memory.  Skipped (77) without root or libvirtd. */
@@ -155,6 +155,55 @@ tls_uri (const char *server, const char *keys)
   return g_strdup_printf ("qemu+tls://%s/system?pkipath=%s/%s", server, folder, keys);
 }
 
+/* --- over ssh --------------------------------------------------------------------------------- */
+
+#define SSH_PORT "2222"
+
+/* An sshd of the test's own on loopback, with keys of its own.  FALSE: there is no sshd, or no ssh. */
+static gboolean
+start_sshd (void)
+{
+  g_autofree char *sshd = g_find_program_in_path ("sshd"); /* it wants its whole path */
+  g_autofree char *keygen = g_find_program_in_path ("ssh-keygen");
+  g_autofree char *helper = g_find_program_in_path ("virt-ssh-helper");
+  g_autofree char *conf = at ("sshd_config");
+  g_autofree char *log = at ("sshd.log");
+  g_autofree char *keys[] = {at ("sshd_key"), at ("ssh_key"), NULL};
+  if (!sshd || !keygen || !helper || !g_find_program_in_path ("ssh"))
+    return FALSE;
+  for (guint i = 0; i < 2; i++) {
+    const char *argv[] = {keygen, "-q", "-t", "ed25519", "-N", "", "-f", keys[i], NULL};
+    g_assert (ts_lab_command (argv, "openssh-client", 30 * TS_S, NULL, NULL));
+  }
+  g_autofree char *text = g_strdup_printf (
+      "Port " SSH_PORT "\nListenAddress 127.0.0.1\nHostKey %s\nAuthorizedKeysFile %s.pub\n"
+      "PermitRootLogin prohibit-password\nStrictModes no\nUsePAM no\nPidFile none\n",
+      keys[0], keys[1]);
+  g_assert (g_file_set_contents (conf, text, -1, NULL));
+  g_mkdir_with_parents ("/run/sshd", 0755); /* an empty one, which it insists on */
+  g_mkdir_with_parents ("/run/libvirt", 0755); /* where virt-ssh-helper looks */
+  g_autofree char *socket = at ("libvirt-sock");
+  g_assert (symlink (socket, "/run/libvirt/libvirt-sock") == 0 || errno == EEXIST);
+  /* /etc is our own: nothing is entered into the user's known_hosts. */
+  g_assert (g_file_set_contents ("/etc/ssh/ssh_config", "UserKnownHostsFile /dev/null\nLogLevel ERROR\n", -1, NULL));
+  pid_t pid = fork ();
+  if (pid == 0) {
+    prctl (PR_SET_PDEATHSIG, SIGKILL);
+    execl (sshd, sshd, "-D", "-f", conf, "-E", log, (char *)NULL);
+    _exit (127);
+  }
+  g_usleep (500000);
+  return waitpid (pid, NULL, WNOHANG) == 0;
+}
+
+static char *
+ssh_uri (const char *key)
+{
+  return g_strdup_printf ("qemu+ssh://root@127.0.0.1:" SSH_PORT
+                          "/system?keyfile=%s/%s&no_tty=1&no_verify=1&proxy=native",
+                          folder, key);
+}
+
 /* --- a run ------------------------------------------------------------------------------------ */
 
 static TsOrder
@@ -302,6 +351,19 @@ refusals (void **state)
   refused_with (run, tls_uri ("localhost:1", "good"), "store", "refused");
 }
 
+/* The same question over ssh: let in with the key that it knows, and with no other. */
+static void
+over_ssh (void **state)
+{
+  Run *run = *state;
+  if (!start_sshd ()) {
+    print_message ("no ssh here (apt-get install openssh-server openssh-client): skipped\n");
+    skip ();
+  }
+  refused_with (run, ssh_uri ("ssh_key"), "store", NULL);
+  refused_with (run, ssh_uri ("sshd_key"), "store", "Permission denied");
+}
+
 /* --- over its socket -------------------------------------------------------------------------- */
 
 /* The replica's host is there: the copy takes over under that libvirtd, holds what it must, and goes when
@@ -431,8 +493,9 @@ main (int argc, char **argv)
   if (argc == 4)
     return run_scenario (argv[1], argv[2], argv[3]);
 
-  struct CMUnitTest tests[3] = {cmocka_unit_test_setup_teardown (refusals, prepare, clear)};
-  guint count = 1;
+  struct CMUnitTest tests[4] = {cmocka_unit_test_setup_teardown (refusals, prepare, clear),
+                                cmocka_unit_test_setup_teardown (over_ssh, prepare, clear)};
+  guint count = 2;
   g_autofree char *cache = g_build_filename (g_get_user_cache_dir (), "twinsite", NULL);
   g_autoptr (GPtrArray) findings = ts_lab_doctor (cache);
   g_autoptr (GError) error = NULL;

@@ -117,7 +117,7 @@ refuse_fault (const TsTopology *topology, const TsOrder *order)
 char *
 ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
 {
-  for (guint i = 0; i < orders->len; i++)
+  for (guint i = 0; orders && i < orders->len; i++)
     if (((const TsOrder *)orders->pdata[i])->verb == TS_DO_MOVE)
       return g_strdup_printf ("step %s: machines do not move between hosts in the lab yet",
                               ((const TsOrder *)orders->pdata[i])->step);
