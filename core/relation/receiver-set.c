@@ -111,6 +111,17 @@ is_made_one (const TsReceiverSet *set)
          set->manifest.kind == TS_SET_DISKS;
 }
 
+/* One of them is stored and not applied yet: what came behind it is no point either until it is, or the
+ * newest point would move back. */
+static gboolean
+waits_to_be_made_one (const TsReceiver *r)
+{
+  for (const GList *l = r->applies.head; l; l = l->next)
+    if (is_made_one (l->data))
+      return TRUE;
+  return FALSE;
+}
+
 /* No set has been stored of this attempt. */
 static gboolean
 no_chain (const TsReceiver *r)
@@ -173,7 +184,7 @@ ts_receiver_sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
     if (set->manifest.disk[i].log_bytes > 0)
       r->chain[i] = set->manifest.disk[i].unique;
   g_queue_push_tail (&r->applies, set);
-  gboolean is_point = !is_made_one (set) && !ts_receiver_aside (r);
+  gboolean is_point = !waits_to_be_made_one (r) && !ts_receiver_aside (r);
   /* Before it is persisted, so that a crash does not take the newest point back. */
   if (is_point)
     ts_receiver_history_take (r, set);
@@ -237,7 +248,7 @@ ts_receiver_applied (TsReceiver *r, const TsEvent *ev, TsActions *out)
     ts_receiver_aside_applied (r, set);
   else
     r->statistics.last_applied_us = now_us;
-  /* also one that was stored while the medium was awaited, when it was no point yet */
+  /* also one that was stored while the medium, or a set that makes one, was awaited */
   gboolean is_point = !aside && (is_made_one (set) || set->number > r->point_set);
   if (is_point)
     ts_receiver_history_take (r, set);
