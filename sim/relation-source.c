@@ -46,6 +46,10 @@ cut_work (TsSimRelation *rel, TsSimWork *work)
     work->ok = FALSE;
     work->code = TS_ERROR_AGAIN;
     work->reason = g_strdup (TS_EXTEND_NOT_WHOLE);
+  } else if (replica && !ts_sim_watch_look (replica, work->disks, &error)) {
+    work->ok = FALSE; /* what is read now is not what was applied */
+    work->code = TS_ERROR_LOST;
+    work->reason = g_strdup (error->message);
   } else if (rel->vm->source->edited) {
     work->ok = FALSE;
     work->code = TS_ERROR_LOST;

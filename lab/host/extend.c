@@ -12,6 +12,7 @@
 #include "core/base/units.h"
 #include "lab/host/host-internal.h"
 #include "lab/machine/disk.h"
+#include <string.h>
 
 #define ENTRY_MAX (256 * TS_KIB) /* as other cuts' (tracker.h) */
 
@@ -21,6 +22,7 @@ struct _TsLabApplied {
   gboolean half;     /* an apply has failed, and may have left half a set; it is done again */
   gint64 instant_us; /* of the set that was applied last in this life; -1: none */
   TsExtents *changed[TS_WIRE_DISKS_MAX];
+  TsLabSeen seen[TS_WIRE_DISKS_MAX]; /* as that apply has left them */
   gboolean of_machine; /* only the main loop: the copy's tracker was started for this relation */
 };
 
@@ -149,6 +151,7 @@ ts_lab_extended_apply_begin (const TsLabVm *vm, const GPtrArray *logs)
     return;
   g_mutex_lock (&applied->lock);
   applied->half = TRUE;
+  memset (applied->seen, 0, sizeof applied->seen);
   for (guint d = 0; applied->on && d < logs->len; d++) {
     const TsHrl *log = logs->pdata[d];
     for (guint64 i = 0; log && i < ts_hrl_count (log); i++) {
@@ -167,6 +170,7 @@ ts_lab_extended_apply_end (const TsLabVm *vm, gboolean ok, gint64 instant_us)
   if (ok) {
     applied->half = FALSE;
     applied->instant_us = instant_us;
+    ts_lab_watch_see (vm, applied->seen);
   }
   g_mutex_unlock (&applied->lock);
 }
@@ -180,6 +184,7 @@ ts_lab_extended_wrote (const TsLabVm *vm, guint disk, guint64 offset_bytes, guin
   g_mutex_lock (&applied->lock);
   if (applied->on)
     ts_extents_add (applied->changed[disk], offset_bytes, len_bytes);
+  applied->seen[disk].known = FALSE;
   g_mutex_unlock (&applied->lock);
 }
 
@@ -188,6 +193,7 @@ forget (TsLabApplied *applied, gboolean on)
 {
   g_mutex_lock (&applied->lock);
   applied->on = on;
+  memset (applied->seen, 0, sizeof applied->seen);
   for (guint d = 0; d < TS_WIRE_DISKS_MAX; d++)
     if (applied->changed[d])
       ts_extents_clear (applied->changed[d]);
@@ -295,6 +301,8 @@ cut (TsLabJob *job)
     not_tracked (job);
   else if (applied->half)
     not_whole (job);
+  else if (!ts_lab_watch_is_same (vm, job->action.disks, applied->seen, &job->error))
+    job->error->code = TS_ERROR_LOST; /* what is read now is not what was applied */
   for (guint d = 0; d < vm->config->disks && !job->error; d++)
     if (job->action.disks >> d & 1)
       cut_disk (job, d, &job->error);

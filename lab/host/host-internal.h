@@ -303,6 +303,9 @@ void ts_lab_job_done (TsLabJob *job);
 void ts_lab_job_complain (TsLabJob *job);
 
 /* --- watch.c ---------------------------------------------------------------------------------- */
+/* What its disks are now; and whether these of them (bit 1 << disk) still are, else TS_ERROR_STATE. */
+void ts_lab_watch_see (const TsLabVm *vm, TsLabSeen *seen);
+gboolean ts_lab_watch_is_same (const TsLabVm *vm, guint32 disks, const TsLabSeen *seen, GError **error);
 /* What the disks are now is our own work, or does not matter. */
 void ts_lab_watch_begin (TsLabRelation *relation);
 /* One of them, open for writing, for as long as it is watched: who else opens it is noticed.  Its bytes

@@ -36,6 +36,25 @@ is_same (const TsLabSeen *was, const TsLabSeen *now)
          now->changed_s == was->changed_s && now->changed_ns == was->changed_ns;
 }
 
+void
+ts_lab_watch_see (const TsLabVm *vm, TsLabSeen *seen)
+{
+  for (guint i = 0; i < vm->config->disks; i++)
+    seen[i] = look_at (vm, i);
+}
+
+gboolean
+ts_lab_watch_is_same (const TsLabVm *vm, guint32 disks, const TsLabSeen *seen, GError **error)
+{
+  for (guint i = 0; i < vm->config->disks; i++) {
+    TsLabSeen now = look_at (vm, i);
+    if ((disks >> i & 1) && seen[i].known && !is_same (&seen[i], &now))
+      return ts_throw (error, TS_ERROR_STATE, "disk %s of the replica was changed behind our back",
+                       vm->config->disk[i].name);
+  }
+  return TRUE;
+}
+
 /* --- on disk ---------------------------------------------------------------------------------- */
 
 static char *
@@ -225,8 +244,7 @@ ts_lab_watch_recall_off (TsLabVm *vm)
 void
 ts_lab_watch_off (TsLabVm *vm)
 {
-  for (guint i = 0; i < vm->config->disks; i++)
-    vm->off[i] = look_at (vm, i);
+  ts_lab_watch_see (vm, vm->off);
   save (vm, "off", vm->off);
 }
 
