@@ -162,15 +162,15 @@ ts_lab_extended_apply_begin (const TsLabVm *vm, const GPtrArray *logs)
 }
 
 void
-ts_lab_extended_apply_end (const TsLabVm *vm, gboolean ok, gint64 instant_us)
+ts_lab_extended_apply_end (const TsLabRelation *replica, gboolean ok, gint64 instant_us)
 {
-  TsLabApplied *applied = applied_of (vm);
+  TsLabApplied *applied = applied_of (replica->vm);
   if (!applied)
     return;
   if (ok) {
     applied->half = FALSE;
     applied->instant_us = instant_us;
-    ts_lab_watch_see (vm, applied->seen);
+    memcpy (applied->seen, replica->seen, sizeof applied->seen);
   }
   g_mutex_unlock (&applied->lock);
 }

@@ -91,6 +91,7 @@ struct _TsLabRelation {
   TsLabUndo *undo; /* used while it is a receiver */
   TsLabTimer *timer;
   TsLabLink *link;
+  gboolean spoken;  /* it has told its state in this life of the host */
   guint connection; /* counts connections: what was begun for an earlier one is void */
   TsTraffic traffic;
   guint64 traffic_set; /* to which what the link has sent since is counted */
@@ -266,9 +267,9 @@ TsLabVm *ts_lab_relation_source (const TsLabRelation *relation);
 void ts_lab_extended_hold (const TsLabVm *vm);
 void ts_lab_extended_release (const TsLabVm *vm);
 /* Around an apply, on its worker; the lock is held from one to the other.  logs: TsHrl, NULL: none of
- * that disk. */
+ * that disk.  ok: it is done, and the disks are as `seen` says. */
 void ts_lab_extended_apply_begin (const TsLabVm *vm, const GPtrArray *logs);
-void ts_lab_extended_apply_end (const TsLabVm *vm, gboolean ok, gint64 instant_us);
+void ts_lab_extended_apply_end (const TsLabRelation *replica, gboolean ok, gint64 instant_us);
 /* On a worker: that was written to a disk beside any set; it is tracked likewise. */
 void ts_lab_extended_wrote (const TsLabVm *vm, guint disk, guint64 offset_bytes, guint64 len_bytes);
 /* On a worker, before and after the replica's disks become others: nobody knows what has changed. */
@@ -303,8 +304,7 @@ void ts_lab_job_done (TsLabJob *job);
 void ts_lab_job_complain (TsLabJob *job);
 
 /* --- watch.c ---------------------------------------------------------------------------------- */
-/* What its disks are now; and whether these of them (bit 1 << disk) still are, else TS_ERROR_STATE. */
-void ts_lab_watch_see (const TsLabVm *vm, TsLabSeen *seen);
+/* Are these of its disks (bit 1 << disk) as they were seen, where that is known?  Else TS_ERROR_STATE. */
 gboolean ts_lab_watch_is_same (const TsLabVm *vm, guint32 disks, const TsLabSeen *seen, GError **error);
 /* What the disks are now is our own work, or does not matter. */
 void ts_lab_watch_begin (TsLabRelation *relation);

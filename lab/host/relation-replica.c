@@ -188,9 +188,9 @@ apply (TsLabJob *job)
   ts_lab_watch_write (job->relation);
   ts_lab_extended_apply_begin (vm, logs);
   play (job->relation, logs, &job->error);
-  ts_lab_extended_apply_end (vm, !job->error, job->action.instant_us);
   if (!job->error)
     ts_lab_watch_go_on (job->relation, job->action.held);
+  ts_lab_extended_apply_end (job->relation, !job->error, job->action.instant_us);
 }
 
 static void

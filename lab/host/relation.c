@@ -170,6 +170,7 @@ persist (TsLabRelation *relation, GBytes *core)
 static void
 report (TsLabRelation *relation, TsRecord *record)
 {
+  relation->spoken |= g_str_equal (record->kind, "state");
   count_traffic (relation);
   ts_traffic_annotate (&relation->traffic, record);
   if (g_str_equal (record->kind, "connection") && !ts_record_field (record, "peer"))
@@ -433,6 +434,8 @@ ts_lab_relation_machine (TsLabRelation *relation, gboolean on)
 void
 ts_lab_relation_tell (TsLabRelation *relation, TsRole role, TsState state)
 {
+  if (relation->spoken) /* whoever asks has not heard it yet */
+    return;
   g_autoptr (TsActions) out = ts_actions_new ();
   gint64 now_us = ts_lab_host_now_us (relation->host);
   if (relation->sender)

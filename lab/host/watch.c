@@ -36,13 +36,6 @@ is_same (const TsLabSeen *was, const TsLabSeen *now)
          now->changed_s == was->changed_s && now->changed_ns == was->changed_ns;
 }
 
-void
-ts_lab_watch_see (const TsLabVm *vm, TsLabSeen *seen)
-{
-  for (guint i = 0; i < vm->config->disks; i++)
-    seen[i] = look_at (vm, i);
-}
-
 gboolean
 ts_lab_watch_is_same (const TsLabVm *vm, guint32 disks, const TsLabSeen *seen, GError **error)
 {
@@ -244,7 +237,8 @@ ts_lab_watch_recall_off (TsLabVm *vm)
 void
 ts_lab_watch_off (TsLabVm *vm)
 {
-  ts_lab_watch_see (vm, vm->off);
+  for (guint i = 0; i < vm->config->disks; i++)
+    vm->off[i] = look_at (vm, i);
   save (vm, "off", vm->off);
 }
 
