@@ -161,10 +161,36 @@ what_is_added_is_read_back (void **state)
   assert_string_equal (text, written->str);
 }
 
+/* Each length, round each power of ten, and many between. */
+static void
+numbers_are_as_printf_has_them (void **state)
+{
+  guint64 value = 0, power = 1;
+  for (guint i = 0; i < 20 * 3 + 20000; i++) {
+    if (i < 20 * 3) {
+      value = power + i % 3 - 1;
+      power *= i % 3 == 2 && i < 19 * 3 ? 10 : 1;
+    } else
+      value = value * G_GUINT64_CONSTANT (6364136223846793005) + 1442695040888963407;
+    guint64 sequence = value >> i % 64;
+    g_autoptr (TsLedger) ledger = ts_ledger_new ();
+    g_autoptr (GString) row = g_string_new (NULL);
+    TsLedgerEntry entry = {.kind = TS_LEDGER_WRITE, .t_us = (gint64)(value / 2), .vm = "a", .disk = "d",
+                           .offset_bytes = value, .length_bytes = 1, .sequence = sequence, .copy = ""};
+    ts_ledger_add_row (ledger, &entry, row);
+    g_autofree char *want =
+        g_strdup_printf ("write\t%" G_GUINT64_FORMAT "\ta\td\t%" G_GUINT64_FORMAT
+                         "\t1\t%" G_GUINT64_FORMAT "\t-\t-\n",
+                         value / 2, value, sequence);
+    assert_string_equal (row->str, want);
+  }
+}
+
 int
 main (void)
 {
   static const struct CMUnitTest others[] = {
+      cmocka_unit_test (numbers_are_as_printf_has_them),
       cmocka_unit_test (header_is_wanted),
       cmocka_unit_test (cut_at_any_byte),
       cmocka_unit_test (texts_are_the_ledgers_own),
