@@ -148,6 +148,12 @@ ts_sim_clock_next_number (const TsSimClock *clock)
   return clock->inserted;
 }
 
+void
+ts_sim_clock_take_numbers (TsSimClock *clock, guint64 count)
+{
+  clock->inserted += count;
+}
+
 static guint
 take_free (TsSimClock *clock)
 {

@@ -21,3 +21,6 @@ guint64 ts_sim_clock_calls (const TsSimClock *clock); /* made so far */
  * somebody will ask for. */
 guint64 ts_sim_clock_number (const TsSimClock *clock);
 guint64 ts_sim_clock_next_number (const TsSimClock *clock);
+/* Takes so many insertion numbers for calls that the one asked for last stands for: who makes several
+ * calls in one keeps the order that they would have had. */
+void ts_sim_clock_take_numbers (TsSimClock *clock, guint64 count);

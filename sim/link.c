@@ -2,7 +2,13 @@
  *
  * A connection is one shared object with two ends.  Each direction is a queue of messages of which
  * the head is being cut into packets.  An end that is gone takes its events with it; the connection
- * is freed when both ends are gone and no call is outstanding. */
+ * is freed when both ends are gone and no call is outstanding.
+ *
+ * Who finds the line full looks again when it has taken some of that.  Thousands wait so at once, a
+ * few find room at each turn, and the others would look in vain: those that look one after another at
+ * one instant are a queue (Turn) of one call, and from the first that finds the line full, what is
+ * left of it goes on to the next instant as it is, whatever its length, in the order that its calls
+ * would have had one by one. */
 #include "sim/link.h"
 #include "core/base/units.h"
 
@@ -11,11 +17,24 @@
 #define RTO_MIN_US (200 * TS_MS)
 #define RTO_MAX_US (120 * TS_S)
 
+typedef struct _Direction Direction;
+
+typedef struct { /* who looks at the line at one instant, one directly after the other */
+  TsSimLink *link;
+  guint which; /* shaper */
+  gint64 t_us;
+  guint64 next_number; /* of the clock: who asks at that number is one more of it */
+  Direction *first, *last;
+  guint count;
+} Turn;
+
 struct _TsSimLink {
   TsSimClock *clock;
   TsShaper shaper[2];
   gint64 thought_us; /* of each side, in a handshake */
   guint waiting[2]; /* by shaper: senders that wait for its line */
+  guint odd[2];     /* so many of them have nothing to send any more, or nobody to send it for */
+  Turn *turn[2];    /* by shaper: that somebody joined last; NULL: it is over */
   GPtrArray *shared; /* Shared *: all that live */
 };
 
@@ -29,13 +48,17 @@ typedef struct {
 
 typedef struct _Shared Shared;
 
-typedef struct {
+struct _Direction {
+  Shared *shared;
+  guint side;       /* that sends */
   GQueue queue;     /* Message */
   gboolean waiting; /* a pump call is outstanding */
   gboolean for_line; /* because the line has enough to do */
+  gboolean odd;      /* ... and its queue or its end has changed since */
+  Direction *behind; /* in the turn */
   gint64 rto_us;    /* of the packet in the black hole; 0: none is */
   gint64 last_us;   /* arrival of the newest packet that made it */
-} Direction;
+};
 
 struct _TsSimConn {
   Shared *shared;
@@ -61,6 +84,23 @@ typedef struct {
   guint side; /* that sent */
   Message *message;
 } Arrival;
+
+static guint
+shaper_of (const Shared *shared, guint side)
+{
+  return side == 0 ? shared->from : 1 - shared->from;
+}
+
+/* Who waits for the line has to be looked at when its turn comes. */
+static void
+make_odd (Shared *shared, guint side)
+{
+  Direction *direction = &shared->direction[side];
+  if (!direction->for_line || direction->odd)
+    return;
+  direction->odd = TRUE;
+  shared->link->odd[shaper_of (shared, side)]++;
+}
 
 static void
 message_free (gpointer data)
@@ -207,6 +247,7 @@ arrived (gpointer user, gpointer data)
     break;
   case SAY_FIN:
     to->open = FALSE;
+    make_odd (shared, to->side);
     if (to->events && to->known)
       to->events->lost (to, "closed by the peer", to->user);
     break;
@@ -227,22 +268,12 @@ arrival_free (gpointer data)
 
 static void pump (Shared *shared, guint side);
 
-static guint
-shaper_of (const Shared *shared, guint side)
-{
-  return side == 0 ? shared->from : 1 - shared->from;
-}
-
 static void
 pump_again (gpointer user, gpointer data)
 {
   Shared *shared = user;
   guint side = GPOINTER_TO_UINT (data);
   shared->direction[side].waiting = FALSE;
-  if (shared->direction[side].for_line) {
-    shared->direction[side].for_line = FALSE;
-    shared->link->waiting[shaper_of (shared, side)]--;
-  }
   pump (shared, side);
   shared->calls--;
   maybe_free (shared);
@@ -256,6 +287,73 @@ pump_at (Shared *shared, guint side, gint64 t_us)
   ts_sim_clock_at (shared->link->clock, t_us, pump_again, shared, GUINT_TO_POINTER (side), NULL);
 }
 
+/* --- waiting for the line --------------------------------------------------------------------- */
+
+static void have_turn (gpointer user, gpointer data);
+
+/* Those from first to last, which are count, look at the line at t_us. */
+static void
+wait_for_turn (TsSimLink *link, guint which, gint64 t_us, Direction *first, Direction *last,
+               guint count)
+{
+  Turn *turn = link->turn[which];
+  last->behind = NULL;
+  if (turn && turn->t_us == t_us && turn->next_number == ts_sim_clock_next_number (link->clock)) {
+    turn->last->behind = first;
+    turn->last = last;
+    turn->count += count;
+    ts_sim_clock_take_numbers (link->clock, count);
+  } else {
+    turn = link->turn[which] = g_new (Turn, 1);
+    *turn = (Turn){
+        .link = link, .which = which, .t_us = t_us, .first = first, .last = last, .count = count};
+    ts_sim_clock_at (link->clock, t_us, have_turn, NULL, turn, g_free);
+    ts_sim_clock_take_numbers (link->clock, count - 1);
+  }
+  turn->next_number = ts_sim_clock_next_number (link->clock);
+}
+
+static guint64
+room_of (const TsShaper *shaper)
+{
+  return (shaper->shape.queue_bytes ? shaper->shape.queue_bytes : 256 * TS_KIB) / 2;
+}
+
+/* Until the line has taken what is over half the room: one wake-up for many packets. */
+static gint64
+line_wake_us (const TsShaper *shaper, gint64 now_us, guint64 queued, guint64 taken)
+{
+  guint64 half = room_of (shaper) / 2;
+  guint64 over = queued > half ? queued - half : MIN (queued, taken);
+  return now_us + 1 + (gint64)(over * 8 * TS_S / shaper->shape.rate_bits_per_s);
+}
+
+static void
+have_turn (gpointer user, gpointer data)
+{
+  Turn *turn = data;
+  TsSimLink *link = turn->link;
+  const TsShaper *shaper = &link->shaper[turn->which];
+  gint64 now_us = ts_sim_clock_now_us (link->clock);
+  if (link->turn[turn->which] == turn)
+    link->turn[turn->which] = NULL;
+  for (Direction *direction = turn->first; direction; turn->count--) {
+    guint64 queued = ts_shaper_queued_bytes (shaper, now_us);
+    if (queued >= room_of (shaper) && link->odd[turn->which] == 0) { /* so would all of them find it */
+      wait_for_turn (link, turn->which, line_wake_us (shaper, now_us, queued, 0), direction,
+                     turn->last, turn->count);
+      return;
+    }
+    Direction *behind = direction->behind;
+    if (direction->odd)
+      link->odd[turn->which]--;
+    direction->for_line = direction->odd = FALSE;
+    link->waiting[turn->which]--;
+    pump_again (direction->shared, GUINT_TO_POINTER (direction->side));
+    direction = behind;
+  }
+}
+
 static void
 pump (Shared *shared, guint side)
 {
@@ -264,10 +362,14 @@ pump (Shared *shared, guint side)
   guint which = shaper_of (shared, side);
   TsShaper *shaper = &link->shaper[which];
   gint64 now_us = ts_sim_clock_now_us (link->clock);
-  guint64 room = (shaper->shape.queue_bytes ? shaper->shape.queue_bytes : 256 * TS_KIB) / 2;
+  guint64 room = room_of (shaper);
   /* Who shares the line with others that wait for it takes a share at a time, as streams of TCP do:
-   * else the one that asks first at each turn would have it alone. */
-  guint64 share = link->waiting[which] > 0 ? room / 2 / (link->waiting[which] + 1) : G_MAXUINT64;
+   * else the one that asks first at each turn would have it alone.  CHOICE: of thousands each takes a
+   * window of ten packets (RFC 6928) all the same, where the queue has room for many such; with one
+   * packet at a turn the turns would grow with the square of the machines. */
+  guint64 share = link->waiting[which] > 0 ? MAX (room / 2 / (link->waiting[which] + 1),
+                                                  MIN (10 * PACKET_PAYLOAD, room / 64))
+                                           : G_MAXUINT64;
   guint64 taken = 0;
   Message *message;
   while (!direction->waiting && (message = g_queue_peek_head (&direction->queue))) {
@@ -277,12 +379,11 @@ pump (Shared *shared, guint side)
     }
     guint64 queued = ts_shaper_queued_bytes (shaper, now_us);
     if (shaper->shape.rate_bits_per_s > 0 && (queued >= room || taken > share)) {
-      /* Until the line has taken what is over half the room: one wake-up for many packets. */
-      guint64 over = queued > room / 2 ? queued - room / 2 : MIN (queued, taken);
-      direction->for_line = TRUE;
+      shared->calls++;
+      direction->waiting = direction->for_line = TRUE;
       link->waiting[which]++;
-      pump_at (shared, side,
-               now_us + 1 + (gint64)(over * 8 * TS_S / shaper->shape.rate_bits_per_s));
+      wait_for_turn (link, which, line_wake_us (shaper, now_us, queued, taken), direction, direction,
+                     1);
       return;
     }
     gsize part = MIN (message->left_bytes, PACKET_PAYLOAD);
@@ -327,6 +428,7 @@ torn (gpointer user, gpointer data)
   for (guint side = 0; side < 2; side++) {
     TsSimConn *end = &shared->end[side];
     g_queue_clear_full (&shared->direction[side].queue, message_free);
+    make_odd (shared, side);
     if (!end->open)
       continue;
     end->open = FALSE;
@@ -363,6 +465,8 @@ ts_sim_link_connect (TsSimLink *link, guint from, const TsSimConnEvents *events,
   for (guint i = 0; i < 2; i++) {
     shared->end[i].shared = shared;
     shared->end[i].side = i;
+    shared->direction[i].shared = shared;
+    shared->direction[i].side = i;
     g_queue_init (&shared->direction[i].queue);
   }
   g_ptr_array_add (link->shared, shared);
@@ -406,6 +510,7 @@ ts_sim_conn_vanish (TsSimConn *conn)
   Shared *shared = conn->shared;
   conn->open = conn->known = FALSE;
   conn->events = NULL;
+  make_odd (shared, conn->side);
   maybe_free (shared);
 }
 
@@ -416,6 +521,7 @@ ts_sim_conn_close (TsSimConn *conn)
   /* What was queued behind a stalled packet is given up with the connection. */
   Direction *direction = &shared->direction[conn->side];
   g_queue_clear_full (&direction->queue, message_free);
+  make_odd (shared, conn->side);
   shared->calls++;
   if (conn->open)
     say (shared, conn->side, SAY_FIN, 1,
