@@ -77,6 +77,10 @@ add_test(NAME scenario-sim-own-remote
     --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
 set_tests_properties(scenario-sim-own-remote PROPERTIES TIMEOUT 300 LABELS "scenario;sim")
 
+add_test(NAME strict-skip COMMAND ${PROJECT_SOURCE_DIR}/tests/strict-skip $<TARGET_FILE:twinsite>
+  ${PROJECT_SOURCE_DIR}/scenarios)
+set_tests_properties(strict-skip PROPERTIES TIMEOUT 60 LABELS "scenario;sim")
+
 # many machines and a long run, short here: that counts are written out and nobody keeps a ledger
 add_test(NAME scenario-sim-many
   COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/published/ms-470-vms.yaml --on sim --no-plots --quiet

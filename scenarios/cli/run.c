@@ -20,7 +20,7 @@ typedef struct {
   char **assignments;
   char *profile;
   gint64 time_scale; /* -1: not given */
-  gboolean seed_given, twice, quiet, no_plots, bytes;
+  gboolean seed_given, twice, quiet, no_plots, bytes, strict_skip;
   guint64 seed;
   /* what came of it */
   GPtrArray *verdicts; /* TsVerdict *, of all files */
@@ -170,6 +170,11 @@ run_on (Run *run, const TsScenario *scenario, const char *engine, GPtrArray *ver
   g_ptr_array_add (verdicts, verdict);
   g_ptr_array_add (paths, g_strdup (folder));
   int status = verdict->exit_code;
+  if (run->strict_skip && verdict->kind == TS_VERDICT_SKIPPED &&
+      ts_run_is_meant (scenario, ops)) {
+    fprintf (stderr, "twinsite: %s\n", verdict->headline);
+    status = TS_EXIT_INCONCLUSIVE;
+  }
   ts_publish_machine (folder);
   ts_publish (folder, verdict, scenario->title,
               run->no_plots ? TS_PUBLISH_NO_PLOTS : TS_PUBLISH_SVG);
@@ -284,6 +289,8 @@ ts_command_run (int argc, char **argv)
       {"time-scale", 0, 0, G_OPTION_ARG_INT64, &run.time_scale,
        "divide policy intervals and waiting times (1 on sim, else lab.time_scale)", "N"},
       {"junit", 0, 0, G_OPTION_ARG_FILENAME, &junit, "write all verdicts to this file too", "FILE"},
+      {"strict-skip", 0, 0, G_OPTION_ARG_NONE, &run.strict_skip,
+       "exit code 2 when an engine skips a scenario that is meant for it (else 0)", NULL},
       {"no-plots", 0, 0, G_OPTION_ARG_NONE, &run.no_plots, "report.html only, no gnuplot", NULL},
       {"quiet", 'q', 0, G_OPTION_ARG_NONE, &run.quiet, "no progress, only the results", NULL},
       G_OPTION_ENTRY_NULL,

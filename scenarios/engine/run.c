@@ -56,12 +56,18 @@ progress (const TsRunOptions *options, TsPhase phase, const char *name, const ch
     options->progress->tell (options->progress, phase, name, text, t_us);
 }
 
+gboolean
+ts_run_is_meant (const TsScenario *scenario, const TsWorldOps *ops)
+{
+  guint bit = g_str_equal (ops->name, "lab") ? TS_ENGINE_LAB : TS_ENGINE_SIM;
+  return (scenario->engines & bit) != 0;
+}
+
 /* Why this engine does not run it; NULL when it does. */
 static char *
 find_refusal (const TsScenario *scenario, const TsWorldOps *ops)
 {
-  guint bit = g_str_equal (ops->name, "lab") ? TS_ENGINE_LAB : TS_ENGINE_SIM;
-  if ((scenario->engines & bit) == 0)
+  if (!ts_run_is_meant (scenario, ops))
     return g_strdup_printf ("the scenario is not meant for engine %s", ops->name);
   g_autoptr (GPtrArray) orders = ts_scenario_orders (scenario);
   return ops->refusal != NULL ? ops->refusal (scenario->topology, orders) : NULL;

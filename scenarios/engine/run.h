@@ -16,6 +16,9 @@ typedef struct {
 /* The folder's name: "SCENARIO-ENGINE-SEED".  Caller frees. */
 char *ts_run_name (const TsScenario *scenario, const TsWorldOps *ops);
 
+/* Is the scenario meant for that engine (its `engines`)?  One that is may be skipped all the same. */
+gboolean ts_run_is_meant (const TsScenario *scenario, const TsWorldOps *ops);
+
 /* Makes the folder, plays, judges and writes; the world is gone when it returns.
  * NULL: there is no verdict.  TS_ERROR_UNAVAILABLE, FULL: this machine cannot (exit 69); others:
  * the harness itself failed (exit 70). */
