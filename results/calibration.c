@@ -115,7 +115,8 @@ sample_beside (TsCalibration *calibration, const char *name, gint64 took_us, gui
 }
 
 typedef struct {
-  Mark power_on, promoted, commanded, planned, commit, survey;
+  Mark power_on, promoted, commanded, planned, commit, survey, tracking, ready;
+  gboolean asked_at_once; /* a guest that is ready: in the lab.  The simulator asks all at one beat */
   gint64 set, stored_us; /* the newest point */
   GHashTable *log_bytes; /* set -> bytes of its log; only asked */
 } Hearing;
@@ -175,6 +176,47 @@ hear_survey (TsCalibration *calibration, Hearing *hearing, const TsRecord *recor
         (gint64)((__int128)disk_bytes * TS_S / (record->t_us - hearing->survey.t_us)));
 }
 
+/* The first question is asked when a guest is ready; of a machine of your own the answer is what makes
+ * it so. */
+static void
+hear_probe (TsCalibration *calibration, Hearing *hearing, const TsRecord *record)
+{
+  gint64 ready_us = hearing->ready.t_us;
+  hearing->ready.t_us = -1;
+  if (hearing->asked_at_once && ts_record_get_int (record, "up", 0) && ready_us >= 0 &&
+      record->t_us > ready_us)
+    ts_calibration_sample (calibration, "probe", record->t_us - ready_us);
+}
+
+/* Initial replication: from the order to track to the first word of the copy, which is read at once. */
+static void
+hear_tracking (TsCalibration *calibration, Hearing *hearing, const TsRecord *record)
+{
+  if (ts_record_is (record, "state")) {
+    if (ts_record_says (record, "role", "primary") && ts_record_says (record, "to", "initial"))
+      mark (&hearing->tracking, record);
+  } else if (ts_record_says (record, "phase", "begun"))
+    sample_since (calibration, "track", &hearing->tracking, record);
+}
+
+void
+ts_calibration_add_writes (TsCalibration *calibration, const TsLedger *ledger)
+{
+  gint64 first_us = 0, last_us = 0, count = 0;
+  g_auto (TsLedgerReader) reader = ts_ledger_reader (ledger);
+  TsLedgerEntry entry;
+  while (ts_ledger_next (&reader, &entry)) {
+    if (entry.kind == TS_LEDGER_WRITE) {
+      first_us = count++ == 0 ? entry.t_us : first_us;
+      last_us = entry.t_us;
+      continue;
+    }
+    if (entry.kind == TS_LEDGER_FLUSH && count > 1) /* a stretch: words may be heard several at once */
+      ts_calibration_sample (calibration, "write", MAX ((last_us - first_us) / (count - 1), 1));
+    count = 0;
+  }
+}
+
 static void
 hear_flushes (TsCalibration *calibration, const TsLedger *ledger)
 {
@@ -195,7 +237,7 @@ void
 ts_calibration_add_run (TsCalibration *calibration, const TsJournal *journal,
                         const TsLedger *ledger, guint64 disk_bytes)
 {
-  Hearing hearing = {{-1}, {-1}, {-1}, {-1}, {-1}, {-1}, -1, 0, NULL};
+  Hearing hearing = {{-1}, {-1}, {-1}, {-1}, {-1}, {-1}, {-1}, {-1}, FALSE, -1, 0, NULL};
   g_autoptr (GHashTable) log_bytes = g_hash_table_new (NULL, NULL);
   hearing.log_bytes = log_bytes;
   for (guint i = 0; i < journal->records->len; i++) {
@@ -204,11 +246,18 @@ ts_calibration_add_run (TsCalibration *calibration, const TsJournal *journal,
       hear_failover (calibration, &hearing, record);
     else if (ts_record_is (record, "power"))
       hear_power (calibration, &hearing, record);
-    else if (ts_record_is (record, "guest") && ts_record_says (record, "phase", "ready"))
+    else if (ts_record_is (record, "guest") && ts_record_says (record, "phase", "ready")) {
       sample_since (calibration, "boot", &hearing.power_on, record);
+      mark (&hearing.ready, record);
+    } else if (ts_record_is (record, "probe"))
+      hear_probe (calibration, &hearing, record);
+    else if (ts_record_is (record, "run"))
+      hearing.asked_at_once = ts_record_says (record, "engine", "lab");
     else if (ts_record_is (record, "step") && ts_record_says (record, "verb", "commit") &&
              ts_record_says (record, "phase", "begun"))
       mark (&hearing.commit, record);
+    else if (ts_record_is (record, "state") || ts_record_is (record, "copy"))
+      hear_tracking (calibration, &hearing, record);
     else if (ts_record_is (record, "survey"))
       hear_survey (calibration, &hearing, record, disk_bytes);
     else if (ts_record_is (record, "cut") || ts_record_is (record, "point") ||

@@ -18,9 +18,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsCalibration, ts_calibration_free)
 void ts_calibration_sample (TsCalibration *calibration, const char *name, gint64 value);
 
 /* What a run with one VM tells, whose disks are so big together: boot, define, shutdown, branch,
- * cut, apply, merge, survey, flush. */
+ * cut, apply, merge, survey, flush, track; a run of the lab probe, too. */
 void ts_calibration_add_run (TsCalibration *calibration, const TsJournal *journal,
                              const TsLedger *ledger, guint64 disk_bytes);
+
+/* What a run tells whose guest is asked for more writes than it can do: each begins when the one
+ * before it is through. */
+void ts_calibration_add_writes (TsCalibration *calibration, const TsLedger *ledger);
 
 guint ts_calibration_samples (const TsCalibration *calibration, const char *name);
 /* Medians, and defaults where there is no sample; within what a profile may hold. */

@@ -14,7 +14,7 @@
 #include "sim/world.h"
 
 #define SIM                                                                                        \
-  "sim: {boot: 5s, shutdown: 900ms, define: 450ms, flush: 5ms, cut: 220ms, apply: 33ms, "          \
+  "sim: {boot: 5s, shutdown: 900ms, define: 450ms, flush: 5ms, track: 270ms, cut: 220ms, apply: 33ms, "          \
   "branch: 130ms, merge: 410ms, disk: 200MiB, survey: 80MiB}\n"
 #define DISK_BYTES (64 * TS_MIB)
 #define HEAD                                                                                       \
@@ -36,7 +36,7 @@
   "  - {id: commit, do: commit, vm: app, within: 1m}\n"
 
 static void
-add (TsCalibration *calibration, const char *text)
+add (TsCalibration *calibration, const char *text, gboolean writes)
 {
   g_autofree char *folder = g_dir_make_tmp ("test-calibration-XXXXXX", NULL);
   g_autofree char *journal_path = g_build_filename (folder, "journal.jsonl", NULL);
@@ -53,7 +53,10 @@ add (TsCalibration *calibration, const char *text)
   g_autoptr (TsLedger) ledger = ts_ledger_read (ledger_path, &error);
   assert_non_null (journal);
   assert_non_null (ledger);
-  ts_calibration_add_run (calibration, journal, ledger, DISK_BYTES);
+  if (writes)
+    ts_calibration_add_writes (calibration, ledger);
+  else
+    ts_calibration_add_run (calibration, journal, ledger, DISK_BYTES);
   assert_true (ts_folder_remove (folder, &error));
 }
 
@@ -65,9 +68,11 @@ calibrated (void)
   ts_calibration_sample (calibration, "disk", 200 * (gint64)TS_MIB);
   add (calibration,
        HEAD "  - {id: gone, do: site_down, site: near, after: {step: cycles, by: 12s}}\n"
-            "  - {id: failover, do: failover, vm: app, kind: unplanned, within: 1m}\n" TAIL);
+            "  - {id: failover, do: failover, vm: app, kind: unplanned, within: 1m}\n" TAIL,
+       FALSE);
   add (calibration,
-       HEAD "  - {id: failover, do: failover, vm: app, kind: planned, within: 1m}\n" TAIL);
+       HEAD "  - {id: failover, do: failover, vm: app, kind: planned, within: 1m}\n" TAIL,
+       FALSE);
   return calibration;
 }
 
@@ -89,16 +94,62 @@ times_are_read_back (void **state)
   assert_int_equal (profile.flush_us, 5 * TS_MS);
   assert_int_equal (profile.disk_bytes_per_s, 200 * (gint64)TS_MIB);
   assert_about ("shutdown", profile.shutdown_us, 900 * TS_MS, 50 * TS_MS); /* words on the way */
+  assert_about ("track", profile.track_us, 270 * TS_MS, 5 * TS_MS); /* and a look at what is there */
   assert_about ("cut", profile.cut_us, 220 * TS_MS, 2 * TS_MS);
   assert_about ("apply", profile.apply_us, 33 * TS_MS, 2 * TS_MS);
   assert_about ("merge", profile.merge_us, 410 * TS_MS, 60 * TS_MS); /* with its data */
   assert_about ("survey", profile.survey_bytes_per_s, 80 * (gint64)TS_MIB, (gint64)TS_MIB);
-  static const char *const unseen[] = {"probe", "write", "track", "store", "sync"};
+  static const char *const unseen[] = {"probe", "write", "store", "sync"};
   TsProfile defaults;
   ts_profile_init (&defaults);
   for (guint i = 0; i < G_N_ELEMENTS (unseen); i++)
     assert_int_equal (ts_calibration_samples (calibration, unseen[i]), 0);
   assert_int_equal (profile.probe_us, defaults.probe_us);
+}
+
+/* In the lab a guest is asked when it is ready; one of your own is ready when it has answered. */
+static void
+first_answers_are_the_probes (void **state)
+{
+  static const char text[] =
+      "{\"t_us\":0,\"source\":\"engine\",\"kind\":\"run\",\"scenario\":\"x\",\"engine\":\"lab\",\"seed\":1}\n"
+      "{\"t_us\":100,\"source\":\"h\",\"kind\":\"guest\",\"vm\":\"app\",\"host\":\"h\",\"phase\":\"ready\"}\n"
+      "{\"t_us\":2600,\"source\":\"h\",\"kind\":\"probe\",\"vm\":\"app\",\"host\":\"h\",\"up\":true}\n"
+      "{\"t_us\":9000,\"source\":\"h\",\"kind\":\"probe\",\"vm\":\"app\",\"host\":\"h\",\"up\":false}\n"
+      "{\"t_us\":9900,\"source\":\"h\",\"kind\":\"probe\",\"vm\":\"app\",\"host\":\"h\",\"up\":true}\n"
+      "{\"t_us\":20000,\"source\":\"h\",\"kind\":\"guest\",\"vm\":\"own\",\"host\":\"h\",\"phase\":\"ready\"}\n"
+      "{\"t_us\":20000,\"source\":\"h\",\"kind\":\"probe\",\"vm\":\"own\",\"host\":\"h\",\"up\":true}\n";
+  g_autoptr (GError) error = NULL;
+  g_autoptr (TsJournal) journal = ts_journal_parse (text, strlen (text), &error);
+  assert_non_null (journal);
+  g_autoptr (TsLedger) ledger = ts_ledger_new ();
+  g_autoptr (TsCalibration) calibration = ts_calibration_new ();
+  ts_calibration_add_run (calibration, journal, ledger, DISK_BYTES);
+  assert_int_equal (ts_calibration_samples (calibration, "probe"), 1);
+  assert_int_equal (ts_calibration_profile (calibration).probe_us, 2500);
+}
+
+/* A guest that is asked for more than it can do tells how long a write takes. */
+static void
+writes_are_read_back (void **state)
+{
+  static const char text[] =
+      "scenario: 1\n"
+      "name: writes\n"
+      "sim: {write: 1700us, flush: 9ms}\n"
+      "limits: {settle: none}\n"
+      "sites: {near: {}}\n"
+      "hosts: {here: {site: near}}\n"
+      "vms: {app: {host: here, disks: {system: {size: 64MiB, fill: 8MiB}}}}\n"
+      "workloads: {load: {vm: app, disks: [system], rate: 100000/s, flush_every: 64}}\n"
+      "steps:\n"
+      "  - {id: ready, wait: {probe: up, vm: app}, within: 2m}\n"
+      "  - {id: wrote, check: {probe: up, vm: app}, after: {step: ready, by: 5s}}\n";
+  g_autoptr (TsCalibration) calibration = ts_calibration_new ();
+  add (calibration, text, TRUE);
+  assert_true (ts_calibration_samples (calibration, "write") > 20);
+  assert_int_equal (ts_calibration_profile (calibration).write_us, 1700);
+  assert_int_equal (ts_calibration_samples (calibration, "flush"), 0);
 }
 
 /* What it writes is a profile, and means what was measured. */
@@ -145,6 +196,8 @@ main (void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (times_are_read_back),
+      cmocka_unit_test (first_answers_are_the_probes),
+      cmocka_unit_test (writes_are_read_back),
       cmocka_unit_test (file_is_read_as_a_profile),
       cmocka_unit_test (median_is_a_value_that_was_seen),
   };

@@ -18,18 +18,20 @@
 
 /* One machine at a time, so that machines are not measured against each other; a line without a
  * limit, so that the link is not. */
-#define HEAD(name)                                                                                 \
+#define WORLD(name, load)                                                                          \
   "scenario: 1\n"                                                                                  \
   "name: " name "\n"                                                                               \
   "limits: {run: 6m, settle: none}\n"                                                              \
   "sites: {near: {}, far: {}}\n"                                                                   \
   "hosts: {here: {site: near}, there: {site: far}}\n"                                              \
   "vms: {app: {host: here, disks: {system: {size: 256MiB, fill: 48MiB}}}}\n"                       \
-  "workloads: {load: {vm: app, disks: [system], rate: 40/s, flush_every: 4}}\n"                    \
+  "workloads: {load: {vm: app, disks: [system], " load "}}\n"                                      \
   "links: {wan: {between: [near, far], delay: 1ms}}\n"                                             \
   "policies: {often: {frequency: 30s}}\n"                                                          \
   "lab: {time_scale: 6}\n"                                                                         \
-  "steps:\n"                                                                                       \
+  "steps:\n"
+#define HEAD(name)                                                                                 \
+  WORLD (name, "rate: 40/s, flush_every: 4")                                                       \
   "  - {id: protect, do: protect, vm: app, policy: often, to: there, within: 1m}\n"                \
   "  - {id: replicating, wait: {state: replicating, vm: app}, within: 2m}\n"                       \
   "  - {id: cycles, wait: {cycles: 4, vm: app}, within: 2m}\n"
@@ -38,17 +40,26 @@
   "  - {id: surveyed, wait: {survey: done, vm: app}, within: 2m}\n"                                \
   "  - {id: commit, do: commit, vm: app, within: 1m}\n"
 
+/* Nothing but writes, more than any guest can do: each begins when the one before it is through. */
 static const struct {
   const char *name, *text;
+  gboolean writes;
 } plays[] = {
+    {"calibrate-writes",
+     WORLD ("calibrate-writes", "rate: 100000/s, flush_every: 64")
+     "  - {id: ready, wait: {probe: up, vm: app}, within: 2m}\n"
+     "  - {id: wrote, check: {probe: up, vm: app}, after: {step: ready, by: 30s}}\n",
+     TRUE},
     {"calibrate-unplanned",
      HEAD ("calibrate-unplanned") "  - {id: gone, do: site_down, site: near, after: {step: cycles, "
                                   "by: 12s}}\n"
                                   "  - {id: failover, do: failover, vm: app, kind: unplanned, "
-                                  "within: 1m}\n" TAIL},
+                                  "within: 1m}\n" TAIL,
+     FALSE},
     {"calibrate-planned",
      HEAD ("calibrate-planned") "  - {id: failover, do: failover, vm: app, kind: planned, within: "
-                                "1m}\n" TAIL},
+                                "1m}\n" TAIL,
+     FALSE},
 };
 
 static volatile sig_atomic_t interrupted;
@@ -87,8 +98,9 @@ add_link (TsCalibration *calibration, const TsJournal *journal, const TsLedger *
     ts_calibration_sample (calibration, "link", fastest.number);
 }
 
+/* writes: of what it tells only that is wanted. */
 static gboolean
-add_run (TsCalibration *calibration, const char *folder, const TsScenario *scenario,
+add_run (TsCalibration *calibration, const char *folder, const TsScenario *scenario, gboolean writes,
          GError **error)
 {
   g_autofree char *journal_path = g_build_filename (folder, "journal.jsonl", NULL);
@@ -97,6 +109,10 @@ add_run (TsCalibration *calibration, const char *folder, const TsScenario *scena
   g_autoptr (TsLedger) ledger = journal != NULL ? ts_ledger_read (ledger_path, error) : NULL;
   if (ledger == NULL)
     return FALSE;
+  if (writes) {
+    ts_calibration_add_writes (calibration, ledger);
+    return TRUE;
+  }
   ts_calibration_add_run (calibration, journal, ledger, disks_of (scenario));
   add_link (calibration, journal, ledger, scenario);
   return TRUE;
@@ -128,7 +144,7 @@ play (TsCalibration *calibration, guint index, const TsWorldOps *ops, const char
     fprintf (stderr, "twinsite: %s\n", verdict->headline);
     return verdict->exit_code != 0 ? verdict->exit_code : TS_EXIT_UNAVAILABLE;
   }
-  if (!add_run (calibration, folder, scenario, &error) ||
+  if (!add_run (calibration, folder, scenario, plays[index].writes, &error) ||
       !ts_folder_remove (folder, &error))
     return ts_command_error (error);
   return TS_EXIT_PASSED;
@@ -224,7 +240,7 @@ ts_calibrate_from (const char *out, const char *const *runs)
     if (scenario->topology->vms->len != 1)
       return ts_command_usage ("lab", "--from: %s has %u machines, and would tell of them mixed",
                                runs[i], scenario->topology->vms->len);
-    if (!add_run (calibration, runs[i], scenario, &error)) {
+    if (!add_run (calibration, runs[i], scenario, FALSE, &error)) {
       fprintf (stderr, "twinsite: %s\n", error->message);
       return TS_EXIT_BAD_SCENARIO; /* what it was given is not a run */
     }
