@@ -60,7 +60,7 @@ child_begins (void)
 }
 
 static void
-start_vault (gboolean make)
+fork_vault (gboolean make, guint die_after)
 {
   w.vault = fork ();
   if (w.vault == 0) {
@@ -68,7 +68,7 @@ start_vault (gboolean make)
     g_autoptr (GError) error = NULL;
     g_autofree char *alerts = g_build_filename (w.folder, "alerts.jsonl", NULL);
     g_autofree char *command = g_strdup_printf ("cat >> %s/told; exit 3", w.folder);
-    const TsLabServiceOptions options = {.alerts = alerts, .alert_command = command, .name = "contoso", .store = w.store, .make = make, .port = w.port,
+    const TsLabServiceOptions options = {.die_after = die_after, .alerts = alerts, .alert_command = command, .name = "contoso", .store = w.store, .make = make, .port = w.port,
                                          .providers = w.providers, .certificates = w.certificates, .time_scale = 1};
     if (!freopen ("/dev/null", "w", stdout))
       _exit (2);
@@ -76,6 +76,12 @@ start_vault (gboolean make)
       fprintf (stderr, "vault: %s\n", error->message);
     _exit (1);
   }
+}
+
+static void
+start_vault (gboolean make)
+{
+  fork_vault (make, 0);
   for (guint i = 0; i < 400; i++) { /* until it answers */
     g_autoptr (GError) error = NULL;
     g_autoptr (GVariant) about = ts_lab_client_get (w.client, TS_VAULT_GET, "/about", NULL, NULL, &error);
@@ -641,6 +647,40 @@ known_after_a_kill (void **state)
   wait_for ("replicationFabrics/paris", "connectionStatus", "Connected");
 }
 
+/* Killed (by SIGKILL, by its own hand) when its first, second ... transaction is durable and nothing else
+ * of that step is done: what it had answered it still knows, and of what it had not answered
+ * it knows all or nothing. */
+static void
+killed_after_each_transaction (void **state)
+{
+  for (guint n = 1; n <= 10; n++) {
+    g_autoptr (GPtrArray) said = g_ptr_array_new_with_free_func (g_free);
+    kill_vault ();
+    fork_vault (FALSE, n);
+    guint tries = 0;
+    int status = 0;
+    for (guint k = 0; waitpid (w.vault, &status, WNOHANG) == 0; k++) {
+      g_autofree char *path = g_strdup_printf ("replicationPolicies/death-%u-%u", n, k);
+      g_autoptr (GVariant) body = body_of ("{\"properties\": {\"providerSpecificInput\": {\"recoveryPoints\": 3}}}");
+      TsLabAnswer answer;
+      assert_true (tries++ < 2000);
+      if (!ts_lab_client_ask (w.client, TS_VAULT_PUT, path, body, &answer, NULL)) {
+        g_usleep (20000); /* not there yet, or not any more */
+        continue;
+      }
+      if (answer.status == 201)
+        g_ptr_array_add (said, g_steal_pointer (&path));
+      ts_lab_answer_clear (&answer);
+    }
+    assert_true (WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL);
+    start_vault (FALSE);
+    for (guint i = 0; i < said->len; i++)
+      expect (TS_VAULT_GET, said->pdata[i], NULL, 200);
+  }
+  wait_for ("replicationFabrics/paris", "connectionStatus", "Connected");
+  wait_for ("replicationFabrics/lyon", "connectionStatus", "Connected");
+}
+
 /* Another server that says to be paris, with a good key: told no, and nothing changes. */
 static void
 a_name_is_taken_once (void **state)
@@ -670,7 +710,7 @@ main (void)
   signal (SIGPIPE, SIG_IGN);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (makes_what_it_needs), cmocka_unit_test (every_route), cmocka_unit_test (every_action),
-      cmocka_unit_test (known_after_a_kill), cmocka_unit_test (a_name_is_taken_once),
+      cmocka_unit_test (known_after_a_kill), cmocka_unit_test (killed_after_each_transaction), cmocka_unit_test (a_name_is_taken_once),
   };
   return cmocka_run_group_tests (tests, setup, teardown);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
 #include "core/vault/vault.h"
@@ -43,6 +44,7 @@ struct _Service {
   guint wake, signals[2]; /* sources */
   TsLabClock clock;
   GError *failed;
+  guint commits; /* durable transactions of this life */
 };
 
 static void step (Service *service, TsVaultEvent *event);
@@ -102,8 +104,17 @@ keep (Service *service, const TsVaultActions *actions)
     else if (action->kind == TS_VAULT_ACTION_DELETE)
       ts_lab_store_delete (service->store, action->table, action->key, &error);
   }
-  if (!error && ts_lab_store_commit (service->store, &error))
+  gboolean rows = FALSE;
+  for (guint i = 0; i < actions->len; i++) {
+    TsVaultActionKind kind = g_array_index (actions, TsVaultAction, i).kind;
+    rows |= kind == TS_VAULT_ACTION_PUT || kind == TS_VAULT_ACTION_DELETE;
+  }
+  if (!error && ts_lab_store_commit (service->store, &error)) {
+    service->commits += rows;
+    if (rows && service->commits == service->options->die_after)
+      kill (getpid (), SIGKILL);
     return TRUE;
+  }
   give_up (service, g_steal_pointer (&error));
   return FALSE;
 }

@@ -19,6 +19,8 @@ typedef struct {
   /* Providers: "ADDRESS:PORT" or "unix:PATH" (NULL: none can connect), and a folder with ca.pem and
    * NAME.pem, NAME.key of ours */
   const char *providers, *certificates;
+  guint die_after; /* for tests: when so many transactions of this life are durable it kills itself (SIGKILL), and
+                      nothing else of that step is done; 0: it does not */
   const char *alerts, *alert_command; /* lab/vault/alert.h; NULL: none */
   guint32 time_scale;
   const char *control; /* the runner's socket (lab/host/control.h): gives the socket on which REST is
