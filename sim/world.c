@@ -387,8 +387,8 @@ sim_order (TsWorld *world, const TsOrder *order, GError **error)
   return TRUE;
 }
 
-static gboolean
-sim_request (TsWorld *world, const TsVaultRequest *request, GError **error)
+gboolean
+ts_sim_world_request (TsWorld *world, const TsVaultRequest *request, GError **error)
 {
   if (!world->management)
     return ts_throw (error, TS_ERROR_STATE, "this world has no vault");
@@ -486,7 +486,6 @@ static const TsWorldOps sim_ops = {
     .start = sim_start,
     .now_us = sim_now_us,
     .order = sim_order,
-    .request = sim_request,
     .run_until = sim_run_until,
     .finish = sim_finish,
     .free = sim_free,

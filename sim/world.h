@@ -6,8 +6,14 @@
 #pragma once
 #include "core/seam/death.h"
 #include "core/seam/world.h"
+#include "core/vault/request.h"
 
 const TsWorldOps *ts_sim_world_ops (void);
+
+/* A client's request to the world's vault, as its REST interface takes them: answered through
+ * observer->reply, perhaps before this returns.  Not answered while the vault is dead: TS_ERROR_LOST;
+ * TS_ERROR_STATE: this world has no vault.  (A vault of the lab is a process, and is asked over REST.) */
+gboolean ts_sim_world_request (TsWorld *world, const TsVaultRequest *request, GError **error);
 
 /* For tests of what no scenario verb says yet: a site's hosts lose power, or get it back. */
 void ts_sim_world_power (TsWorld *world, guint site, gboolean on);

@@ -106,7 +106,7 @@ ask (Run *run, TsVaultMethod method, const char *path, const char *body)
       body ? g_variant_ref_sink (g_variant_parse (G_VARIANT_TYPE_VARDICT, body, NULL, NULL, NULL)) : NULL;
   TsVaultRequest request = {.id = ++id, .method = method, .path = path, .body = parsed};
   run->seen.status = 0;
-  assert_true (ts_sim_world_ops ()->request (run->world, &request, NULL));
+  assert_true (ts_sim_world_request (run->world, &request, NULL));
   for (guint i = 0; i < 100 && run->seen.status == 0; i++)
     pass (run, 10 * TS_MS);
   guint status = run->seen.status;

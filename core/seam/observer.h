@@ -35,7 +35,7 @@ struct _TsObserver {
   /* Hears every record in order of time.  The record is the world's; copy what is kept. */
   void (*record) (TsObserver *observer, const TsRecord *record);
   void (*ledger) (TsObserver *observer, const TsLedgerEntry *entry);
-  /* Of TsWorldOps.request; NULL: nobody asks.  The reply is the world's. */
+  /* Of ts_sim_world_request (sim/world.h); NULL: nobody asks.  The reply is the world's. */
   void (*reply) (TsObserver *observer, const TsVaultReply *reply);
   /* A resource of the vault has changed (TS_VAULT_ACTION_NOTIFY); NULL: nobody watches. */
   void (*changed) (TsObserver *observer, const char *path);

@@ -10,7 +10,6 @@
 #include "core/seam/observer.h"
 #include "core/seam/order.h"
 #include "core/seam/topology.h"
-#include "core/vault/request.h"
 
 typedef struct _TsWorld TsWorld; /* each engine's own */
 
@@ -37,11 +36,6 @@ typedef struct {
 
   /* Begins an order; the rest is heard in the journal.  Fails only when it could not be begun. */
   gboolean (*order) (TsWorld *world, const TsOrder *order, GError **error);
-
-  /* A client's request to the world's vault, as its REST interface takes them: answered through
-   * observer->reply, perhaps before this returns.  Not answered while the vault is dead or cannot be
-   * reached: TS_ERROR_LOST; TS_ERROR_STATE: this world has no vault.  NULL: the engine has none. */
-  gboolean (*request) (TsWorld *world, const TsVaultRequest *request, GError **error);
 
   /* Lets time pass until t_us, or until observer->stop is set (which it clears). */
   gboolean (*run_until) (TsWorld *world, gint64 t_us, GError **error);

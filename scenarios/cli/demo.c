@@ -24,6 +24,7 @@ ts_command_demo (int argc, char **argv)
 #include "lab/vault/server.h"
 #include "scenarios/cli/demo-text.h"
 #include "scenarios/cli/engines.h"
+#include "sim/world.h"
 
 #define SLICE_MS 20
 #define BEHIND_US (500 * TS_MS)  /* so much is caught up; what is more is let go of */
@@ -100,7 +101,7 @@ asked (TsLabServer *server, const TsVaultRequest *request, gpointer user)
   TsVaultRequest ours = *request;
   g_autoptr (GError) error = NULL;
   ours.id |= OURS;
-  if (!demo->ops->request (demo->world, &ours, &error))
+  if (!ts_sim_world_request (demo->world, &ours, &error))
     ts_lab_server_fail (server, request->id, error->message);
 }
 
@@ -215,7 +216,7 @@ set_up (Demo *demo, GError **error)
   demo->step = NULL;
   g_autoptr (GVariant) body = ts_json_parse (plan_text, strlen (plan_text), error);
   const TsVaultRequest plan = {PLAN_ID, TS_VAULT_PUT, "replicationRecoveryPlans/whole-shop", body};
-  return body && demo->ops->request (demo->world, &plan, error) &&
+  return body && ts_sim_world_request (demo->world, &plan, error) &&
          demo->ops->run_until (demo->world, demo->ops->now_us (demo->world) + WARM_UP_US, error);
 }
 
