@@ -3,6 +3,7 @@
  *
  * It has no memory of its own but of the asks of this life of its host, so that one that is said
  * twice is done once. */
+#include "core/base/ipv4.h"
 #include "sim/management.h"
 
 #define CONNECT_US TS_S       /* CHOICE: until a host that has come up reaches its VMM server */
@@ -25,6 +26,7 @@ struct _TsSimAgent {
   guint64 life;       /* connections so far */
   GPtrArray *asked;   /* Asked */
   GPtrArray *told;    /* GVariant, by VM: as told last; NULL: not told */
+  char **addresses;   /* by VM: its static address; NULL: its first one */
   char **tests;       /* by VM: to what its test machine here is connected; NULL: to nothing */
   char **networks;    /* by VM: to what its machine here is connected; NULL: its first one */
   TsPolicy *policies; /* by VM: how it is replicated */
@@ -58,6 +60,7 @@ ts_sim_agent_new (TsSimManagement *management, TsSimHost *host, TsSimVmm *vmm)
   agent->told = g_ptr_array_new_with_free_func (variant_free);
   g_ptr_array_set_size (agent->told, (gint)vms);
   agent->networks = g_new0 (char *, vms + 1);
+  agent->addresses = g_new0 (char *, vms + 1);
   agent->tests = g_new0 (char *, vms + 1);
   agent->policies = g_new0 (TsPolicy, MAX (vms, 1));
   return agent;
@@ -71,11 +74,13 @@ ts_sim_agent_free (TsSimAgent *agent)
   for (guint i = 0; i < agent->told->len; i++) {
     g_free (agent->networks[i]);
     g_free (agent->tests[i]);
+    g_free (agent->addresses[i]);
   }
   g_ptr_array_unref (agent->asked);
   g_ptr_array_unref (agent->told);
   g_free (agent->networks);
   g_free (agent->tests);
+  g_free (agent->addresses);
   g_free (agent->policies);
   g_free (agent);
 }
@@ -151,6 +156,13 @@ level_of (const TsSimAgent *agent, TsSimVm *vm)
   const char *network = agent->networks[vm->index];
   gboolean first = host->index == vm->spec->host;
   set_text (&level->network, network ? network : first ? name_of (spec->networks, vm->spec->network) : "");
+  if (agent->addresses[vm->index])
+    set_text (&level->address, agent->addresses[vm->index]);
+  else if (first && vm->spec->address && !network) {
+    char text[TS_IPV4_TEXT_SIZE];
+    ts_ipv4_format (vm->spec->address, text);
+    set_text (&level->address, text);
+  }
   set_text (&level->classification, first ? name_of (spec->storages, vm->spec->storage) : "");
   if (!rel)
     return level;
@@ -448,6 +460,9 @@ perform (TsSimAgent *agent, Asked *asked, const char *verb, GVariant *fields)
     shut_down (agent, asked);
   else if (g_str_equal (verb, "connect")) {
     set_text (&agent->networks[asked->vm->index], ts_variant_text (fields, "network", ""));
+    const char *address = ts_variant_text (fields, "address", NULL);
+    if (address)
+      set_text (&agent->addresses[asked->vm->index], address);
     ts_sim_touch (asked->vm);
   } else if (g_str_equal (verb, "delete"))
     ts_sim_touch (asked->vm); /* a relation that is gone has left nothing that anybody sees */

@@ -370,8 +370,12 @@ setup_of (const TsSimVmm *vmm)
   }
   for (guint i = 0; i < spec->networks->len; i++)
     if (((TsFarSpec *)spec->networks->pdata[i])->vmm == vmm->index)
-      ts_vmm_setup_add_network (setup, ((TsFarSpec *)spec->networks->pdata[i])->name,
-                                ((TsFarSpec *)spec->networks->pdata[i])->logical);
+    {
+      const TsFarSpec *far = spec->networks->pdata[i];
+      TsVmmNetwork *network = ts_vmm_setup_add_network (setup, far->name, far->logical);
+      network->pool_from = far->pool_from;
+      network->pool_to = far->pool_to;
+    }
   for (guint i = 0; i < spec->storages->len; i++)
     if (((TsFarSpec *)spec->storages->pdata[i])->vmm == vmm->index)
       g_ptr_array_add (setup->classifications, g_strdup (((TsFarSpec *)spec->storages->pdata[i])->name));

@@ -20,8 +20,10 @@ static const char text[] =
     "sites: {paris: {}, lyon: {}, azure: {}}\n"
     "hosts: {a: {site: paris}, b: {site: lyon}}\n"
     "vms:\n"
-    "  db: {host: a, network: shop-a, disks: {system: {size: 4MiB, fill: 1MiB}}}\n"
-    "  web: {host: a, network: shop-a, disks: {system: {size: 4MiB, fill: 1MiB}}}\n"
+    "  db: {host: a, network: shop-a, address: 10.1.0.11, disks: {system: {size: 4MiB, fill: 1MiB}}}\n"
+    "  web: {host: a, network: shop-a, address: 10.9.0.9, disks: {system: {size: 4MiB, fill: 1MiB}}}\n"
+    "  app: {host: a, network: shop-a, address: 10.1.0.10, disks: {system: {size: 4MiB, fill: 1MiB}}}\n"
+    "  free: {host: a, network: shop-a, disks: {system: {size: 4MiB, fill: 1MiB}}}\n"
     "links:\n"
     "  wan: {between: [paris, lyon], rate: 100Mbit/s, delay: 5ms}\n"
     "  up-a: {between: [paris, azure], rate: 10Mbit/s, delay: 5ms}\n"
@@ -33,7 +35,7 @@ static const char text[] =
     "networks:\n"
     "  shop-a: {vmm: va, to: shop-b, logical: front-a}\n"
     "  spare-a: {vmm: va}\n"
-    "  shop-b: {vmm: vb, logical: front-b}\n"
+    "  shop-b: {vmm: vb, logical: front-b, pool: 10.1.0.10-10.1.0.11}\n"
     "  spare-b: {vmm: vb}\n"
     "plans: {shop: {from: va, to: vb, groups: [{vms: [db]}, {vms: [web]}]}}\n"
     "steps:\n"
@@ -42,7 +44,9 @@ static const char text[] =
     "  - {id: away, do: failover, vm: db, kind: planned}\n"
     "  - {id: commit, do: commit, vm: db}\n"
     "  - {id: test, do: test_failover, plan: shop}\n"
-    "  - {id: test-end, do: stop_test_failover, plan: shop}\n";
+    "  - {id: test-end, do: stop_test_failover, plan: shop}\n"
+    "  - {id: p3, do: protect, vm: app, policy: gold}\n"
+    "  - {id: p4, do: protect, vm: free, policy: gold}\n";
 
 #define FA "replicationFabrics/va"
 #define FB "replicationFabrics/vb"
@@ -130,6 +134,21 @@ static void
 expect_detail (Run *run, const char *vm, const char *name, const char *wanted)
 {
   g_autofree char *has = detail (run, vm, name);
+  if (g_strcmp0 (has, wanted) != 0)
+    fail_msg ("%s of %s is \"%s\", not \"%s\"", name, vm, has, wanted);
+}
+
+/* A field of the item's one network card. */
+static void
+expect_nic (Run *run, const char *vm, const char *name, const char *wanted)
+{
+  g_autofree char *path = g_strconcat (ITEMS, vm, NULL);
+  assert_int_equal (ask (run, TS_VAULT_GET, path, NULL), 200);
+  g_autoptr (GVariant) properties = ts_variant_dict (run->seen.body, "properties");
+  g_autoptr (GVariant) details = ts_variant_dict (properties, "providerSpecificDetails");
+  g_autoptr (GVariant) nics = ts_variant_list (details, "vmNics");
+  g_autoptr (GVariant) nic = ts_variant_entry (nics, 0);
+  const char *has = ts_variant_text (nic, name, "(none)");
   if (g_strcmp0 (has, wanted) != 0)
     fail_msg ("%s of %s is \"%s\", not \"%s\"", name, vm, has, wanted);
 }
@@ -302,6 +321,38 @@ the_table_of_failback (void **state)
   }
 }
 
+/* HVR 1.6: the same address if it is free, else another one; reserved at once, set just before the
+ * failover; given back when protection ends.  What comes by DHCP is not managed. */
+static void
+addresses_of_a_pool (void **state)
+{
+  Run *run = *state;
+  expect_nic (run, "db", "replicaNicStaticIPAddress", "10.1.0.11");  /* the same */
+  expect_nic (run, "web", "replicaNicStaticIPAddress", "10.1.0.10"); /* its own is not of the pool */
+  expect_nic (run, "db", "replicaAddress", "");                      /* reserved, not set */
+  play (run, 6);
+  play (run, 7);
+  expect_nic (run, "app", "replicaNicStaticIPAddress", ""); /* none is left, and that is told */
+  expect_nic (run, "free", "replicaNicStaticIPAddress", "");
+  assert_int_equal (ask (run, TS_VAULT_GET, "replicationEvents", NULL), 200);
+  g_autofree char *events = g_variant_print (run->seen.body, FALSE);
+  assert_non_null (strstr (events, "No static address is left on network shop-b for the replica of app"));
+  assert_null (strstr (events, "for the replica of free"));
+  play (run, 2); /* db away */
+  expect_nic (run, "db", "replicaAddress", "10.1.0.11");
+  play (run, 3);
+  pass (run, 60 * TS_S);
+  assert_int_equal (ask (run, TS_VAULT_POST, ITEMS "db/plannedFailover", NULL), 202);
+  expect_nic (run, "db", "replicaAddress", "10.1.0.11"); /* at home it has its own again */
+  expect_detail (run, "db", "replicaNetwork", "shop-a");
+  assert_int_equal (ask (run, TS_VAULT_POST, ITEMS "web/remove", NULL), 202);
+  pass (run, 60 * TS_S);
+  assert_int_equal (ask (run, TS_VAULT_POST, ITEMS "app/remove", NULL), 202);
+  pass (run, 60 * TS_S);
+  play (run, 6);
+  expect_nic (run, "app", "replicaNicStaticIPAddress", "10.1.0.10"); /* it was given back */
+}
+
 #define ROW(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
 int
@@ -312,6 +363,7 @@ main (void)
       ROW (network_of_a_plan_test),
       ROW (a_mapping_that_changes_reconnects_replicas),
       ROW (the_table_of_failback),
+      ROW (addresses_of_a_pool),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

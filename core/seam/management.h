@@ -30,6 +30,7 @@ typedef struct { /* a VM network, or a storage classification */
   guint vmm;
   gint to; /* to what it is mapped at another VMM server; -1: to nothing */
   char *logical; /* of a VM network: the logical network that it is part of; NULL: none */
+  guint32 pool_from, pool_to; /* of a VM network: its pool of static addresses (core/base/ipv4.h); 0: none */
 } TsFarSpec;
 
 typedef struct { /* a script of a library; both VMM servers have it, unless missing */

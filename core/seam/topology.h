@@ -83,6 +83,7 @@ typedef struct {
   guint host; /* where it runs first */
   TsTracking tracking;
   gint network, storage; /* of its management; -1: none */
+  guint32 address;       /* static, on that network; 0: by DHCP */
   TsFreezeMode freeze;
   guint64 memory_bytes;
   gint extends; /* another VM, whose replica (on `host`) this is the extended relation of: HVR reference

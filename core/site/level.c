@@ -25,6 +25,7 @@ ts_level_new (const char *vm, const char *id, const char *host)
   level->network = g_strdup ("");
   level->classification = g_strdup ("");
   level->test_network = g_strdup ("");
+  level->address = g_strdup ("");
   level->point_us = level->percent = -1;
   level->points = g_array_new (FALSE, TRUE, sizeof (TsPoint));
   return level;
@@ -43,6 +44,7 @@ ts_level_copy (const TsLevel *from)
   level->network = g_strdup (from->network);
   level->classification = g_strdup (from->classification);
   level->test_network = g_strdup (from->test_network);
+  level->address = g_strdup (from->address);
   level->disks = g_strdupv (from->disks);
   level->points = g_array_copy (from->points);
   return level;
@@ -61,6 +63,7 @@ ts_level_free (TsLevel *level)
   g_free (level->network);
   g_free (level->classification);
   g_free (level->test_network);
+  g_free (level->address);
   g_strfreev (level->disks);
   g_array_unref (level->points);
   g_free (level);
@@ -99,6 +102,7 @@ ts_level_variant (const TsLevel *level)
   ts_fields_set_text (fields, "network", level->network);
   ts_fields_set_text (fields, "classification", level->classification);
   ts_fields_set_bool (fields, "exported", level->exported);
+  ts_fields_set_text (fields, "address", level->address);
   ts_fields_set_text (fields, "test_network", level->test_network);
   if (level->disks)
     ts_fields_set (fields, "disks", g_variant_new_strv ((const char *const *)level->disks, -1));
@@ -146,6 +150,8 @@ ts_level_parse (GVariant *fields, GError **error)
   level->network = g_strdup (ts_variant_text (fields, "network", ""));
   g_free (level->classification);
   level->classification = g_strdup (ts_variant_text (fields, "classification", ""));
+  g_free (level->address);
+  level->address = g_strdup (ts_variant_text (fields, "address", ""));
   level->exported = ts_variant_bool (fields, "exported", FALSE);
   g_free (level->test_network);
   level->test_network = g_strdup (ts_variant_text (fields, "test_network", ""));
@@ -174,6 +180,6 @@ ts_level_same_state (const TsLevel *a, const TsLevel *b)
          a->exists == b->exists && a->on == b->on && a->serving == b->serving && a->test == b->test &&
          a->test_serving == b->test_serving && g_str_equal (a->peer, b->peer) &&
          a->copy_set == b->copy_set && a->replicated == b->replicated && a->exported == b->exported && g_str_equal (a->network, b->network) &&
-         g_str_equal (a->test_network, b->test_network) &&
+         g_str_equal (a->test_network, b->test_network) && g_str_equal (a->address, b->address) &&
          g_str_equal (a->classification, b->classification);
 }

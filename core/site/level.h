@@ -28,6 +28,7 @@ typedef struct {
   guint64 copy_set; /* the point on which a failed-over copy stands; 0: none */
   guint64 memory_bytes, disk_bytes;
   char *network, *classification; /* to which it is connected, on which it lies; "" */
+  char *address;      /* static, on network; "" by DHCP, or none */
   char *test_network; /* to which the test machine is connected; "" */
   char **disks;       /* their names; NULL: not told */
   guint32 replicated; /* primary: which of them are, bit 1 << disk */

@@ -31,6 +31,8 @@ typedef struct {
 
 typedef struct { /* promised to a replica; it counts as used until the replica is there itself */
   char *item, *vm, *host, *network, *classification;
+  char *address;      /* reserved in network's pool; "": none */
+  gboolean exhausted; /* there was none left */
   gint64 memory_bytes, disk_bytes;
 } TsVmmPlace;
 

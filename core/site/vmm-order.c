@@ -434,7 +434,8 @@ go_on_machine (TsVmm *vmm, TsVmmOrder *order)
   if (g_str_equal (verb, "shut-down"))
     done = !level->on;
   else if (g_str_equal (verb, "connect") && !ts_variant_bool (order->fields, "test", FALSE))
-    done = g_strcmp0 (level->network, ts_variant_text (order->fields, "network", "")) == 0;
+    done = g_strcmp0 (level->network, ts_variant_text (order->fields, "network", "")) == 0 &&
+           g_strcmp0 (level->address, ts_variant_text (order->fields, "address", level->address)) == 0;
   else if (remove)
     done = level->role == TS_LEVEL_NONE && !level->exists;
   else
@@ -473,6 +474,8 @@ go_on_place (TsVmm *vmm, TsVmmOrder *order)
     ts_fields_set_text (order->output, "host", place->host);
     ts_fields_set_text (order->output, "network", place->network);
     ts_fields_set_text (order->output, "classification", place->classification);
+    ts_fields_set_text (order->output, "address", place->address);
+    ts_fields_set_bool (order->output, "exhausted", place->exhausted);
     end (vmm, order, 0, "");
   } else if (vmm->now_us >= order->begun_us + FRESH_HOST_WAIT_US)
     end (vmm, order, TS_SITE_NO_PLACE, error->message); /* hosts may be about to come */
@@ -492,8 +495,7 @@ go_on_make_network (TsVmm *vmm, TsVmmOrder *order)
   TsFields *row = ts_fields_new ();
   ts_fields_set_text (row, "logical", logical);
   ts_vmm_put (vmm, "network", name, ts_fields_end (row));
-  ts_vmm_setup_add_network (vmm->setup, name, logical);
-  ((TsVmmNetwork *)networks->pdata[networks->len - 1])->made = TRUE;
+  ts_vmm_setup_add_network (vmm->setup, name, logical)->made = TRUE;
   ts_vmm_tell_inventory (vmm); /* before the result: who hears that can find it */
   end (vmm, order, 0, "");
 }

@@ -4,6 +4,7 @@
  * without such a mapping, or such a host, it is left disconnected, or in the host's default place.
  * Room is a must.  Among several the one with the most free storage, then memory, then by name
  * (CHOICE: "optimal" is all that is published). */
+#include "core/base/ipv4.h"
 #include "core/site/vmm-internal.h"
 
 void
@@ -15,6 +16,7 @@ ts_vmm_place_free (gpointer data)
   g_free (place->host);
   g_free (place->network);
   g_free (place->classification);
+  g_free (place->address);
   g_free (place);
 }
 
@@ -30,6 +32,8 @@ ts_vmm_place_restore (const char *item, GVariant *value)
   place->host = g_strdup (host);
   place->network = g_strdup (ts_variant_text (value, "network", ""));
   place->classification = g_strdup (ts_variant_text (value, "classification", ""));
+  place->address = g_strdup (ts_variant_text (value, "address", ""));
+  place->exhausted = ts_variant_bool (value, "exhausted", FALSE);
   place->memory_bytes = ts_variant_int (value, "memory", 0);
   place->disk_bytes = ts_variant_int (value, "disk", 0);
   return place;
@@ -43,6 +47,8 @@ put_place (TsVmm *vmm, const TsVmmPlace *place)
   ts_fields_set_text (row, "host", place->host);
   ts_fields_set_text (row, "network", place->network);
   ts_fields_set_text (row, "classification", place->classification);
+  ts_fields_set_text (row, "address", place->address);
+  ts_fields_set_bool (row, "exhausted", place->exhausted);
   ts_fields_set_int (row, "memory", place->memory_bytes);
   ts_fields_set_int (row, "disk", place->disk_bytes);
   ts_vmm_put (vmm, "place", place->item, ts_fields_end (row));
@@ -70,6 +76,55 @@ has_classification (const TsVmmHost *host, const char *name)
       return TRUE;
   }
   return FALSE;
+}
+
+/* --- addresses -------------------------------------------------------------------------------- */
+
+static gboolean
+address_taken (const TsVmm *vmm, const char *network, const char *vm, const char *address)
+{
+  for (guint i = 0; i < vmm->places->len; i++) {
+    const TsVmmPlace *place = vmm->places->pdata[i];
+    if (g_str_equal (place->network, network) && g_str_equal (place->address, address))
+      return TRUE;
+  }
+  for (guint h = 0; h < vmm->hosts->len; h++) {
+    const TsVmmHost *host = vmm->hosts->pdata[h];
+    for (guint i = 0; i < host->levels->len; i++) {
+      const TsLevel *level = host->levels->pdata[i];
+      if (!g_str_equal (level->vm, vm) && g_str_equal (level->network, network) &&
+          g_str_equal (level->address, address))
+        return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+/* HVR 1.6: of the target network's static pool, the same address if it is free, else another one
+ * (CHOICE: the lowest); reserved at once.  A network without a pool, and a machine that has its address by
+ * DHCP, have none that is managed. */
+static char *
+reserve (TsVmm *vmm, TsVmmPlace *place, const char *wanted)
+{
+  char text[TS_IPV4_TEXT_SIZE];
+  guint32 same = 0;
+  if (!*wanted)
+    return g_strdup ("");
+  for (guint i = 0; i < vmm->setup->networks->len; i++) {
+    const TsVmmNetwork *network = vmm->setup->networks->pdata[i];
+    if (!network->pool_from || !g_str_equal (network->name, place->network))
+      continue;
+    if (ts_ipv4_parse (wanted, &same, NULL, NULL) && same >= network->pool_from && same <= network->pool_to &&
+        !address_taken (vmm, network->name, place->vm, wanted))
+      return g_strdup (wanted);
+    for (guint64 address = network->pool_from; address <= network->pool_to; address++) {
+      ts_ipv4_format ((guint32)address, text);
+      if (!address_taken (vmm, network->name, place->vm, text))
+        return g_strdup (text);
+    }
+    place->exhausted = TRUE;
+  }
+  return g_strdup ("");
 }
 
 /* What is left when all that is there or promised had all that it may want. */
@@ -164,6 +219,7 @@ ts_vmm_place (TsVmm *vmm, GVariant *fields, GError **error)
   place->host = g_strdup (best.host->name);
   place->network = g_strdup (best.network ? network : "");
   place->classification = g_strdup (best.classification ? storage : "");
+  place->address = reserve (vmm, place, ts_variant_text (fields, "address", ""));
   place->memory_bytes = memory;
   place->disk_bytes = disk;
   g_ptr_array_add (vmm->places, place);

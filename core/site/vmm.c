@@ -1,4 +1,5 @@
 /* core/site/vmm.c -- see vmm.h.  Here: the line to the vault, and what the hosts say. */
+#include "core/base/ipv4.h"
 #include "core/site/vmm-internal.h"
 
 /* --- setup ------------------------------------------------------------------------------------ */
@@ -48,13 +49,14 @@ ts_vmm_setup_free (TsVmmSetup *setup)
   g_free (setup);
 }
 
-void
+TsVmmNetwork *
 ts_vmm_setup_add_network (TsVmmSetup *setup, const char *name, const char *logical)
 {
   TsVmmNetwork *network = g_new0 (TsVmmNetwork, 1);
   network->name = g_strdup (name);
   network->logical = g_strdup (logical ? logical : "");
   g_ptr_array_add (setup->networks, network);
+  return network;
 }
 
 void
@@ -227,8 +229,7 @@ ts_vmm_restore (TsVmmSetup *setup, const TsVmmRow *rows, guint count, GError **e
       if (order)
         g_ptr_array_add (vmm->orders, order);
     } else if (fine && g_str_equal (row->table, "network")) {
-      ts_vmm_setup_add_network (vmm->setup, row->key, ts_variant_text (row->value, "logical", ""));
-      ((TsVmmNetwork *)vmm->setup->networks->pdata[vmm->setup->networks->len - 1])->made = TRUE;
+      ts_vmm_setup_add_network (vmm->setup, row->key, ts_variant_text (row->value, "logical", ""))->made = TRUE;
     } else if (fine && g_str_equal (row->table, "place")) {
       TsVmmPlace *place = ts_vmm_place_restore (row->key, row->value);
       fine = place != NULL;
@@ -345,6 +346,13 @@ list_of_networks (const TsVmm *vmm)
     ts_fields_set_text (one, "name", network->name);
     ts_fields_set_text (one, "logical", network->logical);
     ts_fields_set_bool (one, "made", network->made);
+    if (network->pool_from) {
+      char from[TS_IPV4_TEXT_SIZE], to[TS_IPV4_TEXT_SIZE];
+      ts_ipv4_format (network->pool_from, from);
+      ts_ipv4_format (network->pool_to, to);
+      g_autofree char *pool = g_strdup_printf ("%s-%s", from, to);
+      ts_fields_set_text (one, "pool", pool);
+    }
     ts_list_add (&list, ts_fields_end (one));
   }
   return g_variant_builder_end (&list);
@@ -416,6 +424,7 @@ list_of_vms (const TsVmm *vmm)
       ts_fields_set_int (one, "disk", (gint64)level->disk_bytes);
       ts_fields_set_text (one, "network", level->network);
       ts_fields_set_text (one, "classification", level->classification);
+      ts_fields_set_text (one, "address", level->address);
       ts_list_add (&list, ts_fields_end (one));
     }
   }

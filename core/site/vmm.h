@@ -13,7 +13,8 @@
  *
  *   verb            fields                              done when, and what it answers
  *   place           item s, vm s, memory x, disk x,     a host of the cloud was chosen that has room
- *                   cloud s, network s, classification s, host s ("": any)   and reaches network and classification: host, network, classification
+ *                   cloud s, network s, classification s,               and reaches network and classification: host, network, classification;
+ *                   host s ("": any), address s                         address (reserved; "": by DHCP), exhausted b (the pool has none left)
  *   release         item s                              the place is given up
  *   configure       cloud s, receive b, policy a{sv}    every host of the cloud that answers has it.  policy:
  *                                                       name s, port x, packed (core/relation/policy.h; its day begins when the engine says)
@@ -24,7 +25,7 @@
  *   shut-down       vm                                  the machine is off
  *   wait            vm, role s, state x, exported b     that state is reached (initial replication), or with exported its
  *                                                       first copy is whole on a medium
- *   connect         vm, network s, test b               the machine's (or its test's) network is that one; "": none
+ *   connect         vm, network s, test b, address s    the machine's (or its test's) network is that one, with that static address; "": none
  *   make-network    name s, logical s                   a VM network of that name is there, part of that logical network
  *   drop-network    name s                              it is not there any more, unless a test still uses it
  *   delete          vm                                  no relation, and the replica's disks are gone
@@ -50,6 +51,7 @@ typedef struct {
 typedef struct {
   char *name, *logical; /* logical: the logical network of which it is part; "": none */
   gboolean made;        /* for a test failover, to go with it */
+  guint32 pool_from, pool_to; /* its pool of static addresses (core/base/ipv4.h); 0: none */
 } TsVmmNetwork;
 
 typedef struct { /* what its administrator has told it; texts and arrays are the server's from ts_vmm_new on */
@@ -65,7 +67,8 @@ typedef struct { /* what its administrator has told it; texts and arrays are the
 TsVmmSetup *ts_vmm_setup_new (const char *name, const char *server) G_GNUC_WARN_UNUSED_RESULT;
 void ts_vmm_setup_free (TsVmmSetup *setup); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TsVmmSetup, ts_vmm_setup_free)
-void ts_vmm_setup_add_network (TsVmmSetup *setup, const char *name, const char *logical); /* NULL: none */
+/* logical: NULL: none.  Its pool is the caller's to fill in. */
+TsVmmNetwork *ts_vmm_setup_add_network (TsVmmSetup *setup, const char *name, const char *logical);
 /* hosts: names, NULL-terminated. */
 void ts_vmm_setup_add_cloud (TsVmmSetup *setup, const char *name, const char *const *hosts);
 

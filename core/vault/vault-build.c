@@ -182,6 +182,11 @@ start (TsVault *vault, TsVaultJob *job, gint parent, const TsItemView *view, gin
     TsFields *fields = side_fields ("replica");
     ts_fields_set_text (fields, "network", network);
     ts_fields_set_bool (fields, "test", FALSE);
+    /* HVR 1.6: the address is set on the host only just before failover */
+    ts_fields_set_text (fields, "address",
+                        !*network ? ""
+                                  : ts_doc_text (view->item, view->source_is_primary ? "recovery_address"
+                                                                                     : "primary_address"));
     gint connect = ts_vault_task_order (vault, job, parent, "Connecting its network", view->item,
                                         view->target_fabric, "connect", fields);
     ts_vault_task_may_fail (vault, job, connect);

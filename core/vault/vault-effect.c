@@ -48,6 +48,7 @@ add_place (const TsVault *vault, const TsDoc *item, TsFields *fields)
   ts_fields_set_text (fields, "network", network);
   ts_fields_set_text (fields, "classification", storage);
   ts_fields_set_text (fields, "host", ts_doc_text (item, "wanted_host"));
+  ts_fields_set_text (fields, "address", ts_variant_text (vm, "address", ""));
 }
 
 GVariant *
@@ -82,6 +83,11 @@ placed (TsVault *vault, TsDoc *item, const TsDoc *task)
   ts_vault_set_text (vault, item, "recovery_host", ts_variant_text (output, "host", ""));
   ts_vault_set_text (vault, item, "recovery_network", ts_variant_text (output, "network", ""));
   ts_vault_set_text (vault, item, "recovery_storage", ts_variant_text (output, "classification", ""));
+  ts_vault_set_text (vault, item, "recovery_address", ts_variant_text (output, "address", ""));
+  if (ts_variant_bool (output, "exhausted", FALSE))
+    ts_vault_event (vault, "AddressPoolExhausted", "Warning", ts_doc_text (item, "vm"), item->key,
+                    "No static address is left on network %s for the replica of %s",
+                    ts_variant_text (output, "network", ""), ts_doc_text (item, "vm"));
 }
 
 static void

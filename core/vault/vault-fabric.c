@@ -240,6 +240,7 @@ show_vm (const TsVault *vault, const TsDoc *fabric, GVariant *vm)
   ts_fields_set_int (custom, "memoryBytes", ts_variant_int (vm, "memory", 0));
   ts_fields_set_int (custom, "diskBytes", ts_variant_int (vm, "disk", 0));
   ts_fields_set_text (custom, "network", ts_variant_text (vm, "network", ""));
+  ts_fields_set_text (custom, "staticAddress", ts_variant_text (vm, "address", ""));
   ts_fields_set_text (custom, "storageClassification", ts_variant_text (vm, "classification", ""));
   ts_fields_set (p, "customDetails", ts_fields_end (custom));
   return ts_vault_resource (vault, path, "protectableItem", p);
@@ -257,6 +258,7 @@ show_named (const TsVault *vault, const TsDoc *fabric, GVariant *entry, gboolean
   if (network) {
     ts_fields_set_text (p, "networkType", "VmNetwork");
     ts_fields_set_text (p, "logicalNetwork", ts_variant_text (entry, "logical", ""));
+    ts_fields_set_text (p, "addressPool", ts_variant_text (entry, "pool", ""));
     ts_fields_set_bool (p, "madeForTest", ts_variant_bool (entry, "made", FALSE));
     ts_fields_set_text (p, "fabricType", "VMM");
   } else

@@ -69,6 +69,7 @@ enable (TsVault *vault, TsVaultCall *call)
   g_autofree char *target_cloud = ts_path_segment (ts_doc_text (pair, "target"), 0);
   item = ts_vault_doc_make (vault, TS_TABLE_ITEM, call->path);
   ts_vault_set_text (vault, item, "vm", vm);
+  ts_vault_set_text (vault, item, "primary_address", ts_variant_text (known, "address", ""));
   ts_vault_set_text (vault, item, "vm_id", ts_variant_text (known, "id", ""));
   ts_vault_set_text (vault, item, "policy", policy);
   ts_vault_set_text (vault, item, "primary_fabric", fabric);

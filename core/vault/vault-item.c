@@ -359,6 +359,17 @@ show_details (const TsVault *vault, const TsItemView *view)
   ts_fields_set_text (d, "sourceHost", source ? source->host : "");
   ts_fields_set_text (d, "replicaHost", target ? target->host : ts_doc_text (view->item, "recovery_host"));
   ts_fields_set_text (d, "replicaNetwork", target ? target->network : ts_doc_text (view->item, "recovery_network"));
+  GVariantBuilder nics;
+  TsFields *nic = ts_fields_new ();
+  g_variant_builder_init (&nics, G_VARIANT_TYPE ("av"));
+  ts_fields_set_text (nic, "vMNetworkName", source ? source->network : "");
+  ts_fields_set_text (nic, "primaryNicStaticIPAddress", ts_doc_text (view->item, "primary_address"));
+  ts_fields_set_text (nic, "recoveryVMNetworkName", ts_doc_text (view->item, "recovery_network"));
+  ts_fields_set_text (nic, "replicaNicStaticIPAddress", ts_doc_text (view->item, "recovery_address"));
+  ts_fields_set_text (nic, "sourceAddress", source ? source->address : "");
+  ts_fields_set_text (nic, "replicaAddress", target ? target->address : "");
+  ts_list_add (&nics, ts_fields_end (nic));
+  ts_fields_set (d, "vmNics", g_variant_builder_end (&nics));
   ts_fields_set_text (d, "testNetwork", target ? target->test_network : "");
   ts_fields_set_text (d, "sourceNetwork", source ? source->network : "");
   ts_fields_set_text (d, "replicaStorage", ts_doc_text (view->item, "recovery_storage"));

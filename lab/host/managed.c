@@ -30,7 +30,7 @@ struct _TsLabManaged {
   GVariant *told;      /* the levels that the server knows; NULL: none */
   GHashTable *reasons; /* VM -> why its health is not normal */
   GHashTable *tests;    /* VM -> the network that its test machine is connected to */
-  GHashTable *networks; /* VM -> the network that it is connected to */
+  GHashTable *networks; /* VM -> the network that it is connected to, with its address there */
   GPtrArray *asked;    /* Asked, of this life: what is said twice is done once */
   struct _Asked *now;  /* is being done */
   guint retry, tell, look; /* sources */
@@ -143,8 +143,13 @@ level_of (TsLabManaged *m, TsLabVm *vm)
   level->disks = g_new0 (char *, config->disks + 1);
   for (guint i = 0; i < config->disks; i++)
     level->disks[i] = g_strdup (config->disk[i].name);
+  g_auto (GStrv) cable = g_strsplit (network_of (m, vm), " ", 2); /* "network", or "network address" */
   g_free (level->network);
-  level->network = g_strdup (network_of (m, vm));
+  level->network = g_strdup (cable[0] ? cable[0] : "");
+  if (cable[0] && cable[1]) {
+    g_free (level->address);
+    level->address = g_strdup (cable[1]);
+  }
   g_free (level->classification);
   level->classification = g_strdup (config_of (m, vm) ? config_of (m, vm)->classification : "");
   if (relation && relation->sender) {
@@ -433,7 +438,8 @@ do_connect (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
 {
   if (ts_variant_bool (fields, "test", FALSE))
     return; /* a test machine goes with its connection */
-  const char *network = ts_variant_text (fields, "network", "");
+  const char *address = ts_variant_text (fields, "address", "");
+  g_autofree char *network = g_strdup_printf ("%s%s%s", ts_variant_text (fields, "network", ""), *address ? " " : "", address);
   g_autofree char *path = network_path (m, vm->config->name);
   g_autoptr (GError) error = NULL;
   if (g_file_set_contents (path, network, -1, &error))

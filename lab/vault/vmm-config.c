@@ -1,5 +1,6 @@
 /* lab/vault/vmm-config.c -- see vmm-config.h. */
 #include "lab/vault/vmm-config.h"
+#include "core/base/ipv4.h"
 #include "core/base/error.h"
 
 /* version, name, server, key, vault, its address and port, certificates, control, library, port, time scale,
@@ -88,8 +89,13 @@ ts_lab_vmm_config_setup (const TsLabVmmConfig *config)
   }
   for (guint i = 0; i < config->networks->len; i++)
     {
-      g_auto (GStrv) words = g_strsplit (config->networks->pdata[i], " ", 2);
-      ts_vmm_setup_add_network (setup, words[0], words[1]);
+      g_auto (GStrv) words = g_strsplit (config->networks->pdata[i], " ", 3);
+      guint count = g_strv_length (words);
+      const char *logical = count > 1 && !g_str_equal (words[1], "-") ? words[1] : NULL;
+      TsVmmNetwork *network = ts_vmm_setup_add_network (setup, words[0], logical);
+      g_auto (GStrv) ends = g_strsplit (count > 2 ? words[2] : "", "-", 2);
+      if (g_strv_length (ends) == 2 && ts_ipv4_parse (ends[0], &network->pool_from, NULL, NULL))
+        (void)ts_ipv4_parse (ends[1], &network->pool_to, NULL, NULL);
     }
   for (guint i = 0; i < config->classifications->len; i++)
     g_ptr_array_add (setup->classifications, g_strdup (config->classifications->pdata[i]));

@@ -17,7 +17,7 @@ typedef struct {
   gint64 origin_us;    /* of the run's clock */
   gint64 clock_off_us; /* how wrong its own clock is */
   GPtrArray *clouds;   /* TsVmmCloud */
-  GPtrArray *networks;        /* char *: "name", or "name logical" */
+  GPtrArray *networks;        /* char *: "name", or "name logical", or "name logical from-to"; logical "-": none */
   GPtrArray *classifications; /* char * */
 } TsLabVmmConfig;
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "core/base/ipv4.h"
 #include "core/base/error.h"
 #include "core/base/units.h"
 #include "lab/host/managed.h"
@@ -219,7 +220,13 @@ start_vault (Process *process, GError **error)
 static char *
 network_text (const TsFarSpec *network)
 {
-  return network->logical ? g_strdup_printf ("%s %s", network->name, network->logical) : g_strdup (network->name);
+  char from[TS_IPV4_TEXT_SIZE], to[TS_IPV4_TEXT_SIZE];
+  const char *logical = network->logical ? network->logical : "-";
+  if (!network->pool_from)
+    return g_strdup_printf ("%s %s", network->name, logical);
+  ts_ipv4_format (network->pool_from, from);
+  ts_ipv4_format (network->pool_to, to);
+  return g_strdup_printf ("%s %s %s-%s", network->name, logical, from, to);
 }
 
 static gboolean
@@ -354,7 +361,11 @@ ts_lab_management_tell_host (TsWorld *world, guint index, GError **error)
   for (guint i = 0; i < world->topology->vms->len; i++) {
     const TsVmSpec *vm = ts_topology_vm (world->topology, i);
     gboolean home = vm->host == index;
-    ts_lab_managed_config_add_vm (config, vm->name, home ? far_name (spec->networks, vm->network) : "",
+    char address[TS_IPV4_TEXT_SIZE] = "";
+    if (vm->address)
+      ts_ipv4_format (vm->address, address);
+    g_autofree char *network = g_strdup_printf ("%s %s", far_name (spec->networks, vm->network), address);
+    ts_lab_managed_config_add_vm (config, vm->name, home ? g_strchomp (network) : "",
                                   home ? far_name (spec->storages, vm->storage) : "");
   }
   g_autofree char *path = ts_lab_path_host (&world->layout, host->name, "managed");

@@ -1,5 +1,6 @@
 #include "scenarios/engine/scenario-management.h"
 #include <string.h>
+#include "core/base/ipv4.h"
 #include "core/vault/errand.h"
 #include "scenarios/engine/schema.h"
 #include "scenarios/engine/value.h"
@@ -125,6 +126,21 @@ build_clouds (Build *build)
   }
 }
 
+/* "10.0.0.10-10.0.0.99" */
+static void
+build_pool (Build *build, const TsYaml *node, TsFarSpec *far)
+{
+  g_auto (GStrv) ends = g_strsplit (node->text, "-", 2);
+  g_autoptr (GError) error = NULL;
+  if (g_strv_length (ends) != 2)
+    tell (build, node, "pool: '%s' is no range of addresses, such as 10.0.0.10-10.0.0.99", node->text);
+  else if (!ts_ipv4_parse (ends[0], &far->pool_from, NULL, &error) ||
+           !ts_ipv4_parse (ends[1], &far->pool_to, NULL, &error))
+    tell (build, node, "pool: %s", error->message);
+  else if (far->pool_from == 0 || far->pool_from > far->pool_to)
+    tell (build, node, "pool: '%s' begins behind its end", node->text);
+}
+
 static void
 build_far (Build *build, const char *section, GPtrArray *fars)
 {
@@ -135,6 +151,8 @@ build_far (Build *build, const char *section, GPtrArray *fars)
     far->vmm = (guint)index_in (build->root, "vmms", text_of (node, "vmm"));
     far->to = index_in (build->root, section, text_of (node, "to"));
     far->logical = g_strdup (text_of (node, "logical"));
+    if (text_of (node, "pool"))
+      build_pool (build, ts_yaml_get (node, "pool"), far);
     if (far->to == (gint)i)
       tell (build, ts_yaml_get (node, "to"), "%s %s: is not mapped to itself", section, key->text);
   }
@@ -146,6 +164,12 @@ build_vm_places (Build *build)
   const TsYaml *vms = ts_yaml_get (build->root, "vms"), *hosts = ts_yaml_get (build->root, "hosts");
   for (guint i = 0; i < vms->items->len; i++) {
     TsVmSpec *vm = ts_topology_vm (build->topology, i);
+    const char *address = text_of (vms->items->pdata[i], "address");
+    g_autoptr (GError) error = NULL;
+    if (address && !ts_ipv4_parse (address, &vm->address, NULL, &error))
+      tell (build, ts_yaml_get (vms->items->pdata[i], "address"), "address: %s", error->message);
+    if (address && !text_of (vms->items->pdata[i], "network"))
+      tell (build, ts_yaml_get (vms->items->pdata[i], "address"), "address: it needs a network");
     vm->network = index_in (build->root, "networks", text_of (vms->items->pdata[i], "network"));
     vm->storage = index_in (build->root, "storages", text_of (vms->items->pdata[i], "storage"));
   }

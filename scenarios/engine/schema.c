@@ -138,6 +138,8 @@ static const TsSchemaRow rows[] = {
      "network of another server, to which replicas connect"},
     {"network", "logical", TS_VALUE_NAME, NULL, FALSE, NULL, 0, 0, 0,
      "the logical network of which it is part; test networks can be made like it"},
+    {"network", "pool", TS_VALUE_TEXT, NULL, FALSE, NULL, 0, 0, 0,
+     "its pool of static addresses, such as 10.0.0.10-10.0.0.99, from which replicas get theirs"},
 
     {"storage", "vmm", TS_VALUE_REFERENCE, "vmms", TRUE, NULL, 0, 0, 0, "who manages it"},
     {"storage", "to", TS_VALUE_REFERENCE, "storages", FALSE, NULL, 0, 0, 0,
@@ -201,6 +203,8 @@ static const TsSchemaRow rows[] = {
      "memory of the machine"},
     {"vm", "network", TS_VALUE_REFERENCE, "networks", FALSE, NULL, 0, 0, 0,
      "with vault: to which network it is connected first"},
+    {"vm", "address", TS_VALUE_TEXT, NULL, FALSE, NULL, 0, 0, 0,
+     "with network: its static IPv4 address there; by DHCP unless said"},
     {"vm", "storage", TS_VALUE_REFERENCE, "storages", FALSE, NULL, 0, 0, 0,
      "with vault: on which classification it lies"},
     {"vm", "freeze", TS_VALUE_CHOICE, "works|fails|hangs", FALSE, "works", 0, 0, 0,
