@@ -165,8 +165,12 @@ test_failover_by_click_and_key (void **state)
   /* it says what will happen to data, and to whom */
   browser_wait (browser, SECTION ("confirm") ".includes('Nothing is changed at either site')", 5);
   browser_wait (browser, "document.activeElement.id === 'confirm-yes'", 5);
+  /* on a network of its own, which is made for it and goes with it */
+  browser_wait (browser, "(() => { const s = document.querySelector('#confirm select[name=network]'); if (!s) return false; "
+                         "s.selectedIndex = s.options.length - 1; return s.value.startsWith('CreateNetworkAsInput '); })()", 10);
   browser_keys (browser, "\xee\x80\x87"); /* Enter */
   browser_wait (browser, ITEM ("database") ".innerText.includes('Test machine runs')", 120);
+  browser_wait (browser, ITEM ("database") ".innerText.includes('Test machine on test-job-')", 60);
   browser_wait (browser, SECTION ("jobs") ".includes('Test failover: database')", 30);
   browser_wait (browser, "document.querySelector(\"" BUTTON ("End test: database") "\")", 60);
   browser_click (browser, BUTTON ("End test: database"));

@@ -163,12 +163,22 @@ async function decide(offer) {
   want("items", "jobs", "plans", "about");
 }
 
+/** What a test machine at that site may be connected to: its VM networks, and new ones of its logical networks. */
+async function networksOf(site) {
+  const below = (list) => ask("GET", path(`replicationFabrics/${site}/${list}`));
+  const [networks, logicals] = await Promise.all([below("replicationNetworks"), below("replicationLogicalNetworks")]);
+  return [...(networks.value || []).filter((one) => !one.properties.madeForTest), ...(logicals.value || [])];
+}
+
 export async function act(item, operation) {
-  let points = [];
+  let points = [], networks = [];
   if (operation.points) {
     try { points = (await ask("GET", `${path(item.id)}/recoveryPoints`)).value || []; } catch { /* the latest it is */ }
   }
-  await decide(view.itemOffer(item, operation, points, (body) => ask("POST", `${path(item.id)}/${operation.verb}`, body)));
+  if (operation.network) {
+    try { networks = await networksOf(view.sides(item).to); } catch { /* none it is */ }
+  }
+  await decide(view.itemOffer(item, operation, points, networks, (body) => ask("POST", `${path(item.id)}/${operation.verb}`, body)));
 }
 
 export async function actOnPlan(plan, operation) {

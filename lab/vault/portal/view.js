@@ -156,7 +156,7 @@ const operations = {
 const first = ["CancelFailover", "Commit", "ReverseReplicate", "TestFailoverCleanup", "TestFailover", "PlannedFailover", "UnplannedFailover"];
 
 /** Where it runs, and where its copy is. */
-function sides(item) {
+export function sides(item) {
   const p = props(item);
   const primary = p.primaryFabricFriendlyName || "the primary site", recovery = p.recoveryFabricFriendlyName || "the recovery site";
   const there = p.activeLocation === "Recovery";
@@ -193,8 +193,15 @@ function itemTrouble(item) {
 function place(p, details, way) {
   const one = (site, host) => (host ? `${host} (${site})` : site);
   const over = details.replicaOn; // the copy has taken over, and replication is not reversed yet
+  const nic = (details.vmNics || [])[0] || {};
+  const network = over ? details.replicaNetwork : details.sourceNetwork, address = over ? nic.replicaAddress : nic.sourceAddress;
+  const leftOut = (details.vMDiskDetails || []).filter((disk) => !disk.replicated).map((disk) => disk.vhdName);
+  const more = [];
+  if (network) more.push(`Network ${network}${address ? `, ${address}` : ""}`);
+  if (details.testNetwork) more.push(`Test machine on ${details.testNetwork}`);
+  if (leftOut.length > 0 && details.vmProtectionState !== "disabled") more.push(`Not replicated: ${leftOut.join(", ")}`);
   return [`Runs on ${one(way.from, over ? details.replicaHost : details.sourceHost)}`,
-    `${over ? "Was on" : "Copy on"} ${one(way.to, over ? details.sourceHost : details.replicaHost)}`];
+    `${over ? "Was on" : "Copy on"} ${one(way.to, over ? details.sourceHost : details.replicaHost)}`, ...more];
 }
 
 export function items(all) {
@@ -343,9 +350,18 @@ function pointOption(points) {
   return h("label", {}, "Recovery point", h("select", { name: "point" }, options));
 }
 
-export function itemOffer(item, operation, points, post) {
+function networkOption(networks) {
+  const options = [h("option", { value: "" }, "None: not connected")];
+  networks.forEach((network) => options.push(network.type === "logicalNetwork"
+    ? h("option", { value: `CreateNetworkAsInput ${network.id}` }, `A new one of ${title(network)}, deleted with the test`)
+    : h("option", { value: `VmNetworkAsInput ${network.id}` }, `${title(network)} (use an isolated one)`)));
+  return h("label", {}, "Network of the test machine", h("select", { name: "network" }, options));
+}
+
+export function itemOffer(item, operation, points, networks, post) {
   const way = sides(item), options = [];
   if (operation.points) options.push(pointOption(points));
+  if (operation.network && networks.length > 0) options.push(networkOption(networks));
   if (operation.syncFirst) options.push(h("label", { class: "tick" }, h("input", { type: "checkbox", name: "sync" }), h("span", {}, `Try to shut down at ${way.from} and to send the last changes first`)));
   if (operation.comments) options.push(h("label", {}, "What was seen (kept with the job)", h("input", { type: "text", name: "comments", maxlength: "1024" })));
   return { title: `${operation.label}: ${way.name}`, what: operation.what(way), options, yes: operation.label, danger: operation.danger,
@@ -358,7 +374,11 @@ function body(operation, way, values) {
   if (values.point && values.point.startsWith("Latest")) properties.recoveryPointType = values.point;
   else if (values.point) properties.recoveryPointId = values.point;
   if (operation.syncFirst) properties.sourceSiteOperations = values.sync ? "Required" : "NotRequired";
-  if (operation.network) properties.networkType = "NoNetworkAttachAsInput";
+  if (operation.network) {
+    const [type, id] = (values.network || "").split(" ");
+    properties.networkType = type || "NoNetworkAttachAsInput";
+    if (id) properties.networkId = id;
+  }
   if (values.comments) properties.comments = values.comments;
   return Object.keys(properties).length > 0 ? { properties } : undefined;
 }
