@@ -2,8 +2,8 @@
  *
  * Tracking starts with a checkpoint.  A cut is one pull-mode backup job from the last checkpoint
  * with a new checkpoint in the same call: QEMU holds the old data of what the guest overwrites
- * meanwhile (copy-before-write), the changed blocks are read over NBD at disk speed into .hrl logs,
- * and the job is closed at once; it is never held open for the network.  Blocks until done. */
+ * meanwhile (copy-before-write), the changed blocks are read at disk speed into .hrl logs (over NBD, or
+ * from the file of the disk's data: tracker-raw.h), and the job is closed at once; it is never held open for the network.  Blocks until done. */
 #pragma once
 #include "core/format/hrl.h"
 #include "lab/machine/machine.h"
