@@ -5,6 +5,7 @@
  * twice is done once. */
 #include "core/base/ipv4.h"
 #include "sim/management.h"
+#include "sim/move.h"
 
 #define CONNECT_US TS_S       /* CHOICE: until a host that has come up reaches its VMM server */
 #define NOTICE_US (3 * TS_S)  /* CHOICE: until the VMM server sees that a host is gone */
@@ -307,7 +308,9 @@ ts_sim_agent_hear (TsSimAgent *agent, const TsRecord *record)
   if (g_strcmp0 (ts_record_get_text (record, "host"), agent->host->spec->name) != 0)
     return;
   gboolean refused = g_str_equal (record->kind, "refused");
-  if (!refused && !g_str_equal (record->kind, "failure"))
+  gboolean stays = g_str_equal (record->kind, "move") &&
+                   g_strcmp0 (ts_record_get_text (record, "phase"), "failed") == 0;
+  if (!refused && !stays && !g_str_equal (record->kind, "failure"))
     return;
   const char *name = ts_record_get_text (record, "vm"), *verb = ts_record_get_text (record, "verb");
   for (guint i = agent->asked->len; i > 0; i--) {
@@ -315,7 +318,8 @@ ts_sim_agent_hear (TsSimAgent *agent, const TsRecord *record)
     if (!asked->vm || asked->ask == TS_ASK_COUNT || g_strcmp0 (asked->vm->spec->name, name) != 0)
       continue;
     gboolean mine = refused && g_strcmp0 (verb, ts_ask_name (asked->ask)) == 0;
-    for (guint f = 0; !refused && f < G_N_ELEMENTS (ours); f++)
+    mine |= stays && asked->ask == TS_ASK_MOVE;
+    for (guint f = 0; !refused && !stays && f < G_N_ELEMENTS (ours); f++)
       mine |= g_strcmp0 (ts_record_get_text (record, "action"), ours[f]) == 0;
     if (!mine || !asked->ok)
       return;
@@ -434,6 +438,27 @@ ask (TsSimAgent *agent, Asked *asked, GVariant *fields)
 }
 
 static void
+move (TsSimAgent *agent, Asked *asked, GVariant *fields)
+{
+  TsSimVm *vm = asked->vm;
+  gint to = ts_topology_find_host (agent->management->world->topology, ts_variant_text (fields, "to", ""));
+  TsSimRelation *rel = ts_sim_host_relation (agent->host, vm);
+  gboolean primary = g_strcmp0 (ts_variant_text (fields, "role", ""), "primary") == 0;
+  g_autofree char *why = to < 0 ? g_strdup ("there is no such host")
+                                : ts_sim_move_why_not (agent->host, vm, (guint)to);
+  if (!why && (!rel || (primary ? !rel->sender : !rel->receiver)))
+    why = g_strdup ("the virtual machine has not that part here");
+  if (why) {
+    refuse (asked, TS_SITE_HOST_REFUSED, why);
+    return;
+  }
+  asked->ask = TS_ASK_MOVE;
+  TsSideOrder order = {.ask = TS_ASK_MOVE, .host = (guint)to};
+  ts_sim_relation_ask (rel, &order);
+  ts_sim_touch (vm);
+}
+
+static void
 shut_down (TsSimAgent *agent, Asked *asked)
 {
   TsSimMachine *machine = asked->vm->source;
@@ -456,6 +481,8 @@ perform (TsSimAgent *agent, Asked *asked, const char *verb, GVariant *fields)
     relate (agent, asked, fields);
   else if (g_str_equal (verb, "ask"))
     ask (agent, asked, fields);
+  else if (g_str_equal (verb, "move"))
+    move (agent, asked, fields);
   else if (g_str_equal (verb, "shut-down"))
     shut_down (agent, asked);
   else if (g_str_equal (verb, "connect")) {

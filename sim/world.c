@@ -67,7 +67,8 @@ ts_sim_report (TsWorld *world, TsRecord *record)
     ts_sim_touch (vm);
   }
   if (vm && world->management &&
-      (g_str_equal (record->kind, "refused") || g_str_equal (record->kind, "failure")))
+      (g_str_equal (record->kind, "refused") || g_str_equal (record->kind, "failure") ||
+       g_str_equal (record->kind, "move")))
     ts_sim_management_hear (world->management, record);
   ts_record_free (record);
 }

@@ -35,7 +35,7 @@ endforeach()
 
 # through a vault
 foreach(name plan-three-tiers plan-script-fails-planned plan-script-fails-unplanned failback-by-plan plan-test-failover bad-providers vault-killed vault-unreachable site-loss host-lost
-    test-forgotten disks verbs offline)
+    test-forgotten disks verbs offline move)
   add_test(NAME scenario-sim-vault-${name}
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/vault/${name}.yaml --on sim --twice --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)

@@ -855,6 +855,31 @@ an_offline_policy_waits_for_the_medium (void **state)
   assert_string_equal (property (f, "state"), "Succeeded");
 }
 
+/* To a host of the cloud that it, or its replica, is in; it is an order of that side's VMM server. */
+static void
+moved_within_a_cloud (void **state)
+{
+  Fixture *f = *state;
+  furnish (f);
+  protect (f, "app");
+  ask (f, TS_VAULT_POST, ITEM "/move", NULL);
+  assert_int_equal (f->status, 400);
+  ask (f, TS_VAULT_POST, ITEM "/move", "{'properties': <{'host': <'zz'>}>}");
+  assert_int_equal (f->status, 412);
+  assert_string_equal (error_target (f), "properties.host");
+  ask (f, TS_VAULT_POST, ITEM "/move", "{'properties': <{'host': <'b'>, 'side': <'source'>}>}");
+  assert_int_equal (f->status, 412);
+  g_ptr_array_set_size (f->said, 0);
+  ask (f, TS_VAULT_POST, ITEM "/move", "{'properties': <{'host': <'b'>}>}"); /* the replica is in that cloud */
+  assert_int_equal (f->status, 202);
+  TsMessageKind kind;
+  g_autoptr (GVariant) order = heard (f, &kind);
+  g_autoptr (GVariant) inner = ts_variant_dict (order, "fields");
+  assert_string_equal (ts_variant_text (order, "verb", ""), "move");
+  assert_string_equal (ts_variant_text (inner, "role", ""), "replica");
+  assert_string_equal (ts_variant_text (inner, "to", ""), "b");
+}
+
 /* What was durable and not told when it died is told by its next life, under the same number. */
 static void
 what_was_not_told_is_told_later (void **state)
@@ -905,6 +930,7 @@ main (void)
       TEST (what_was_not_told_is_told_later),
       TEST (disks_and_health_errors),
       TEST (an_offline_policy_waits_for_the_medium),
+      TEST (moved_within_a_cloud),
   };
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -367,6 +367,41 @@ an_order_ends_when_its_level_is_reached (void **state)
     assert_string_not_equal (((Row *)f->rows->pdata[i])->table, "order");
 }
 
+static TsFields *
+move_to (const char *host)
+{
+  TsFields *fields = ts_fields_new ();
+  ts_fields_set_text (fields, "vm", "app");
+  ts_fields_set_text (fields, "role", "replica");
+  ts_fields_set_text (fields, "to", host);
+  return fields;
+}
+
+/* Asked of the host on which it is; done when it is on the other one, whoever says so. */
+static void
+a_machine_moves_within_its_cloud (void **state)
+{
+  Fixture *f = *state;
+  welcome (f);
+  host_up (f, "h1", 100, 1000, NULL, NULL);
+  host_up (f, "h2", 100, 1000, NULL, NULL);
+  host_up (f, "h3", 100, 1000, NULL, NULL);
+  level (f, "h1", "app", TS_LEVEL_REPLICA, TS_STATE_REPLICATING, FALSE);
+  order (f, "o1", "move", move_to ("elsewhere"));
+  assert_int_equal (results (f, "o1", NULL), 1);
+  assert_int_equal (asks (f), 0);
+  order (f, "o2", "move", move_to ("h2"));
+  assert_int_equal (asks (f), 1);
+  level (f, "h1", "app", TS_LEVEL_NONE, TS_STATE_DISABLED, FALSE); /* on its way */
+  tick (f, TS_S);
+  assert_int_equal (results (f, "o2", NULL), 0);
+  level (f, "h2", "app", TS_LEVEL_REPLICA, TS_STATE_REPLICATING, FALSE);
+  assert_int_equal (results (f, "o2", NULL), 1);
+  order (f, "o3", "move", move_to ("h2")); /* there already */
+  assert_int_equal (results (f, "o3", NULL), 1);
+  assert_int_equal (asks (f), 1);
+}
+
 static void
 a_server_that_comes_back_asks_under_the_same_number (void **state)
 {
@@ -477,6 +512,7 @@ main (void)
   const struct CMUnitTest tests[] = {
       TEST (a_replica_goes_where_network_and_storage_are),
       TEST (an_order_ends_when_its_level_is_reached),
+      TEST (a_machine_moves_within_its_cloud),
       TEST (a_server_that_comes_back_asks_under_the_same_number),
       TEST (a_host_that_refuses_or_is_gone),
       TEST (what_a_script_came_to),

@@ -448,6 +448,43 @@ go_on_machine (TsVmm *vmm, TsVmmOrder *order)
     ask_host (vmm, order, level->host, verb);
 }
 
+/* From the host on which it is to another one of the same cloud: done when it is there. */
+static void
+go_on_move (TsVmm *vmm, TsVmmOrder *order)
+{
+  const char *vm = ts_variant_text (order->fields, "vm", "");
+  const char *to = ts_variant_text (order->fields, "to", "");
+  TsLevelRole role = role_of (order->fields);
+  const char *cloud = ts_vmm_host (vmm, to) ? ts_vmm_cloud_of (vmm, to) : NULL;
+  if (!cloud) {
+    g_autofree char *reason = g_strdup_printf ("%.64s is no host of a cloud of %s", to, vmm->setup->name);
+    end (vmm, order, TS_SITE_NOT_FOUND, reason);
+    return;
+  }
+  if (ts_vmm_level (vmm, vm, role, to)) {
+    end (vmm, order, 0, "");
+    return;
+  }
+  const TsLevel *level = ts_vmm_level (vmm, vm, role, NULL);
+  if (!level) { /* between the two, when it has been asked for */
+    if (!order->said)
+      not_there (vmm, order);
+    return;
+  }
+  if (g_strcmp0 (ts_vmm_cloud_of (vmm, level->host), cloud) != 0) {
+    g_autofree char *reason = g_strdup_printf ("host %s is of another cloud", to);
+    end (vmm, order, TS_SITE_HOST_REFUSED, reason);
+    return;
+  }
+  const TsVmmHost *host = ts_vmm_host (vmm, level->host);
+  if (host->connected && !host->known)
+    return;
+  if (!host->connected)
+    host_away (vmm, order, host);
+  else
+    ask_host (vmm, order, level->host, "move");
+}
+
 static void
 go_on_wait (TsVmm *vmm, TsVmmOrder *order)
 {
@@ -630,7 +667,8 @@ static const struct {
     {"place", go_on_place},        {"configure", go_on_configure}, {"relate", go_on_machine},
     {"ask", go_on_ask},            {"shut-down", go_on_machine},   {"wait", go_on_wait},
     {"make-network", go_on_make_network}, {"drop-network", go_on_drop_network},
-    {"connect", go_on_machine},    {"delete", go_on_machine},      {"script", go_on_script},
+    {"connect", go_on_machine},    {"delete", go_on_machine},      {"move", go_on_move},
+          {"script", go_on_script},
 };
 
 static void

@@ -60,6 +60,7 @@ static const struct {
     {TS_DO_RESYNC, "repairReplication"},
     {TS_DO_REMOVE, "remove"},
     {TS_DO_REPLICATE_DISKS, NULL},
+    {TS_DO_MOVE, "move"},
     {TS_DO_CONFIRM, NULL},
 };
 
@@ -121,6 +122,12 @@ fill_action (TsErrand *errand, const char *path)
   if (order->verb == TS_DO_FAILOVER && !order->planned) {
     p = ts_fields_new ();
     ts_fields_set_text (p, "sourceSiteOperations", order->shut_down_first ? "Required" : "NotRequired");
+  }
+  if (order->verb == TS_DO_MOVE) {
+    p = ts_fields_new ();
+    ts_fields_set_text (p, "host", ts_topology_host (errand->topology, (guint)order->host)->name);
+    if (order->sides != TS_SIDES_DEFAULT)
+      ts_fields_set_text (p, "side", order->sides == TS_SIDES_REPLICA ? "replica" : "source");
   }
   if (order->verb == TS_DO_CHANGE_POINT)
     p = ts_fields_new ();
@@ -190,7 +197,7 @@ ts_errand_new (const TsTopology *topology, const TsOrder *order)
   g_autofree char *path = order->vm >= 0 ? ts_errand_item_path (topology, (guint)order->vm) : NULL;
   if (!path)
     fail (errand, TS_ERRAND_REFUSED, "the virtual machine is in no cloud");
-  else if (order->sides == TS_SIDES_REPLICA)
+  else if (order->sides == TS_SIDES_REPLICA && order->verb != TS_DO_MOVE)
     fail (errand, TS_ERRAND_REFUSED, "through a vault it is asked of the primary");
   else if (order->verb == TS_DO_PROTECT)
     fill_protect (errand, path);

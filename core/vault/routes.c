@@ -79,6 +79,9 @@ static const TsVaultRoute routes[] = {
      "Leaves these disks of it out from now on; its copy gets empty ones in their place."},
     {POST, ITEM "/resolveHealthErrors", "resolve", "job", FALSE,
      "Forgets what has been counted against its health (CHOICE: resets the statistics of the sides concerned)."},
+    {POST, ITEM "/move", "move", "job", FALSE,
+     "Moves it, or its replica, to another host of the cloud that it is in; replication goes on (not in the "
+     "published list: a virtual machine manager's own operation)."},
     {POST, ITEM "/pauseReplication", NULL, "job", FALSE,
      "Suspends replication; changes are tracked (not in the published list)."},
     {POST, ITEM "/resumeReplication", NULL, "job", FALSE,
@@ -261,6 +264,11 @@ static const TsVaultField fields[] = {
     {"resolve", "properties", TS_VAULT_FIELD_OBJECT, "resolveProperties", FALSE, 0, 0, "which"},
     {"resolveProperties", "healthErrors", TS_VAULT_FIELD_LIST, "resolveError", FALSE, 0, 16, "all unless said"},
     {"resolveError", "healthErrorId", TS_VAULT_FIELD_TEXT, NULL, TRUE, 1, 128, "as in healthErrors"},
+
+    {"move", "properties", TS_VAULT_FIELD_OBJECT, "moveProperties", TRUE, 0, 0, "where to"},
+    {"moveProperties", "host", TS_VAULT_FIELD_NAME, NULL, TRUE, 0, 0, "the host it is to go to"},
+    {"moveProperties", "side", TS_VAULT_FIELD_CHOICE, "source|replica", FALSE, 0, 0,
+     "which of the two goes; unless said the one that is in that host's cloud"},
 
     {"reProtect", "properties", TS_VAULT_FIELD_OBJECT, "reProtectProperties", FALSE, 0, 0, "how"},
     {"reProtectProperties", "failoverDirection", TS_VAULT_FIELD_CHOICE, DIRECTIONS, FALSE, 0, 0,

@@ -326,6 +326,19 @@ ts_build_disks (TsVault *vault, TsVaultJob *job, TsDoc *item, GVariant *names, g
   ts_item_view_clear (&view);
 }
 
+/* HVR reference 2.6: its VMM server sees to it, the other side finds out by itself. */
+void
+ts_build_move (TsVault *vault, TsVaultJob *job, TsDoc *item, TsRole role, const char *host)
+{
+  TsItemView view;
+  ts_item_view_init (vault, item, &view);
+  TsFields *fields = side_fields (ts_role_name (role));
+  ts_fields_set_text (fields, "to", host);
+  ts_vault_task_order (vault, job, 0, role == TS_ROLE_PRIMARY ? "Moving the virtual machine" : "Moving the replica",
+                       item, role == TS_ROLE_PRIMARY ? view.source_fabric : view.target_fabric, "move", fields);
+  ts_item_view_clear (&view);
+}
+
 void
 ts_build_resolve (TsVault *vault, TsVaultJob *job, TsDoc *item, gboolean source, gboolean target)
 {

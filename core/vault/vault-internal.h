@@ -246,6 +246,8 @@ void ts_build_simple (TsVault *vault, TsVaultJob *job, gint parent, TsDoc *item,
                       gint64 point_set);
 void ts_build_disks (TsVault *vault, TsVaultJob *job, TsDoc *item, GVariant *names, gboolean add);
 void ts_build_resolve (TsVault *vault, TsVaultJob *job, TsDoc *item, gboolean source, gboolean target);
+/* That side of it to a host of its cloud. */
+void ts_build_move (TsVault *vault, TsVaultJob *job, TsDoc *item, TsRole role, const char *host);
 void ts_build_plan (TsVault *vault, TsVaultJob *job, const TsDoc *plan, const GPtrArray *items,
                     const TsFailoverHow *how);
 void ts_build_pair (TsVault *vault, TsVaultJob *job, const TsDoc *mapping, gboolean remove);

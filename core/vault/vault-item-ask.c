@@ -150,6 +150,7 @@ static const struct {
     {"addDisks", "AddDisks", "AddDisks", "Add disks"},
     {"removeDisks", "RemoveDisks", "RemoveDisks", "Remove disks"},
     {"resolveHealthErrors", "ResolveHealthErrors", "ResolveHealthErrors", "Resolve health errors"},
+    {"move", "Move", "Move", "Move"},
     {"pauseReplication", "Pause", "PauseReplication", "Pause replication"},
     {"resumeReplication", "Resume", "ResumeReplication", "Resume replication"},
     {"remove", "DisableProtection", "DisableDr", "Disable protection"},
@@ -184,6 +185,38 @@ read_disks (TsVault *vault, TsVaultCall *call, const TsItemView *view)
     return FALSE;
   }
   return TRUE;
+}
+
+/* May that side of it go?  FALSE: refused. */
+static gboolean
+read_move (TsVault *vault, TsVaultCall *call, const TsItemView *view, TsRole *role)
+{
+  const char *host = ts_variant_text (call->properties, "host", "");
+  const char *side = ts_variant_text (call->properties, "side", NULL);
+  g_autofree char *there = ts_vault_cloud_of_host (vault, view->target_fabric, host);
+  g_autofree char *of_target = ts_vault_cloud_of_host (vault, view->target_fabric, view->target ? view->target->host : "");
+  /* unless said it is the one that is in that host's cloud */
+  gboolean replica = side ? g_str_equal (side, "replica") : *there != '\0' && g_str_equal (there, of_target);
+  g_autofree char *to = ts_vault_cloud_of_host (vault, replica ? view->target_fabric : view->source_fabric, host);
+  const TsLevel *level = replica ? view->target : view->source;
+  const char *fabric = replica ? view->target_fabric : view->source_fabric;
+  *role = replica ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY;
+  if (!(replica ? view->target_connected : view->source_connected)) {
+    ts_vault_refuse (vault, call, 503, TS_SITE_NOT_CONNECTED, NULL, "the Provider of %s is not connected", fabric);
+    return FALSE;
+  }
+  g_autofree char *from = ts_vault_cloud_of_host (vault, fabric, level ? level->host : "");
+  if (*to == '\0' || !g_str_equal (to, from)) {
+    ts_vault_refuse (vault, call, 412, TS_SITE_NOT_FOUND, "properties.host", "properties.host: %.64s is no host of cloud %s",
+                     host, from);
+    return FALSE;
+  }
+  if (level && ts_state_allows (level->state, *role, TS_ASK_MOVE))
+    return TRUE;
+  ts_vault_refuse (vault, call, 409, TS_SITE_INVALID_STATE, NULL, "Move is not allowed for %s: its %s is in state %s",
+                   ts_doc_text (view->item, "vm"), replica ? "replica" : "source",
+                   level ? ts_state_name (level->state) : "none");
+  return FALSE;
 }
 
 /* Are those errors there?  FALSE: refused. */
@@ -223,7 +256,9 @@ begin (TsVault *vault, TsVaultCall *call, TsDoc *item, const TsItemView *view, g
   gboolean change = g_str_equal (operation, "ChangePit");
   gboolean disks = g_str_equal (operation, "AddDisks") || g_str_equal (operation, "RemoveDisks");
   gboolean resolve = g_str_equal (operation, "ResolveHealthErrors"), source = FALSE, target = FALSE;
-  if ((disks && !read_disks (vault, call, view)) ||
+  gboolean move = g_str_equal (operation, "Move");
+  TsRole role = TS_ROLE_PRIMARY;
+  if ((disks && !read_disks (vault, call, view)) || (move && !read_move (vault, call, view, &role)) ||
       (resolve && !read_errors (vault, call, view, &source, &target)))
     return;
   how.type = planned ? TS_FAILOVER_PLANNED : test ? TS_FAILOVER_TEST : TS_FAILOVER_UNPLANNED;
@@ -255,7 +290,9 @@ begin (TsVault *vault, TsVaultCall *call, TsDoc *item, const TsItemView *view, g
   } else if (disks) {
     g_autoptr (GVariant) names = ts_variant_list (call->properties, "disks");
     ts_build_disks (vault, job, item, names, g_str_equal (operation, "AddDisks"));
-  } else if (resolve)
+  } else if (move)
+    ts_build_move (vault, job, item, role, ts_variant_text (call->properties, "host", ""));
+  else if (resolve)
     ts_build_resolve (vault, job, item, source, target);
   else if (planned || unplanned || test) {
     if (!test)

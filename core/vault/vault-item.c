@@ -129,6 +129,12 @@ may_update_disks (const TsItemView *v)
 }
 
 static gboolean
+may_move (const TsItemView *v)
+{
+  return source_may (v, TS_ASK_MOVE) || target_may (v, TS_ASK_MOVE);
+}
+
+static gboolean
 unwell (const TsLevel *level, TsRole role)
 {
   return level && level->health > TS_HEALTH_NORMAL &&
@@ -168,6 +174,7 @@ static const struct {
     {"AddDisks", may_update_disks, SOURCE, FALSE},
     {"RemoveDisks", may_update_disks, SOURCE, FALSE},
     {"ResolveHealthErrors", may_resolve, SOURCE | TARGET, FALSE},
+    {"Move", may_move, 0, FALSE}, /* of which side is looked at when that is known */
     {"Pause", may_pause, SOURCE, FALSE},
     {"Resume", may_resume, SOURCE, FALSE},
 };

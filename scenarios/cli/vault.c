@@ -363,6 +363,23 @@ verb_points (Ask *ask, char **words)
   return id ? show_list (ask, path, point_columns) : status;
 }
 
+/* ITEM HOST, and perhaps source or replica. */
+static int
+verb_move (Ask *ask, char **words)
+{
+  int status = TS_EXIT_PASSED;
+  g_autofree char *id = find (ask, "replicationProtectedItems", "protected machine", words[0], &status);
+  if (!id)
+    return status;
+  GVariantDict fields;
+  g_variant_dict_init (&fields, NULL);
+  g_variant_dict_insert (&fields, "host", "s", words[1]);
+  if (words[2])
+    g_variant_dict_insert (&fields, "side", "s", words[2]);
+  g_autofree char *path = g_strconcat (id, "/move", NULL);
+  return request (ask, TS_VAULT_POST, path, properties (&fields));
+}
+
 static int
 verb_job (Ask *ask, char **words)
 {
@@ -505,6 +522,7 @@ static const struct {
     {"vms", "", "the machines that can be protected", 0, 0, verb_vms},
     {"items", "", "the protected machines, and what is allowed now", 0, 0, verb_items},
     {"points", "ITEM", "its recovery points", 1, 1, verb_points},
+    {"move", "ITEM HOST [source|replica]", "to another host of the cloud it, or its replica, is in; replication goes on", 2, 3, verb_move},
     {"policies", "", "replication policies", 0, 0, verb_policies},
     {"networks", "", "VM networks", 0, 0, verb_networks},
     {"plans", "", "recovery plans", 0, 0, verb_plans},
