@@ -365,6 +365,10 @@ relate (TsSimAgent *agent, Asked *asked, GVariant *fields)
   TsSimRelation *rel = ts_sim_host_relation (agent->host, vm);
   if (rel || g_strcmp0 (ts_variant_text (fields, "role", "primary"), "replica") == 0) {
     vm->policy = &agent->policies[vm->index];
+    TsEvent event = {.now_us = ts_sim_now_us (world), .kind = TS_EVENT_PEER};
+    event.peer.name = ts_sim_host (world, (guint)peer)->spec->name;
+    if (rel && rel->sender && rel->peer != (guint)peer)
+      ts_sim_relation_step (rel, &event);
     return;
   }
   vm->replica = (guint)peer;

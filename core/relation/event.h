@@ -18,6 +18,7 @@ typedef enum {
   TS_EVENT_STOP,      /* the host is being shut down: its VMs are off, this is the last event; what was
                          asked of the driver is not waited for, but what is persisted is kept */
   TS_EVENT_EXTENDED,  /* receiver: its replica has an extended relation (machine.on), or has none any more */
+  TS_EVENT_PEER,      /* sender: whoever knows says that the replica is on another host (peer.name) */
   TS_EVENT_MACHINE,   /* the VM of this side was switched on or off */
 } TsEventKind;
 
@@ -68,6 +69,9 @@ typedef struct {
     struct {
       guint64 bytes;
     } tracked;
+    struct {
+      const char *name;
+    } peer;
     struct {
       gboolean on;
     } machine;

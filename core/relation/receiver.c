@@ -357,6 +357,7 @@ ts_receiver_step (TsReceiver *r, const TsEvent *ev, TsActions *out)
     r->machine_on = ev->machine.on;
     break;
   case TS_EVENT_TRACKED:
+  case TS_EVENT_PEER:
     break;
   }
   limits_settle (r, ev->now_us, out);

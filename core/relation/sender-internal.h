@@ -321,6 +321,8 @@ void ts_sender_connect_peer (TsSender *sender, gint64 now_us, TsActions *out);
 void ts_sender_link_lost (TsSender *sender, gint64 now_us, const char *reason, TsActions *out);
 void ts_sender_hang_up (TsSender *sender, TsActions *out);
 void ts_sender_peer_refused (TsSender *sender, const TsEvent *event, TsActions *out);
+/* The replica is on that host. */
+void ts_sender_peer_told (TsSender *sender, gint64 now_us, const char *to, TsActions *out);
 void ts_sender_frame_in (TsSender *sender, const TsEvent *event, TsActions *out);
 
 /* --- sender-ask.c ----------------------------------------------------------------------------- */

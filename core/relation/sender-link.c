@@ -353,19 +353,43 @@ acknowledged (TsSender *s, const TsEvent *ev, TsActions *out)
 /* HVR reference 1.5: the primary asks the replica's broker where it is, and goes on with no operator's
  * action.  CHOICE: the host that it has left is asked, which any node of a cluster stands for. */
 static void
+set_peer (TsSender *s, gint64 now_us, const char *to, TsActions *out)
+{
+  g_strlcpy (s->peer, to, sizeof s->peer);
+  TsAction *peer = ts_actions_add (out, TS_ACTION_PEER);
+  peer->payload = g_bytes_new (s->peer, strlen (s->peer) + 1);
+  ts_sender_persist (s, out);
+  ts_actions_report (out, ts_record_text (ts_sender_record (s, now_us, "peer"), "to", s->peer));
+}
+
+static gboolean
+is_name (const TsSender *s, const char *to)
+{
+  return *to != '\0' && strlen (to) < sizeof s->peer && g_str_is_ascii (to);
+}
+
+void
+ts_sender_peer_told (TsSender *s, gint64 now_us, const char *to, TsActions *out)
+{
+  if (!is_name (s, to) || g_str_equal (s->peer, to) || s->state == TS_STATE_DISABLED)
+    return;
+  gboolean tries = s->link != LINK_DOWN || s->retry_us != TS_NEVER;
+  ts_sender_hang_up (s, out);
+  set_peer (s, now_us, to, out);
+  s->attempt = 0;
+  if (tries) /* and not when there is nothing to say to it now */
+    ts_sender_connect_peer (s, now_us, out);
+}
+
+static void
 peer_moved (TsSender *s, gint64 now_us, const char *to, TsActions *out)
 {
-  gboolean is_name = *to != '\0' && strlen (to) < sizeof s->peer && g_str_is_ascii (to);
   ts_actions_add (out, TS_ACTION_DISCONNECT);
-  if (!is_name || ++s->hops > HOPS_MAX) {
+  if (!is_name (s, to) || ++s->hops > HOPS_MAX) {
     ts_sender_link_lost (s, now_us, "the replica is nowhere to be found", out);
     return;
   }
-  g_strlcpy (s->peer, to, sizeof s->peer);
-  TsAction *peer = ts_actions_add (out, TS_ACTION_PEER);
-  peer->payload = g_bytes_new (to, strlen (to) + 1);
-  ts_sender_persist (s, out);
-  ts_actions_report (out, ts_record_text (ts_sender_record (s, now_us, "peer"), "to", to));
+  set_peer (s, now_us, to, out);
   s->link = LINK_DOWN;
   s->deadline_us = TS_NEVER;
   s->in_flight = 0;

@@ -295,6 +295,9 @@ ts_sender_step (TsSender *s, const TsEvent *ev, TsActions *out)
   case TS_EVENT_TRACKED:
     ts_sender_tracked (s, ev, out);
     break;
+  case TS_EVENT_PEER:
+    ts_sender_peer_told (s, ev->now_us, ev->peer.name, out);
+    break;
   case TS_EVENT_EXTENDED:
     break;
   case TS_EVENT_MACHINE:

@@ -326,7 +326,8 @@ ts_build_disks (TsVault *vault, TsVaultJob *job, TsDoc *item, GVariant *names, g
   ts_item_view_clear (&view);
 }
 
-/* HVR reference 2.6: its VMM server sees to it, the other side finds out by itself. */
+/* HVR reference 2.6: its VMM server sees to it.  The other side would find out by itself as long as the
+ * host that was left is there; it is told all the same, if its VMM server can be reached. */
 void
 ts_build_move (TsVault *vault, TsVaultJob *job, TsDoc *item, TsRole role, const char *host)
 {
@@ -336,6 +337,12 @@ ts_build_move (TsVault *vault, TsVaultJob *job, TsDoc *item, TsRole role, const 
   ts_fields_set_text (fields, "to", host);
   ts_vault_task_order (vault, job, 0, role == TS_ROLE_PRIMARY ? "Moving the virtual machine" : "Moving the replica",
                        item, role == TS_ROLE_PRIMARY ? view.source_fabric : view.target_fabric, "move", fields);
+  TsRole other = role == TS_ROLE_PRIMARY ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY;
+  fields = side_fields (ts_role_name (other));
+  ts_fields_set_text (fields, "peer", host);
+  optional (vault, job,
+            ts_vault_task_order (vault, job, 0, "Telling the other side", item,
+                                 other == TS_ROLE_PRIMARY ? view.source_fabric : view.target_fabric, "relate", fields));
   ts_item_view_clear (&view);
 }
 

@@ -64,7 +64,8 @@ ts_vault_order_fields (const TsVault *vault, const TsVaultJob *job, const TsDoc 
   else if (g_str_equal (verb, "release") && item)
     ts_fields_set_text (fields, "item", item->key);
   else if (g_str_equal (verb, "relate") && item) {
-    add_peer (vault, item, fields);
+    if (!ts_variant_text (ts_doc_get (task, "arguments"), "peer", NULL))
+      add_peer (vault, item, fields);
     ts_fields_set (fields, "policy", ts_vault_policy_order (vault, ts_doc_text (item, "policy")));
   }
   gint64 whole = ts_doc_int (task, "planned_if", -1); /* after a last log it is as good as planned */
