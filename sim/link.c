@@ -365,10 +365,10 @@ pump (Shared *shared, guint side)
   guint64 room = room_of (shaper);
   /* Who shares the line with others that wait for it takes a share at a time, as streams of TCP do:
    * else the one that asks first at each turn would have it alone.  CHOICE: of thousands each takes a
-   * window of ten packets (RFC 6928) all the same, where the queue has room for many such; with one
-   * packet at a turn the turns would grow with the square of the machines. */
+   * window of four packets (as RFC 3390 begins with) all the same, where the queue has room for many
+   * such; with one packet at a turn the turns would grow with the square of the machines. */
   guint64 share = link->waiting[which] > 0 ? MAX (room / 2 / (link->waiting[which] + 1),
-                                                  MIN (10 * PACKET_PAYLOAD, room / 64))
+                                                  MIN (4 * PACKET_PAYLOAD, room / 64))
                                            : G_MAXUINT64;
   guint64 taken = 0;
   Message *message;
