@@ -238,6 +238,51 @@ two_streams_share_the_line (void **state)
   g_free (b);
 }
 
+/* Many wait for the line, and some of them go meanwhile: those that stay get through in turn, the
+ * line never rests, and who waits in vain costs no call of the clock. */
+static void
+of_many_that_wait_some_go (void **state)
+{
+  enum { COUNT = 300, SIZE = 20 * 1024 };
+  Bench *b[COUNT];
+  b[0] = bench_new (10000000, TS_MS, 0);
+  for (guint i = 1; i < COUNT; i++) {
+    b[i] = g_new0 (Bench, 1);
+    b[i]->clock = b[0]->clock;
+    b[i]->link = b[0]->link;
+    b[i]->near = ts_sim_link_connect (b[0]->link, 0, &events, b[i], welcome_far, b[i]);
+  }
+  run (b[0], 30 * TS_S);
+  gint64 begun_us = ts_sim_clock_now_us (b[0]->clock);
+  guint64 calls = ts_sim_clock_calls (b[0]->clock);
+  for (guint i = 0; i < COUNT; i++)
+    send (b[i], 3, SIZE);
+  run (b[0], begun_us + 200 * TS_MS); /* all wait now, but a few */
+  for (guint i = 5; i < COUNT; i += 10) {
+    if (i % 20 == 5)
+      ts_sim_conn_vanish (b[i]->near);
+    else
+      ts_sim_conn_close (b[i]->near);
+  }
+  run (b[0], begun_us + 120 * TS_S);
+  gsize bytes = 0;
+  gint64 last_us = 0;
+  for (guint i = 0; i < COUNT; i++) {
+    gboolean gone = i % 10 == 5;
+    assert_true (gone || b[i]->messages == 3);
+    assert_int_equal (b[i]->lost, gone && i % 20 != 5);
+    bytes += b[i]->bytes;
+    last_us = MAX (last_us, b[i]->last_us);
+  }
+  gint64 least_us = (gint64)(bytes * 8 / 10) * 1500 / 1448; /* 10 bits are a microsecond */
+  assert_true (last_us - begun_us > least_us && last_us - begun_us < least_us + least_us / 20);
+  /* as many as packets, or nearly: each that looked in vain would make it ten times that */
+  assert_true (ts_sim_clock_calls (b[0]->clock) - calls < 2 * bytes / 1448);
+  for (guint i = 1; i < COUNT; i++)
+    g_free (b[i]);
+  bench_free (b[0]);
+}
+
 int
 main (void)
 {
@@ -249,6 +294,7 @@ main (void)
       cmocka_unit_test (two_streams_share_the_line),
       cmocka_unit_test (loss_costs_time_and_nothing_else),
       cmocka_unit_test (a_black_hole_delays_until_the_doubled_time_out),
+      cmocka_unit_test (of_many_that_wait_some_go),
       cmocka_unit_test (hanging_up_is_heard),
       cmocka_unit_test (a_vanished_end_says_nothing),
   };
