@@ -55,6 +55,24 @@ size_must_be_sectors (void **state)
 }
 
 static void
+holes_are_told (void **state)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = in_folder ("holes");
+  assert_true (ts_lab_disk_create (path, 8 * TS_MIB, &error));
+  g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, &error);
+  g_assert_no_error (error);
+  assert_true (ts_lab_disk_is_hole (disk, 0, 8 * TS_MIB));
+  assert_true (disk->ops->write (disk, 3 * TS_MIB, "x", 1, &error));
+  assert_true (ts_lab_disk_is_hole (disk, 0, 3 * TS_MIB));
+  assert_false (ts_lab_disk_is_hole (disk, 0, 3 * TS_MIB + 1));
+  assert_false (ts_lab_disk_is_hole (disk, 3 * TS_MIB, TS_MIB));
+  assert_true (ts_lab_disk_is_hole (disk, 4 * TS_MIB, 4 * TS_MIB));
+  assert_false (ts_lab_disk_is_hole (disk, 4 * TS_MIB, 4 * TS_MIB + 1)); /* not all of it is there */
+  unlink (path);
+}
+
+static void
 cleared_is_zero_and_a_hole (void **state)
 {
   g_autoptr (GError) error = NULL;
@@ -338,6 +356,7 @@ int
 main (void)
 {
   static const struct CMUnitTest tests[] = {
+      cmocka_unit_test (holes_are_told),
       cmocka_unit_test (created_disk_is_sparse),  cmocka_unit_test (size_must_be_sectors),
       cmocka_unit_test (reads_what_was_written),  cmocka_unit_test (cleared_is_zero_and_a_hole),
       cmocka_unit_test (map_names_what_is_there), cmocka_unit_test (fill_names_its_blocks),

@@ -72,15 +72,28 @@ load_map (TsLabVm *vm, guint disk, GError **error)
 
 /* --- on workers ------------------------------------------------------------------------------- */
 
+static gpointer
+hash_zeros (gpointer unused)
+{
+  g_autofree guint8 *zeros = g_malloc0 (TS_COMPARE_BATCH_BYTES);
+  (void)unused;
+  return ts_compare_hash_data (zeros, TS_COMPARE_BATCH_BYTES);
+}
+
+/* What was never written needs neither be read nor hashed, and that is most of many a disk. */
 static void
 hash (TsLabJob *job)
 {
+  static GOnce zeros = G_ONCE_INIT;
   TsLabVm *vm = job->relation->vm;
   guint index = job->action.disk;
   g_autofree char *path = ts_lab_vm_data_path (vm, index);
   ts_lab_extended_hold (vm);
   g_autoptr (TsDisk) disk = ts_lab_disk_open (path, FALSE, &job->error);
-  if (disk)
+  if (disk && job->action.len_bytes == TS_COMPARE_BATCH_BYTES &&
+      ts_lab_disk_is_hole (disk, job->action.offset_bytes, job->action.len_bytes))
+    job->hashes = g_bytes_ref (g_once (&zeros, hash_zeros, NULL));
+  else if (disk)
     job->hashes =
         ts_compare_hash (disk, job->action.offset_bytes, job->action.len_bytes, &job->error);
   ts_lab_extended_release (vm);

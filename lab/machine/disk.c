@@ -120,6 +120,14 @@ ts_lab_disk_clear (TsDisk *disk, guint64 offset_bytes, gsize len_bytes, GError *
   return disk->ops->write (disk, offset_bytes, zeros, len_bytes, error);
 }
 
+gboolean
+ts_lab_disk_is_hole (TsDisk *disk, guint64 offset_bytes, gsize len_bytes)
+{
+  off_t data = lseek (((FileDisk *)disk)->fd, (off_t)offset_bytes, SEEK_DATA);
+  return data < 0 ? errno == ENXIO && offset_bytes + len_bytes <= disk->size_bytes
+                  : (guint64)data >= offset_bytes + len_bytes;
+}
+
 static gboolean
 check_size (const char *path, guint64 size_bytes, GError **error)
 {

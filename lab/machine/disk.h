@@ -10,6 +10,10 @@ TsDisk *ts_lab_disk_open (const char *path, gboolean writable,
 /* Zeros from there on, as a hole where the file system can make one.  disk: from ts_lab_disk_open. */
 gboolean ts_lab_disk_clear (TsDisk *disk, guint64 offset_bytes, gsize len_bytes, GError **error);
 
+/* TRUE: nothing of that is allocated, so all of it is zeros.  FALSE: something is, or nobody can tell.  disk: from
+ * ts_lab_disk_open. */
+gboolean ts_lab_disk_is_hole (TsDisk *disk, guint64 offset_bytes, gsize len_bytes);
+
 /* A new sparse raw file; nothing may stand at path.  size_bytes: a multiple of 512, 1 sector or
  * more. TS_ERROR_FULL when the file system cannot even hold its name. */
 gboolean ts_lab_disk_create (const char *path, guint64 size_bytes, GError **error);
