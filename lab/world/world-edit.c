@@ -55,10 +55,12 @@ ts_lab_fault_edit_disk (TsWorld *world, const TsOrder *order, guint64 *edited, G
 
 #define COPY_US (5 * TS_MIN)
 
+/* Not ".aside": that is a disk's own name while it is wrapped (lab/machine/disk.c), and whoever finds it takes it
+ * for one that a crash has left. */
 static char *
 aside_path (const char *path)
 {
-  return g_strconcat (path, ".aside", NULL);
+  return g_strconcat (path, ".kept", NULL);
 }
 
 static gboolean
