@@ -198,13 +198,16 @@ corrupt_log (TsWorld *world, TsSimHost *host, const TsOrder *order)
 {
   TsSimVm *vm = ts_sim_vm (world, (guint)order->vm);
   TsSimRelation *rel = ts_sim_host_relation (host, vm);
-  if (!rel || !ts_sim_spool_corrupt (rel->spool, rel->sender != NULL)) {
+  gboolean sends = rel && rel->sender, order_only = order->log_fault == TS_LOG_ORDER;
+  if (!rel || (order_only && !sends) || !ts_sim_spool_corrupt (rel->spool, sends, order->log_fault)) {
     ts_sim_report_step (world, order->step, "corrupt_log", "failed",
-                      "no log of it waits on this host");
+                        order_only ? "no log of it waits on this host to be sent"
+                                   : "no log of it waits on this host");
     return;
   }
   ts_sim_tell_fault (world, order->step, "corrupt_log", vm->spec->name, host->spec->name);
-  ts_sim_tell_evidence (world, order->step, "corrupt_log", vm->spec->name, "bytes changed", 1);
+  ts_sim_tell_evidence (world, order->step, "corrupt_log", vm->spec->name,
+                        order_only ? "logs out of sequence" : "bytes changed", 1);
   done (world, order);
 }
 

@@ -284,7 +284,7 @@ ts_sim_spool_drop_after (TsSimSpool *spool, guint64 set)
 }
 
 gboolean
-ts_sim_spool_corrupt (TsSimSpool *spool, gboolean own)
+ts_sim_spool_corrupt (TsSimSpool *spool, gboolean own, TsLogFault fault)
 {
   Log *newest = NULL;
   for (guint i = 0; i < spool->logs->len; i++) {
@@ -296,8 +296,16 @@ ts_sim_spool_corrupt (TsSimSpool *spool, gboolean own)
     return FALSE;
   if (!newest->bytes)
     newest->bytes = g_bytes_unref_to_array (bytes_of (newest));
-  newest->bytes->data[newest->bytes->len / 2] ^= 0xff;
-  return TRUE;
+  guint8 *data = newest->bytes->data;
+  if (fault == TS_LOG_BYTES) {
+    data[newest->bytes->len / 2] ^= 0xff;
+    return TRUE;
+  }
+  TsHrlGlance glance;
+  if (!ts_hrl_glance (data, newest->bytes->len, &glance, NULL))
+    return FALSE;
+  /* itself: no log that there has ever been follows from it */
+  return ts_hrl_follow_another (data, newest->bytes->len, &glance.info.unique, NULL);
 }
 
 void

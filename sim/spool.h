@@ -4,6 +4,7 @@
  * gets them, however it is kept. */
 #pragma once
 #include "core/relation/wire.h"
+#include "core/seam/order.h"
 #include "sim/log.h"
 
 typedef struct _TsSimSpool TsSimSpool;
@@ -37,8 +38,9 @@ guint64 ts_sim_spool_set_bytes (const TsSimSpool *spool, guint64 set);
 /* Makes the set's logs (of disks in the mask `which`) durable and tells what they say of themselves. */
 gboolean ts_sim_spool_seal (TsSimSpool *spool, guint64 set, guint disks, guint32 which,
                             TsManifest *manifest, GError **error);
-/* Changes a byte in the middle of the newest whole log.  FALSE: there is none. */
-gboolean ts_sim_spool_corrupt (TsSimSpool *spool, gboolean own); /* own: of our own logs, which are whole */
+/* Changes the newest whole log.  FALSE: there is none. */
+gboolean ts_sim_spool_corrupt (TsSimSpool *spool, gboolean own, /* own: of our own logs, which are whole */
+                               TsLogFault fault);
 void ts_sim_spool_delete (TsSimSpool *spool, guint64 set);
 void ts_sim_spool_drop_after (TsSimSpool *spool, guint64 set);
 /* Logs that were not sealed are gone. */

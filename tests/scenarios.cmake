@@ -100,13 +100,14 @@ set_tests_properties(scenario-sim-published-resync PROPERTIES TIMEOUT 300 LABELS
 if(TS_LAB) # one process, one test: what the primary's side can suffer (the replica's: test-lab-death)
   add_test(NAME scenario-lab-resync
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/resync-primary-crash.yaml
-      ${PROJECT_SOURCE_DIR}/scenarios/resync-primary-edited.yaml --on lab --no-plots
+      ${PROJECT_SOURCE_DIR}/scenarios/resync-primary-edited.yaml
+      ${PROJECT_SOURCE_DIR}/scenarios/out-of-sequence.yaml --on lab --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
   set_tests_properties(scenario-lab-resync PROPERTIES TIMEOUT 900 LABELS "scenario;lab"
     SKIP_RETURN_CODE 69)
 endif()
 # resynchronization; most of it on the lab by hand
-foreach(name resync-manual resync-scheduled resync-replica-edited resync-replica-restored resync-primary-crash resync-primary-edited too-much-tracked storage-trouble host-crash host-reboot state-walk state-walk-disks)
+foreach(name resync-manual resync-scheduled resync-replica-edited resync-replica-restored resync-primary-crash resync-primary-edited out-of-sequence too-much-tracked storage-trouble host-crash host-reboot state-walk state-walk-disks)
   add_test(NAME scenario-sim-${name}
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)

@@ -236,6 +236,44 @@ a_log_is_damaged_on_the_primary (void **state)
   expect_identical (f);
 }
 
+/* The one that waits first: what comes behind it is not even sent. */
+static void
+a_log_is_out_of_sequence (void **state)
+{
+  Fixture *f = *state;
+  fixture_replicate (f);
+  fixture_link (f, TS_LINK_BLACKHOLE);
+  fixture_wait (f, TS_MIN, "cut", "type", "regular", NULL);
+  gint64 stored = fixture_count (f, "point", NULL, NULL, "hv-lyon");
+  fixture_order (f, (TsOrder){.verb = TS_DO_CORRUPT_LOG, .host = 0, .log_fault = TS_LOG_ORDER});
+  fixture_link (f, TS_LINK_UP);
+  fixture_wait (f, 5 * TS_MIN, "resync", "phase", "required", "hv-paris");
+  const char *reason = ts_record_get_text (fixture_last (f, "resync", "phase", "required", "hv-paris"), "reason");
+  if (!strstr (reason, "does not follow the last one received"))
+    fail_msg ("\"%s\" is another reason", reason);
+  assert_int_equal (fixture_count (f, "point", NULL, NULL, "hv-lyon"), stored);
+  heal_by_resync (f);
+  const TsRecord *done = fixture_last (f, "resync", "phase", "done", "hv-paris");
+  assert_true (ts_record_get_int (done, "bytes", 0) > 0);
+  assert_true (ts_record_get_int (done, "bytes", 0) <= ts_record_get_int (done, "differing_bytes", 0));
+  expect_identical (f);
+}
+
+/* What the replica has stored, it found to follow: nothing would find it out any more. */
+static void
+a_stored_log_stays_in_sequence (void **state)
+{
+  Fixture *f = *state;
+  fixture_replicate (f);
+  fixture_do (f, TS_DO_BACKUP);
+  fixture_wait (f, TS_MIN, "point", NULL, NULL, "hv-lyon");
+  fixture_order (f, (TsOrder){.verb = TS_DO_CORRUPT_LOG, .host = 1, .log_fault = TS_LOG_ORDER});
+  fixture_run (f, TS_S);
+  const TsRecord *step = fixture_last (f, "step", "verb", "corrupt_log", NULL);
+  assert_string_equal (ts_record_get_text (step, "phase"), "failed");
+  assert_int_equal (fixture_count (f, "fault", NULL, NULL, NULL), 0);
+}
+
 static void
 a_log_is_damaged_on_the_replica (void **state)
 {
@@ -444,6 +482,8 @@ main (void)
       ROW ("2.6 primary disk full: a log store of its size", a_small_log_store),
       ROW ("2.6 write error on the log", write_error_on_the_log),
       ROW ("2.6 write error on the log: damaged on the primary", a_log_is_damaged_on_the_primary),
+      ROW ("2.9 an out-of-sequence log", a_log_is_out_of_sequence),
+      ROW ("an out-of-sequence log: not on the replica", a_stored_log_stays_in_sequence),
       ROW ("2.9 an invalid log on the replica", a_log_is_damaged_on_the_replica),
       ROW ("2.6 graceful reboot of the replica host during transfer",
            graceful_reboot_of_the_replica_host),

@@ -873,6 +873,31 @@ a_broken_log_is_described_as_far_as_it_goes (void **state)
                               "not valid: 0 bytes are too few for a log's header of 4096\n");
 }
 
+/* All but the predecessor is as it was, and the log as good. */
+static void
+a_log_may_be_made_to_follow_another (void **state)
+{
+  g_autoptr (GByteArray) log = sample_log (3);
+  g_autoptr (GByteArray) before = g_byte_array_new ();
+  g_byte_array_append (before, log->data, log->len);
+  TsGuid other = {.bytes = {0xab, 0xcd, 1}};
+  assert_true (ts_hrl_follow_another (log->data, log->len, &other, NULL));
+  g_autoptr (TsHrl) hrl = accepted (log);
+  assert_true (ts_guid_equal (&ts_hrl_info (hrl)->previous, &other));
+  for (guint i = 0; i < log->len; i++)
+    if ((i < H_PREVIOUS || i >= H_PREVIOUS + 16) && (i < H_CHECKSUM || i >= H_CHECKSUM + 4))
+      assert_int_equal (log->data[i], before->data[i]);
+  g_autoptr (GError) open = NULL, damaged = NULL;
+  log->data[H_PREVIOUS] ^= 1;
+  assert_false (ts_hrl_follow_another (log->data, log->len, &other, &damaged));
+  assert_true (g_error_matches (damaged, TS_ERROR, TS_ERROR_FORMAT));
+  assert_int_equal (log->data[H_PREVIOUS], 0xaa);
+  hrl_put64 (log->data + H_EOL, 0);
+  sign_header (log);
+  assert_false (ts_hrl_follow_another (log->data, log->len, &other, &open));
+  assert_non_null (strstr (open->message, "not closed gracefully"));
+}
+
 int
 main (void)
 {
@@ -892,6 +917,7 @@ main (void)
       cmocka_unit_test (longer_than_it_says_it_is_refused),
       cmocka_unit_test (with_any_byte_changed_it_is_refused),
       cmocka_unit_test (other_files_are_no_logs),
+      cmocka_unit_test (a_log_may_be_made_to_follow_another),
       cmocka_unit_test (a_log_is_described),
       cmocka_unit_test (a_broken_log_is_described_as_far_as_it_goes),
   };

@@ -186,6 +186,20 @@ an_out_of_sequence_log_is_refused (void **state)
   assert_null (find (b, TS_ACTION_APPLY));
 }
 
+/* Announced as what follows; but of itself it says something else. */
+static void
+a_log_that_says_it_follows_another_is_out_of_sequence (void **state)
+{
+  Bench *b = *state;
+  replicating (b);
+  TsManifest announced = manifest_of (2, 1), stored = manifest_of (2, 9);
+  log_and_end (b, 2, &announced);
+  done_set (b, TS_ACTION_SEAL, 2, TRUE, &stored);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.kind, TS_FRAME_REFUSE);
+  assert_int_equal (find (b, TS_ACTION_SEND)->frame.value, TS_REFUSE_SEQUENCE);
+  assert_null (find (b, TS_ACTION_APPLY));
+}
+
 static void
 a_damaged_log_is_asked_for_again (void **state)
 {
@@ -737,6 +751,7 @@ main (void)
       T (initial_replication),
       T (persists_before_it_acknowledges),
       T (an_out_of_sequence_log_is_refused),
+      T (a_log_that_says_it_follows_another_is_out_of_sequence),
       T (a_damaged_log_is_asked_for_again),
       T (a_log_that_is_not_the_announced_one_is_refused),
       T (a_gap_in_a_log_breaks_the_connection),

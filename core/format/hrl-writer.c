@@ -164,6 +164,19 @@ ts_hrl_writer_close (TsHrlWriter *writer, guint32 time_s, gint32 error_code, GEr
   return put_header (writer, writer->end_bytes, time_s, error_code, error);
 }
 
+gboolean
+ts_hrl_follow_another (guint8 *header, gsize len_bytes, const TsGuid *previous, GError **error)
+{
+  TsHrlGlance glance;
+  if (!ts_hrl_glance (header, len_bytes, &glance, error))
+    return FALSE;
+  if (glance.eol_bytes == 0 || !glance.checksum_ok)
+    return ts_throw (error, TS_ERROR_FORMAT, "the log was not closed gracefully, or is damaged");
+  memcpy (header + H_PREVIOUS, previous->bytes, sizeof previous->bytes);
+  hrl_put32 (header + H_CHECKSUM, hrl_checksum (header, TS_HRL_HEADER_BYTES, H_CHECKSUM));
+  return TRUE;
+}
+
 guint64
 ts_hrl_writer_bytes (const TsHrlWriter *writer)
 {

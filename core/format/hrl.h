@@ -101,6 +101,12 @@ gboolean ts_hrl_writer_add (TsHrlWriter *writer, guint64 offset_bytes, const voi
 gboolean ts_hrl_writer_close (TsHrlWriter *writer, guint32 time_s, gint32 error_code,
                               GError **error);
 
+/* Has the header of a closed log, of TS_HRL_HEADER_BYTES or more, name another log as the one before it,
+ * its checksum made good: a valid log, of another chain.  TS_ERROR_FORMAT, and nothing is changed, when
+ * it is no header of a closed log or its checksum did not fit. */
+gboolean ts_hrl_follow_another (guint8 *header, gsize len_bytes, const TsGuid *previous,
+                                GError **error);
+
 guint64 ts_hrl_writer_bytes (const TsHrlWriter *writer);      /* the log's length so far */
 guint64 ts_hrl_writer_data_bytes (const TsHrlWriter *writer); /* the writes' data so far */
 guint64 ts_hrl_writer_entries (const TsHrlWriter *writer);    /* writes so far */

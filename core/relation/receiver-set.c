@@ -103,6 +103,15 @@ seal_mismatch (const TsManifest *want, const TsManifest *have)
   return NULL;
 }
 
+/* The stored log is the announced one, and says that it follows another than last. */
+static gboolean
+follows_another (const TsManifest *want, const TsManifest *have, guint disk, const TsGuid *last)
+{
+  return have->disk[disk].log_bytes > 0 &&
+         ts_guid_equal (&want->disk[disk].unique, &have->disk[disk].unique) &&
+         !ts_guid_equal (&have->disk[disk].previous, last);
+}
+
 /* A set that makes the disks of one instant: it is a point only when it is applied. */
 static gboolean
 is_made_one (const TsReceiverSet *set)
@@ -147,17 +156,21 @@ ts_receiver_sealed (TsReceiver *r, const TsEvent *ev, TsActions *out)
       refusal = TS_REFUSE_STORAGE;
   } else
     trouble = seal_mismatch (&set->manifest, ev->done.sealed);
-  /* HVR 2.9, secondary: out-of-sequence log */
+  /* HVR 2.9, secondary: out-of-sequence log.  Either may show it, what was announced of a log or the log:
+   * one that itself follows another would do so however often it came (CHOICE). */
   gboolean new_chain = set->manifest.kind == TS_SET_RESYNC && r->resync == RESYNC_COPIED;
   /* of an attempt behind one that was cancelled */
   new_chain |= set->manifest.kind == TS_SET_INITIAL && no_chain (r);
-  for (guint i = 0; !trouble && !new_chain && i < set->manifest.disks; i++)
+  for (guint i = 0; ev->done.ok && !new_chain && i < set->manifest.disks; i++)
     if (set->manifest.disk[i].log_bytes > 0 &&
-        !ts_guid_equal (&set->manifest.disk[i].previous, &r->chain[i])) {
+        (trouble ? follows_another (&set->manifest, ev->done.sealed, i, &r->chain[i])
+                 : !ts_guid_equal (&set->manifest.disk[i].previous, &r->chain[i]))) {
       refusal = TS_REFUSE_SEQUENCE;
+      g_free (trouble);
       trouble = g_strdup_printf ("the log of disk %u in set %" G_GUINT64_FORMAT
                                  " does not follow the last one received",
                                  i, set->number);
+      break;
     }
   for (guint i = 0; !trouble && i < set->manifest.disks; i++)
     if (ev->done.sealed->disk[i].end_bytes > r->hello.disk[i].size_bytes) { /* HVR 2.6, disk resize */

@@ -46,7 +46,7 @@ typedef enum {
   TS_DO_EDIT_DISK, /* vm, host, amount: so many bytes of its disks there change, by nobody's order */
   TS_DO_KEEP_DISKS,    /* vm, host: a copy of its disks there is put aside */
   TS_DO_RESTORE_DISKS, /* vm, host: and put back, by nobody's order */
-  TS_DO_CORRUPT_LOG, /* vm, host: a byte of the newest log of it that waits there changes */
+  TS_DO_CORRUPT_LOG, /* vm, host, log_fault: the newest log of it that waits there changes */
   TS_DO_DISK_FULL,   /* host: nothing more can be written where it keeps logs and replicas */
   TS_DO_DISK_FREE,   /* host: there is room again */
   TS_DO_HOST_CRASH,  /* host: it and its VMs lose power at once; others of its site do not */
@@ -70,6 +70,11 @@ typedef enum {
   TS_LINK_MODES
 } TsLinkMode;
 
+typedef enum {
+  TS_LOG_BYTES, /* a byte in its middle: it is not valid any more */
+  TS_LOG_ORDER, /* valid, but it follows another log than the one before it */
+} TsLogFault;
+
 typedef enum { /* of a relation, of whom it is asked: the verb's own choice, or these */
                TS_SIDES_DEFAULT = 0,
                TS_SIDES_PRIMARY = 1,
@@ -92,6 +97,7 @@ typedef struct {
   TsInitialChoice initial;
   gint medium_of;       /* IMPORT: the VM that was exported; -1: itself */
   TsLinkMode link_mode;
+  TsLogFault log_fault; /* CORRUPT_LOG */
 } TsOrder;
 
 /* "protect", "site_down": as written behind `do:`.  NULL past the end. */

@@ -12,6 +12,8 @@
 #include <unistd.h>
 #include "core/base/error.h"
 #include "core/base/units.h"
+#include "core/format/hrl.h"
+#include "lab/host/spool.h"
 
 #define GONE_US (10 * TS_S) /* for what was killed to be gone */
 
@@ -261,6 +263,16 @@ full (TsWorld *world, const TsLabSeat *seat, const TsOrder *order, GError **erro
 
 /* --- a log ------------------------------------------------------------------------------------ */
 
+/* Of a log that is closed. */
+static gboolean
+is_whole (const char *path)
+{
+  TsHrlGlance glance;
+  g_autoptr (GBytes) header = ts_lab_file_read (path, 0, TS_HRL_HEADER_BYTES, NULL);
+  return header && ts_hrl_glance (g_bytes_get_data (header, NULL), TS_HRL_HEADER_BYTES, &glance, NULL) &&
+         glance.eol_bytes > 0;
+}
+
 /* The newest one that is whole there: their names are in order (spool.h). */
 static char *
 newest_log (const char *folder)
@@ -268,11 +280,13 @@ newest_log (const char *folder)
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   g_autofree char *best = NULL;
   const char *name;
-  while (dir && (name = g_dir_read_name (dir)))
-    if (g_str_has_suffix (name, "disk-00.hrl") && g_strcmp0 (name, best) > 0) {
+  while (dir && (name = g_dir_read_name (dir))) {
+    g_autofree char *path = g_build_filename (folder, name, NULL);
+    if (g_str_has_suffix (name, "disk-00.hrl") && g_strcmp0 (name, best) > 0 && is_whole (path)) {
       g_free (best);
       best = g_strdup (name);
     }
+  }
   return best ? g_build_filename (folder, best, NULL) : NULL;
 }
 
@@ -292,18 +306,44 @@ flip (const char *path, GError **error)
   return fine;
 }
 
+/* Valid as ever, but of a chain that nobody has: it says that it follows itself. */
+static gboolean
+follow_another (const char *path, GError **error)
+{
+  TsHrlGlance glance;
+  g_autoptr (GBytes) read = ts_lab_file_read (path, 0, TS_HRL_HEADER_BYTES, error);
+  if (!read)
+    return FALSE;
+  guint8 header[TS_HRL_HEADER_BYTES];
+  memcpy (header, g_bytes_get_data (read, NULL), sizeof header);
+  if (!ts_hrl_glance (header, sizeof header, &glance, error) ||
+      !ts_hrl_follow_another (header, sizeof header, &glance.info.unique, error))
+    return FALSE;
+  int fd = open (path, O_WRONLY | O_CLOEXEC);
+  gboolean fine = fd >= 0 && pwrite (fd, header, sizeof header, 0) == (gssize)sizeof header;
+  if (!fine)
+    ts_throw_errno (error, "change %s", path);
+  if (fd >= 0)
+    close (fd);
+  return fine;
+}
+
 static gboolean
 corrupt (TsWorld *world, const TsLabSeat *seat, const TsOrder *order, GError **error)
 {
   const char *vm = ts_topology_vm (world->topology, (guint)order->vm)->name;
+  gboolean order_only = order->log_fault == TS_LOG_ORDER;
   g_autofree char *folder = store_path (world, seat, vm);
   g_autofree char *path = newest_log (folder);
+  if (order_only && world->seats->pdata[world->vms[order->vm].primary] != seat)
+    return ts_throw (error, TS_ERROR_STATE, "no log of it waits on this host to be sent");
   if (!path)
     return ts_throw (error, TS_ERROR_STATE, "no log of it waits on this host");
   ts_lab_tell_fault (world, order->step, "corrupt_log", vm, seat->spec->name);
-  if (!flip (path, error))
+  if (!(order_only ? follow_another (path, error) : flip (path, error)))
     return FALSE;
-  ts_lab_tell_evidence (world, order->step, "corrupt_log", vm, "bytes changed", 1);
+  ts_lab_tell_evidence (world, order->step, "corrupt_log", vm,
+                        order_only ? "logs out of sequence" : "bytes changed", 1);
   return TRUE;
 }
 

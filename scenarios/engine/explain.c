@@ -183,8 +183,10 @@ order_text (const TsScenario *scenario, const TsOrder *order)
   case TS_DO_END_BACKUP:
     return g_strdup_printf ("the backup of %s ends", vm_name (scenario, order->vm));
   case TS_DO_CORRUPT_LOG:
-    return g_strdup_printf ("a log of %s on %s is damaged", vm_name (scenario, order->vm),
-                            host_name (scenario, order->host));
+    return g_strdup_printf ("a log of %s on %s %s", vm_name (scenario, order->vm),
+                            host_name (scenario, order->host),
+                            order->log_fault == TS_LOG_ORDER ? "is made to follow another than it does"
+                                                             : "is damaged");
   case TS_DO_DISK_FULL:
     return g_strdup_printf ("host %s has no room on its disk", host_name (scenario, order->host));
   case TS_DO_DISK_FREE:

@@ -108,6 +108,7 @@ build_order (TsBuild *build, TsStep *step, const TsYaml *node)
       .link_mode = g_strcmp0 (mode, "blackhole") == 0 ? TS_LINK_BLACKHOLE
                    : g_strcmp0 (mode, "reset") == 0   ? TS_LINK_RESET
                                                       : TS_LINK_UP,
+      .log_fault = g_strcmp0 (ts_build_text (node, "what"), "order") == 0 ? TS_LOG_ORDER : TS_LOG_BYTES,
   };
   build_step_disks (build, step, node);
   const TsYaml *point = ts_yaml_get (node, "point");

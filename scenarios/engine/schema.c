@@ -382,6 +382,9 @@ static const TsSchemaRow rows[] = {
     {"step", "on", TS_VALUE_REFERENCE, "hosts", TRUE, NULL, 0, 0,
      DO_DISKS | DO (CORRUPT_LOG) | DO_HOST,
      "which host; where its disks are changed the machine must not run"},
+    {"step", "what", TS_VALUE_CHOICE, "bytes|order", FALSE, "bytes", 0, 0, DO (CORRUPT_LOG),
+     "bytes: a byte in its middle changes; order: it is valid, but says that it follows another log than the "
+     "one before it: of logs that wait to be sent"},
     {"step", "bytes", TS_VALUE_SIZE, NULL, TRUE, NULL, 4 * TS_KIB, TS_GIB, DO (EDIT_DISK),
      "so many, a multiple of 4 KiB: one byte in each of so many blocks, all over the disks"},
     {"step", "disk", TS_VALUE_NAME, NULL, TRUE, NULL, 0, 0, DO (RESIZE_DISK) | DO (ATTACH_DISK),
@@ -650,8 +653,8 @@ static const char *const verb_help[TS_DO_COUNT] = {
     [TS_DO_BACKUP] = "somebody backs up the replica: nothing is applied until it has ended; refused while "
                      "something is being applied",
     [TS_DO_END_BACKUP] = "the backup of the replica has ended; applying catches up",
-    [TS_DO_CORRUPT_LOG] = "a byte changes in the newest of a machine's logs that wait on a host: to be sent, "
-                          "or to be applied",
+    [TS_DO_CORRUPT_LOG] = "the newest of a machine's logs that wait on a host, to be sent or to be applied, is not "
+                          "what it was: a byte changes, or what it follows",
     [TS_DO_DISK_FULL] = "the disk of a host on which it keeps logs and replicas has no room any more",
     [TS_DO_DISK_FREE] = "there is room on it again",
     [TS_DO_HOST_CRASH] = "a host and the machines on it lose power at once",
