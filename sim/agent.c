@@ -424,7 +424,7 @@ ask (TsSimAgent *agent, Asked *asked, GVariant *fields)
   point.number = ts_variant_int (fields, "point_number", 0);
   guint32 disks = 0;
   if (what == TS_ASK_IMPORT) /* who has been told to carry it has done so, or both paths are one share */
-    ts_sim_initial_carry (vm, vm);
+    ts_sim_initial_carry (vm, vm, FALSE);
   if (what == TS_ASK_UPDATE_DISKS && !disks_wanted (asked, rel, fields, &disks))
     return;
   if (what == TS_ASK_FAILOVER)

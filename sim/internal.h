@@ -324,8 +324,8 @@ GBytes *ts_sim_initial_import (TsSimRelation *relation, guint disk, guint64 offs
 /* A medium that is not whole is worth nothing. */
 void ts_sim_initial_power_loss (TsSimVm *vm);
 /* The medium that was exported of `of` goes to where that of vm is looked for; one that is not whole
- * stays. */
-void ts_sim_initial_carry (TsSimVm *vm, TsSimVm *of);
+ * stays.  damaged: a byte changes on the way, of what is carried only; FALSE: there is none to change. */
+gboolean ts_sim_initial_carry (TsSimVm *vm, TsSimVm *of, gboolean damaged);
 
 /* --- watch.c, the primary's side ------------------------------------------------------------- */
 #define TS_SIM_EDITED "the disks were changed while the virtual machine was off"

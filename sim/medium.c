@@ -93,6 +93,27 @@ ts_sim_medium_list (const TsSimMedium *medium)
   return medium->list;
 }
 
+TsSimMedium *
+ts_sim_medium_copy (const TsSimMedium *medium)
+{
+  TsSimMedium *copy = ts_sim_medium_new (medium->run, medium->disks);
+  for (guint i = 0; i < medium->disks->len; i++) {
+    TsSimDisk *from = g_ptr_array_index (medium->disks, i);
+    guint64 page = 0, count;
+    for (; ts_sim_disk_next_run (from, &page, &count); page += count)
+      for (guint64 k = 0; k < count; k++) {
+        GError *error = NULL;
+        g_autoptr (GBytes) hash =
+            copy_piece (from, g_ptr_array_index (copy->disks, i), (page + k) * TS_SIM_PAGE_BYTES,
+                        TS_SIM_PAGE_BYTES, &error);
+        g_assert_no_error (error); /* both are of one size */
+      }
+  }
+  if (medium->list)
+    ts_sim_medium_end (copy, medium->list);
+  return copy;
+}
+
 guint64
 ts_sim_medium_damage (TsSimMedium *medium, guint64 blocks)
 {

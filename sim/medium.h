@@ -22,5 +22,7 @@ GBytes *ts_sim_medium_get (const TsSimMedium *medium, guint disk, TsSimDisk *to,
 void ts_sim_medium_end (TsSimMedium *medium, GBytes *list);
 /* Borrowed; NULL: it is not whole. */
 GBytes *ts_sim_medium_list (const TsSimMedium *medium);
+/* Another with the same on it. */
+TsSimMedium *ts_sim_medium_copy (const TsSimMedium *medium) G_GNUC_WARN_UNUSED_RESULT;
 /* So many bytes of what it holds change, one in each of so many blocks of 4 KiB. */
 guint64 ts_sim_medium_damage (TsSimMedium *medium, guint64 blocks);

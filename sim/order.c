@@ -126,6 +126,23 @@ side_to_move (const TsSimVm *vm, guint host)
   return of_primary ? TS_SIDES_PRIMARY : TS_SIDES_REPLICA;
 }
 
+/* The medium to the replica's host, for an import. */
+static gboolean
+carry (TsWorld *world, TsSimVm *vm, const TsOrder *order)
+{
+  TsSimVm *of = order->medium_of < 0 ? vm : ts_sim_vm (world, (guint)order->medium_of);
+  if (!ts_sim_initial_carry (vm, of, order->damaged)) {
+    ts_sim_report_step (world, order->step, "import", "failed",
+                        "there is nothing on the medium that could be damaged");
+    return FALSE;
+  }
+  if (order->damaged) {
+    ts_sim_tell_fault (world, order->step, "damaged_medium", vm->spec->name, "import");
+    ts_sim_tell_evidence (world, order->step, "damaged_medium", vm->spec->name, "bytes changed", 1);
+  }
+  return TRUE;
+}
+
 void
 ts_sim_operation_begin (TsSimVm *vm, const TsOrder *wanted)
 {
@@ -199,8 +216,8 @@ ts_sim_operation_begin (TsSimVm *vm, const TsOrder *wanted)
   }
   else if (order->verb == TS_DO_MOVE && order->sides == TS_SIDES_DEFAULT)
     order->sides = side_to_move (vm, (guint)order->host);
-  else if (order->verb == TS_DO_IMPORT)
-    ts_sim_initial_carry (vm, order->medium_of < 0 ? vm : ts_sim_vm (world, (guint)order->medium_of));
+  else if (order->verb == TS_DO_IMPORT && !carry (world, vm, order))
+    return;
   const char *replica = vm->replica == G_MAXUINT ? "" : ts_sim_host (world, vm->replica)->spec->name;
   if (order->verb == TS_DO_FAILOVER) {
     vm->forced = !order->planned && (vm->source->on || (vm->base && ts_sim_vm_runs (vm->base, NULL)));

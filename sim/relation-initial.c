@@ -87,11 +87,12 @@ ts_sim_initial_power_loss (TsSimVm *vm)
     g_clear_pointer (&vm->exported, ts_sim_medium_unref);
 }
 
-void
-ts_sim_initial_carry (TsSimVm *vm, TsSimVm *of)
+gboolean
+ts_sim_initial_carry (TsSimVm *vm, TsSimVm *of, gboolean damaged)
 {
   if (!of->exported || !ts_sim_medium_list (of->exported))
-    return;
+    return !damaged;
   ts_sim_medium_unref (vm->carried);
-  vm->carried = ts_sim_medium_ref (of->exported);
+  vm->carried = damaged ? ts_sim_medium_copy (of->exported) : ts_sim_medium_ref (of->exported);
+  return !damaged || ts_sim_medium_damage (vm->carried, 1) == 1;
 }

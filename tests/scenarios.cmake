@@ -128,7 +128,7 @@ foreach(name move-primary move-replica move-refused)
     ENVIRONMENT "G_DEBUG=fatal-criticals")
 endforeach()
 # initial replication; the plan and the cancelled one on the lab by hand
-foreach(name ir-scheduled ir-cancel ir-seeded ir-seeded-old ir-export-import)
+foreach(name ir-scheduled ir-cancel ir-seeded ir-seeded-old ir-export-import medium-damaged)
   add_test(NAME scenario-sim-${name}
     COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on sim --twice --no-plots
       --out ${CMAKE_CURRENT_BINARY_DIR}/runs)

@@ -314,6 +314,36 @@ a_damaged_medium_is_turned_down_and_a_good_one_taken (void **state)
   fixture_free (f);
 }
 
+/* On its way only: what was exported is as it was. */
+static void
+a_medium_that_is_damaged_on_its_way_can_be_carried_again (void **state)
+{
+  Fixture *f = exported ();
+  fixture_order (f, (TsOrder){.verb = TS_DO_IMPORT, .medium_of = -1, .damaged = TRUE});
+  expect_refusal (f, "the medium is damaged: what it holds of disk system at byte 0");
+  assert_int_equal (fixture_count (f, "evidence", "fault", "damaged_medium", NULL), 1);
+  assert_string_equal (state_of (f, "hv-lyon"), "initial");
+  fixture_do (f, TS_DO_IMPORT);
+  fixture_run (f, 5 * TS_S);
+  assert_string_equal (state_of (f, "hv-lyon"), "replicating");
+  expect_identical (f, "carried again", 0);
+  fixture_free (f);
+}
+
+/* Before there is one, nothing can happen to it. */
+static void
+no_medium_that_could_be_damaged (void **state)
+{
+  Fixture *f = exported ();
+  TsSimVm *vm = ts_sim_vm (f->world, 0);
+  g_clear_pointer (&vm->exported, ts_sim_medium_unref);
+  fixture_order (f, (TsOrder){.verb = TS_DO_IMPORT, .medium_of = -1, .damaged = TRUE});
+  fixture_run (f, TS_S);
+  assert_string_equal (last_phase (f), "failed");
+  assert_int_equal (fixture_count (f, "fault", NULL, NULL, NULL), 0);
+  fixture_free (f);
+}
+
 /* A list that names another attempt, another VM, other disks; or is none. */
 static void
 a_wrong_medium_is_turned_down (void **state)
@@ -617,6 +647,8 @@ main (void)
       cmocka_unit_test (imported_before_the_first_set),
       cmocka_unit_test (no_medium_no_import),
       cmocka_unit_test (a_damaged_medium_is_turned_down_and_a_good_one_taken),
+      cmocka_unit_test (a_medium_that_is_damaged_on_its_way_can_be_carried_again),
+      cmocka_unit_test (no_medium_that_could_be_damaged),
       cmocka_unit_test (a_wrong_medium_is_turned_down),
       cmocka_unit_test (an_export_is_cancelled_only_while_it_runs),
       cmocka_unit_test (primary_loses_power_during_an_export),

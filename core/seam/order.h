@@ -96,6 +96,7 @@ typedef struct {
   TsPointChoice point;
   TsInitialChoice initial;
   gint medium_of;       /* IMPORT: the VM that was exported; -1: itself */
+  gboolean damaged;     /* IMPORT: a byte of the medium changes on the way; what was exported stays as it is */
   TsLinkMode link_mode;
   TsLogFault log_fault; /* CORRUPT_LOG */
 } TsOrder;

@@ -153,3 +153,37 @@ ts_lab_medium_carry (const char *from, const char *to, GError **error)
   return ts_lab_medium_begin (to, error) && each_file (from, carry_file, (gpointer)to, error) &&
          ts_lab_medium_end (to, list, error);
 }
+
+/* path, a pointer to a string: the first by name of the files that hold anything. */
+static gboolean
+first_file (const char *path, const char *name, gpointer data, GError **error)
+{
+  char **first = data;
+  g_autoptr (TsExtents) map = ts_extents_new ();
+  if (!ts_lab_disk_map (path, map, error))
+    return FALSE;
+  if (ts_extents_bytes (map) > 0 && (!*first || strcmp (path, *first) < 0)) {
+    g_free (*first);
+    *first = g_strdup (path);
+  }
+  return TRUE;
+}
+
+gboolean
+ts_lab_medium_damage (const char *folder, GError **error)
+{
+  g_autofree char *path = NULL;
+  if (!each_file (folder, first_file, &path, error))
+    return FALSE;
+  if (!path)
+    return ts_throw (error, TS_ERROR_STATE, "there is nothing on the medium that could be damaged");
+  g_autoptr (TsExtents) map = ts_extents_new ();
+  g_autoptr (TsDisk) disk = ts_lab_disk_open (path, TRUE, error);
+  TsExtent piece;
+  guint8 byte;
+  if (!disk || !ts_lab_disk_map (path, map, error) || !ts_extents_next (map, 0, TS_MIB, &piece) ||
+      !disk->ops->read (disk, piece.offset_bytes, &byte, 1, error))
+    return FALSE;
+  byte ^= 0xff;
+  return disk->ops->write (disk, piece.offset_bytes, &byte, 1, error) && disk->ops->flush (disk, error);
+}

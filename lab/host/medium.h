@@ -30,3 +30,5 @@ GBytes *ts_lab_medium_list (const char *folder, GError **error) G_GNUC_WARN_UNUS
 /* Brings a medium from one folder to another, in place of what is there.  One that is not whole is
  * left where it is, and `to` as it was. */
 gboolean ts_lab_medium_carry (const char *from, const char *to, GError **error);
+/* A byte of what it holds changes.  TS_ERROR_STATE: it holds nothing. */
+gboolean ts_lab_medium_damage (const char *folder, GError **error);

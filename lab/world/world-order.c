@@ -328,17 +328,24 @@ static void
 carry (gpointer data)
 {
   Carriage *c = data;
-  ts_lab_medium_carry (c->from, c->to, &c->error);
+  if (ts_lab_medium_carry (c->from, c->to, &c->error) && c->order.damaged)
+    ts_lab_medium_damage (c->to, &c->error);
 }
 
 static void
 carried (gpointer data)
 {
   Carriage *c = data;
-  if (c->error)
+  if (c->error) {
     ts_lab_world_step (c->world, c->step, c->order.verb, "failed", c->error->message);
-  else
-    begin_operation (c->world, &c->order);
+    return;
+  }
+  if (c->order.damaged) {
+    const char *vm = ts_topology_vm (c->world->topology, (guint)c->order.vm)->name;
+    ts_lab_tell_fault (c->world, c->step, "damaged_medium", vm, "import");
+    ts_lab_tell_evidence (c->world, c->step, "damaged_medium", vm, "bytes changed", 1);
+  }
+  begin_operation (c->world, &c->order);
 }
 
 static void

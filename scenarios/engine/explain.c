@@ -57,6 +57,7 @@ order_text (const TsScenario *scenario, const TsOrder *order)
   g_autofree char *point = order->point.how == TS_CHOOSE_LATEST
                                ? g_strdup ("")
                                : g_strdup_printf (" to point %s", choice);
+  const char *damaged = order->damaged ? ", damaged on the way" : "";
   g_autofree char *who = whom (scenario, order);
   const TsManagement *management = topology->management;
   const char *vmm =
@@ -87,10 +88,10 @@ order_text (const TsScenario *scenario, const TsOrder *order)
     return g_strdup_printf ("cancel the initial replication of %s", vm_name (scenario, order->vm));
   case TS_DO_IMPORT:
     return order->medium_of < 0 || order->medium_of == order->vm
-               ? g_strdup_printf ("import the medium of %s", vm_name (scenario, order->vm))
-               : g_strdup_printf ("import the medium of %s for %s",
+               ? g_strdup_printf ("import the medium of %s%s", vm_name (scenario, order->vm), damaged)
+               : g_strdup_printf ("import the medium of %s for %s%s",
                                   vm_name (scenario, order->medium_of),
-                                  vm_name (scenario, order->vm));
+                                  vm_name (scenario, order->vm), damaged);
   case TS_DO_FAILOVER:
     return g_strdup_printf ("%s failover of %s%s", order->planned ? "planned" : "unplanned",
                             who, point);

@@ -335,6 +335,8 @@ ts_scenario_check_managed_order (TsScenario *scenario, const TsStep *step, const
   if (order->plan > 0 && order->point.how != TS_CHOOSE_LATEST && order->point.how != TS_CHOOSE_CONSISTENT)
     tell (&build, ts_yaml_get (node, "point"),
           "step %s: point: of a plan it is latest or latest-app-consistent", step->id);
+  if (order->damaged && build.management != NULL) /* its VMM server takes the medium where it lies */
+    tell (&build, ts_yaml_get (node, "damaged"), "step %s: damaged: not in a scenario with 'vault'", step->id);
   if (order->verb == TS_DO_PROTECT && build.management == NULL && order->host < 0)
     tell (&build, node, "step %s: 'to' is missing: the host that keeps the replica", step->id);
   if (order->verb == TS_DO_PROTECT && build.management != NULL) {

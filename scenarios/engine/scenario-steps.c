@@ -88,7 +88,7 @@ static void
 build_order (TsBuild *build, TsStep *step, const TsYaml *node)
 {
   const char *kind = ts_build_text (node, "kind"), *mode = ts_build_text (node, "mode");
-  const TsYaml *first = ts_yaml_get (node, "shut_down_first");
+  const TsYaml *first = ts_yaml_get (node, "shut_down_first"), *damaged = ts_yaml_get (node, "damaged");
   step->order = (TsOrder){
       .step = step->id,
       .verb = (TsVerb)ts_verb_find (ts_build_text (node, "do")),
@@ -105,6 +105,7 @@ build_order (TsBuild *build, TsStep *step, const TsYaml *node)
       .sides = sides_of (ts_build_text (node, "side")),
       .initial.method = ts_build_initial (ts_build_text (node, "initial")),
       .medium_of = optional_index (build, "vms", node, "medium_of"),
+      .damaged = damaged != NULL && ts_value_switch (damaged),
       .link_mode = g_strcmp0 (mode, "blackhole") == 0 ? TS_LINK_BLACKHOLE
                    : g_strcmp0 (mode, "reset") == 0   ? TS_LINK_RESET
                                                       : TS_LINK_UP,

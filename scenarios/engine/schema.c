@@ -406,6 +406,8 @@ static const TsSchemaRow rows[] = {
      "network, seeded: initial replication begins so much later, up to 7 days; else as the policy says"},
     {"step", "medium_of", TS_VALUE_REFERENCE, "vms", FALSE, NULL, 0, 0, DO (IMPORT),
      "whose medium is carried there; else its own"},
+    {"step", "damaged", TS_VALUE_SWITCH, NULL, FALSE, "off", 0, 0, DO (IMPORT),
+     "on: a byte of what it holds changes on the way; what was exported stays as it is, and can be carried again"},
     {"step", "kind", TS_VALUE_CHOICE, "planned|unplanned", TRUE, NULL, 0, 0, DO (FAILOVER),
      "planned: the source is shut down and its last log sent first"},
     {"step", "shut_down_first", TS_VALUE_SWITCH, NULL, FALSE, "off", 0, 0, DO (FAILOVER),
