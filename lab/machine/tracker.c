@@ -441,10 +441,44 @@ ts_lab_tracker_base (const TsLabTracker *tracker)
   return tracker->base;
 }
 
-static char *
-aside_path (const TsLabTracker *tracker, guint disk)
+char *
+ts_lab_tracker_aside_path (const TsLabTracker *tracker, guint disk)
 {
   return g_strdup_printf ("%s/kept-%s", tracker->folder, tracker->machine->disk[disk].target);
+}
+
+gboolean
+ts_lab_tracker_put_aside (TsLabTracker *tracker, GError **error)
+{
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+  TsLabMachine *machine = tracker->machine;
+  g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
+  if (!tracker->base)
+    return ts_throw (error, TS_ERROR_STATE, "machine %s is not tracked", machine->name);
+  for (guint d = 0; d < machine->disks; d++) {
+    g_autofree char *aside = ts_lab_tracker_aside_path (tracker, d);
+    g_autoptr (GPtrArray) names = bitmaps_since_base (tracker, &machine->disk[d], error);
+    if (!names || !ts_lab_image_keep_bitmaps (machine->disk[d].path, (char **)names->pdata, aside, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+ts_lab_tracker_take_aside (TsLabTracker *tracker, GError **error)
+{
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+  TsLabMachine *machine = tracker->machine;
+  g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
+  gboolean fine = ts_lab_tracker_start (tracker, error);
+  for (guint d = 0; d < machine->disks; d++) {
+    g_autofree char *aside = ts_lab_tracker_aside_path (tracker, d);
+    fine = fine && ts_lab_image_give_bitmap (aside, machine->disk[d].path, tracker->base, error);
+    unlink (aside);
+  }
+  if (!fine)
+    g_clear_pointer (&tracker->base, g_free); /* what is marked now is not all */
+  return fine;
 }
 
 /* libvirt forgets a checkpoint with its host process, and a bitmap that no checkpoint names is removed
@@ -456,25 +490,17 @@ ts_lab_tracker_resume (TsLabTracker *tracker, const char *base, GError **error)
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
   TsLabMachine *machine = tracker->machine;
   g_autoptr (GRecMutexLocker) locked G_GNUC_UNUSED = g_rec_mutex_locker_new (&machine->lock);
-  gboolean fine = TRUE;
   g_free (tracker->base);
   tracker->base = g_strdup (base);
-  for (guint d = 0; fine && d < machine->disks; d++) {
-    g_autofree char *aside = aside_path (tracker, d);
-    g_autoptr (GPtrArray) names = bitmaps_since_base (tracker, &machine->disk[d], error);
-    fine = names && ts_lab_image_keep_bitmaps (machine->disk[d].path, (char **)names->pdata, aside, error);
-  }
+  gboolean fine = ts_lab_tracker_put_aside (tracker, error);
   g_clear_pointer (&tracker->base, g_free);
-  fine = fine && ts_lab_tracker_start (tracker, error);
+  if (fine && ts_lab_tracker_take_aside (tracker, error))
+    return TRUE;
   for (guint d = 0; d < machine->disks; d++) {
-    g_autofree char *aside = aside_path (tracker, d);
-    fine = fine && ts_lab_image_give_bitmap (aside, machine->disk[d].path, tracker->base, error);
+    g_autofree char *aside = ts_lab_tracker_aside_path (tracker, d);
     unlink (aside);
   }
-  if (fine)
-    return TRUE;
   g_prefix_error (error, "go on tracking machine %s: ", machine->name);
-  g_clear_pointer (&tracker->base, g_free); /* what is marked now is not all */
   return FALSE;
 }
 

@@ -28,6 +28,13 @@ const char *ts_lab_tracker_base (const TsLabTracker *tracker);
  * one said.  The machine is off, and its images were closed.  TS_ERROR_LOST: that is not in them any
  * more, or not whole. */
 gboolean ts_lab_tracker_resume (TsLabTracker *tracker, const char *base, GError **error);
+/* The two halves of that, for a machine that goes to another host: what is marked, in a file for each
+ * disk; tracking begins anew, of a machine that is off, with what is in those files, which go.  After
+ * the first nothing has changed yet. */
+gboolean ts_lab_tracker_put_aside (TsLabTracker *tracker, GError **error);
+gboolean ts_lab_tracker_take_aside (TsLabTracker *tracker, GError **error);
+/* Of disk number d of the machine; caller frees. */
+char *ts_lab_tracker_aside_path (const TsLabTracker *tracker, guint disk);
 /* Deletes checkpoints and bitmaps.  Fine when nothing is tracked. */
 gboolean ts_lab_tracker_stop (TsLabTracker *tracker, GError **error);
 
