@@ -344,6 +344,11 @@ a_replica_is_of_one_trust_group (void **state)
 
   forget_records (NULL); /* one of the same group goes on with it, another does not */
   assert_int_not_equal (answer_to ("hv-nice"), TS_FRAME_REFUSE);
+  do
+    record = next_record ();
+  while (!g_str_equal (record->kind, "authorized") && g_ptr_array_remove_index (records, 0));
+  assert_string_equal (ts_record_get_text (record, "peer"), "hv-nice"); /* it is its replica now, */
+  assert_string_equal (ts_record_get_text (record, "storage"), "replica.sales"); /* where it was */
   forget_records (NULL);
   assert_int_equal (answer_to ("hv-turin"), TS_FRAME_REFUSE);
   do
@@ -351,7 +356,7 @@ a_replica_is_of_one_trust_group (void **state)
   while (!g_str_equal (record->kind, "refused") && g_ptr_array_remove_index (records, 0));
   assert_string_equal (ts_record_get_text (record, "peer"), "hv-turin");
   assert_string_equal (ts_record_get_text (record, "reason"),
-                       "the replica was created by hv-lyon of trust group sales; hv-turin is of "
+                       "the replica was created by hv-nice of trust group sales; hv-turin is of "
                        "trust group DEFAULT");
 }
 

@@ -13,6 +13,8 @@
  *   ping (sbt vm, of a test?, number): ask its    pong (sbtbs vm, of a test?, number, does it
  *        guest agent                                    answer?, why not)
  *                                                 thaw (st vm, number)
+ *   move (sus vm, role, to which host)            hold (s vm): tell its guest to power off; its work
+ *                                                        goes on when it is up again, anywhere
  *
  * A message is a length (u32, native) and a GVariant (sv): kind and body.  Reading is done in the
  * default main context; sending blocks until the other end has taken it, at most 10 s. */

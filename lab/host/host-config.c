@@ -4,17 +4,17 @@
 #include "core/base/error.h"
 
 /* version, name, index, run, sockets, cache, certificates, realm, kernel, initrd, origin, seed,
- * accel, two ports, the host's settings, its log store, peers (name, address, two ports), authorization (server,
+ * accel, two ports, the host's settings, its log store, peers (name, address, two ports, of the same cloud), authorization (server,
  * storage, trust group), control, libvirt, prefix, VMs (name, home, whom it
  * extends, id, memory, image, kernel,
  * initrd, two command lines, uefi, agent, four of its network card, disks (name, size, fill, is it
  * replicated, attached))
  */
 #define VM_TYPE "(sssaytsssssbbbbbba(sttbb))"
-#define BEHIND_SETTINGS "ta(ssqq)a(sss)sssa" VM_TYPE ")"
+#define BEHIND_SETTINGS "ta(ssqqb)a(sss)sssa" VM_TYPE ")"
 #define CONFIG_TYPE "(ususssssssxtuqq" TS_HOST_SETTINGS_TYPE BEHIND_SETTINGS
 #define CONFIG_PARTS "(ususssssssxtuqq@" TS_HOST_SETTINGS_TYPE BEHIND_SETTINGS
-#define CONFIG_VERSION 11
+#define CONFIG_VERSION 12
 
 static void
 peer_free (gpointer data)
@@ -80,7 +80,7 @@ ts_lab_host_config_add_peer (TsLabHostConfig *config, const char *name, const ch
                              guint16 port, guint16 kerberos_port)
 {
   TsLabPeer *peer = g_new0 (TsLabPeer, 1);
-  *peer = (TsLabPeer){g_strdup (name), g_strdup (address), port, kerberos_port};
+  *peer = (TsLabPeer){g_strdup (name), g_strdup (address), port, kerberos_port, FALSE};
   g_ptr_array_add (config->peers, peer);
   return peer;
 }
@@ -134,11 +134,11 @@ gboolean
 ts_lab_host_config_save (const TsLabHostConfig *config, const char *path, GError **error)
 {
   GVariantBuilder peers, entries, vms;
-  g_variant_builder_init (&peers, G_VARIANT_TYPE ("a(ssqq)"));
+  g_variant_builder_init (&peers, G_VARIANT_TYPE ("a(ssqqb)"));
   for (guint i = 0; i < config->peers->len; i++) {
     const TsLabPeer *peer = config->peers->pdata[i];
-    g_variant_builder_add (&peers, "(ssqq)", peer->name, peer->address, peer->port,
-                           peer->kerberos_port);
+    g_variant_builder_add (&peers, "(ssqqb)", peer->name, peer->address, peer->port,
+                           peer->kerberos_port, peer->same_cloud);
   }
   g_variant_builder_init (&entries, G_VARIANT_TYPE ("a(sss)"));
   TsGrant entry;
@@ -252,9 +252,9 @@ ts_lab_host_config_load (const char *path, GError **error)
   config->accel = (TsLabAccel)accel;
   const char *name, *address;
   guint16 port, kerberos_port;
-  while (g_variant_iter_next (peers, "(&s&sqq)", &name, &address, &port, &kerberos_port)) {
-    ts_lab_host_config_add_peer (config, name, address, port, kerberos_port);
-  }
+  gboolean same_cloud;
+  while (g_variant_iter_next (peers, "(&s&sqqb)", &name, &address, &port, &kerberos_port, &same_cloud))
+    ts_lab_host_config_add_peer (config, name, address, port, kerberos_port)->same_cloud = same_cloud;
   const char *server, *storage, *trust_group;
   while (g_variant_iter_next (entries, "(&s&s&s)", &server, &storage, &trust_group)) {
     if (!ts_lab_name_is_plain (storage)) { /* it becomes part of a path */

@@ -13,6 +13,7 @@
 typedef struct {        /* another host that may replicate to this one, and to which it may */
   char *name, *address; /* address "": there is no link to its site */
   guint16 port, kerberos_port;
+  gboolean same_cloud; /* a VM may come from it, and go to it (move.h) */
 } TsLabPeer;
 
 typedef struct {

@@ -23,6 +23,7 @@ typedef struct _TsLabHost TsLabHost;
 typedef struct _TsLabVm TsLabVm;
 typedef struct _TsLabRelation TsLabRelation;
 typedef struct _TsLabApplied TsLabApplied;
+typedef struct _TsLabMove TsLabMove;
 
 struct _TsLabHost {
   TsLabHostConfig *config;
@@ -73,6 +74,7 @@ struct _TsLabVm { /* the machine of one VM on this host, at home or as a copy */
   TsLabVm *base, *third;
   TsLabApplied *applied;
   char *owner, *owner_group, *storage; /* of the replica here (owner.c); NULL: there is none */
+  TsLabMove *move; /* move.c */
 };
 
 typedef struct _TsLabJob TsLabJob;
@@ -115,6 +117,7 @@ struct _TsLabRelation {
   guint slot_source;               /* tells it that it has a slot; 0: nothing to tell */
   guint64 freeze;                  /* sender's: counts freezes */
   gboolean freezing;               /* the newest one is not answered */
+  char *move_to; /* the host, when it has been asked to move last; or NULL */
 };
 
 /* --- host.c ----------------------------------------------------------------------------------- */
@@ -149,6 +152,9 @@ const char *ts_lab_vm_storage (const TsLabVm *vm);
 gboolean ts_lab_vm_admit (const TsLabVm *vm, const char *peer, TsGrant *grant, GError **error);
 /* The replica that is made now is peer's, by that grant: kept on disk, and reported. */
 gboolean ts_lab_vm_own (TsLabVm *vm, const char *peer, const TsGrant *grant, GError **error);
+/* The replica was another host's, which had let it in by that: kept on disk. */
+gboolean ts_lab_vm_inherit (TsLabVm *vm, const char *server, const char *trust_group, const char *storage,
+                            GError **error);
 /* After a start of the host: whose it was.  Fine when there is none. */
 gboolean ts_lab_vm_recall_owner (TsLabVm *vm, GError **error);
 void ts_lab_vm_forget_owner (TsLabVm *vm); /* in memory only */
@@ -191,6 +197,10 @@ gboolean ts_lab_vm_branch (TsLabVm *vm, guint32 which, TsLabUndo *undo, const Ts
 gboolean ts_lab_vm_start_copy (TsLabVm *vm, gboolean track, GError **error);
 /* Blocks; on vm's worker.  Merges the overlays; what tracks it goes on. */
 gboolean ts_lab_vm_merge_copy (TsLabVm *vm, GError **error);
+/* Blocks; it is off.  Around the plain data that another host has sent: what holds what tracks them. */
+gboolean ts_lab_vm_wrap (TsLabVm *vm, GError **error);
+/* Blocks; it is off, and is another host's now, with all that was here of it. */
+gboolean ts_lab_vm_go (TsLabVm *vm, GError **error);
 /* Blocks; it is off, and its home is another host now: only its plain data stay. */
 gboolean ts_lab_vm_leave (TsLabVm *vm, GError **error);
 /* Blocks; its machine is defined.  Makes its tracker, if it has none. */
@@ -221,6 +231,11 @@ TsSenderOptions ts_lab_relation_options (const TsLabRelation *relation);
 /* What this host's last life persisted of a VM's relation; NULL without error: nothing. */
 TsLabRelation *ts_lab_relation_restore (TsLabVm *vm, GError **error);
 void ts_lab_relation_free (TsLabRelation *relation);
+/* What of it goes to another host, beside files; and what is made of it there, whose files are in their
+ * places: out is to be performed behind it. */
+GBytes *ts_lab_relation_pack (const TsLabRelation *relation);
+TsLabRelation *ts_lab_relation_unpack (TsLabVm *vm, TsRole role, GBytes *packed, TsActions *out,
+                                       GError **error);
 void ts_lab_relation_ask (TsLabRelation *relation, TsAsk ask, gboolean planned,
                           const TsPointChoice *point, const TsInitialChoice *initial);
 void ts_lab_relation_ask_disks (TsLabRelation *relation, TsAsk ask, const TsDiskChange *disks);
@@ -318,6 +333,7 @@ void ts_lab_watch_go_on (TsLabRelation *relation, guint32 held);
 /* They will be changed otherwise: not to be believed until the next begin, and not open here. */
 void ts_lab_watch_end (TsLabRelation *relation);
 void ts_lab_watch_let_go (TsLabRelation *relation);
+gboolean ts_lab_watch_is_on (const TsLabRelation *relation);
 /* TS_ERROR_STATE when somebody else has written to one of the mask since; again and again, until the next end:
  * who has heard it may forget it in a crash. */
 gboolean ts_lab_watch_look (TsLabRelation *relation, guint32 held, GError **error);

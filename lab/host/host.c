@@ -2,7 +2,7 @@
 #include "lab/host/host.h"
 #include "core/base/units.h"
 #include "core/relation/extend.h"
-#include "lab/host/host-internal.h"
+#include "lab/host/move.h"
 #include "lab/link/realm.h"
 #include "lab/site/site.h"
 #include <glib/gstdio.h>
@@ -146,6 +146,14 @@ caller_frame (TsLabLink *link, TsFrame *frame, gpointer user)
   TsHello hello;
   if (caller->refused)
     return;
+  if (frame->kind == TS_FRAME_MESSAGE) { /* of another host of this cloud: a VM that moves */
+    if (ts_lab_move_adopt (host, link, frame))
+      caller->link = NULL;
+    else
+      report_refused (host, ts_lab_link_peer (link), "no virtual machine is moved to here by that peer");
+    caller_free (caller);
+    return;
+  }
   if (frame->kind != TS_FRAME_HELLO) {
     refuse_caller (caller, TS_REFUSE_STATE, "the first frame of a connection is HELLO");
     return;
@@ -169,6 +177,14 @@ caller_frame (TsLabLink *link, TsFrame *frame, gpointer user)
     refuse_caller (caller, TS_REFUSE_STATE, error->message);
     return;
   }
+  if (*ts_lab_move_went_to (vm->move) != '\0' && !relation) {
+    refuse_caller (caller, TS_REFUSE_MOVED, ts_lab_move_went_to (vm->move));
+    return;
+  }
+  if (ts_lab_move_forbids (vm->move)) { /* on its way, one way or the other: soon it is known where */
+    refuse_caller (caller, TS_REFUSE_PAUSED, "the replica is being moved to another host");
+    return;
+  }
   if (ts_lab_extended_goes_on (vm)) {
     refuse_caller (caller, TS_REFUSE_STATE, TS_EXTEND_GOES_ON);
     return;
@@ -185,6 +201,10 @@ caller_frame (TsLabLink *link, TsFrame *frame, gpointer user)
       return;
     }
     g_ptr_array_add (host->relations, relation);
+  } else if (vm->owner && !g_str_equal (vm->owner, ts_lab_link_peer (link)) && /* its primary has moved (1.3) */
+             !ts_lab_vm_own (vm, ts_lab_link_peer (link), &grant, &error)) {
+    refuse_caller (caller, TS_REFUSE_STORAGE, error->message);
+    return;
   }
   ts_lab_relation_adopt (relation, g_steal_pointer (&caller->link), frame);
   caller_free (caller);
@@ -197,7 +217,9 @@ accepted (TsLabListener *listener, TsLabLink *link, const char *peer, gpointer u
   TsLabHost *host = user;
   g_autoptr (GError) error = NULL;
   TsGrant grant;
-  if (!ts_authorization_admit (host->config->authorization, peer, &grant, &error)) {
+  const TsLabPeer *known = ts_lab_host_config_peer (host->config, peer);
+  if (!(known && known->same_cloud) && /* what such a one may say is looked at then */
+      !ts_authorization_admit (host->config->authorization, peer, &grant, &error)) {
     /* Authentic, not authorized: not one byte, not even why. */
     report_refused (host, peer, error->message);
     ts_lab_link_free (link);
@@ -256,6 +278,9 @@ order_relate (TsLabHost *host, GVariant *body)
     return;
   TsLabRelation *relation = ts_lab_host_relation (host, vm);
   if (relation) { /* the verb that follows is judged by its state */
+    TsEvent moved = {.now_us = ts_lab_host_now_us (host), .kind = TS_EVENT_PEER, .peer = {.name = peer_name}};
+    if (relation->sender && peer && relation->peer != peer)
+      ts_lab_relation_step (relation, &moved);
     if (relation->receiver && peer && *peer->address && valid) {
       relation->peer = peer; /* of a reversal */
       relation->policy = policy;
@@ -325,6 +350,36 @@ order_disks (TsLabHost *host, GVariant *body)
                 "replication is not enabled for this virtual machine here");
   else
     ts_lab_relation_ask_disks (relation, (TsAsk)ask, &disks);
+}
+
+/* What is asked of one side, or of a machine that is not replicated. */
+static void
+order_move (TsLabHost *host, GVariant *body)
+{
+  static const TsPointChoice point;
+  static const TsInitialChoice initial;
+  const char *name, *to;
+  guint32 role;
+  g_variant_get (body, "(&su&s)", &name, &role, &to);
+  TsLabVm *vm = vm_by_name (host, name);
+  if (!vm)
+    return;
+  TsLabRelation *relation = ts_lab_host_relation (host, vm);
+  TsState state = relation ? ts_lab_relation_state (relation) : TS_STATE_DISABLED;
+  g_autofree char *why = ts_lab_move_why_not (vm->move, to);
+  if (!why && (relation ? (guint32)ts_lab_relation_role (relation) != role : role != TS_ROLE_PRIMARY))
+    why = g_strdup ("the virtual machine has not that part here");
+  if (why) {
+    refuse_ask (host, vm, TS_ASK_MOVE, state, why);
+    return;
+  }
+  if (!relation) {
+    ts_lab_move_begin (vm->move, to);
+    return;
+  }
+  g_free (relation->move_to);
+  relation->move_to = g_strdup (to);
+  ts_lab_relation_ask (relation, TS_ASK_MOVE, FALSE, &point, &initial);
 }
 
 typedef struct {
@@ -412,6 +467,10 @@ order_boot (TsLabHost *host, GVariant *body)
   if (!vm || vm->on)
     return;
   TsLabRelation *relation = ts_lab_host_relation (host, vm);
+  if (ts_lab_move_forbids (vm->move)) {
+    refuse_ask (host, vm, TS_ASK_POWER_ON, TS_STATE_DISABLED, "it is another host's now, or on its way");
+    return;
+  }
   if (vm->base) {
     refuse_ask (host, vm, TS_ASK_POWER_ON, TS_STATE_DISABLED, "it is no machine of its own");
     return;
@@ -491,6 +550,7 @@ ts_lab_host_obey (TsLabHost *host, const char *kind, GVariant *body)
       {"ping", "(sbt)", order_ping},
       {"disks", "(suuuut)", order_disks},
       {"attach", "(su)", order_attach},
+      {"move", "(sus)", order_move},
   };
   for (guint i = 0; i < G_N_ELEMENTS (orders); i++)
     if (g_str_equal (orders[i].kind, kind) &&
@@ -533,8 +593,13 @@ restore_relations (TsLabHost *host, GError **error)
   for (guint i = 0; i < host->vms->len; i++) /* of all: they say where disks lie, also those of others */
     if (!ts_lab_vm_recall_owner (host->vms->pdata[i], error))
       return FALSE;
+  for (guint i = 0; i < host->vms->len; i++)
+    if (!ts_lab_move_restore (((TsLabVm *)host->vms->pdata[i])->move, error))
+      return FALSE;
   for (guint i = 0; i < host->vms->len; i++) {
     g_autoptr (GError) reason = NULL;
+    if (ts_lab_move_forbids (((TsLabVm *)host->vms->pdata[i])->move)) /* it speaks for it no more */
+      continue;
     TsLabRelation *relation = ts_lab_relation_restore (host->vms->pdata[i], &reason);
     if (reason) {
       g_propagate_error (error, g_steal_pointer (&reason));
@@ -615,6 +680,8 @@ start (TsLabHost *host, const char *folder, GError **error)
   ts_lab_extend_pair (host);
   if (!restore_relations (host, error) || !open_listeners (host, error))
     return FALSE;
+  for (guint i = 0; i < host->vms->len; i++)
+    ts_lab_move_resume (((TsLabVm *)host->vms->pdata[i])->move);
   g_autofree char *managed = g_build_filename (folder, "managed", NULL);
   TsLabManagedConfig *manager = ts_lab_managed_config_load (managed, &reason);
   if (reason) {

@@ -6,7 +6,7 @@
 #include "core/base/units.h"
 #include "core/site/level.h"
 #include "core/site/message.h"
-#include "lab/host/host-internal.h"
+#include "lab/host/move.h"
 #include "lab/link/talk.h"
 
 #define CONNECT_US (10 * TS_S)
@@ -127,7 +127,7 @@ level_of (TsLabManaged *m, TsLabVm *vm)
 {
   const TsLabVmConfig *config = vm->config;
   const TsLabRelation *relation = ts_lab_host_relation (m->host, vm);
-  gboolean home = g_str_equal (config->home, m->host->config->name);
+  gboolean home = g_str_equal (config->home, m->host->config->name) && *ts_lab_move_went_to (vm->move) == '\0';
   char id[TS_GUID_TEXT_SIZE];
   if (!home && !relation && !vm->on && !vm->storage)
     return NULL; /* it has never been here */
@@ -270,7 +270,8 @@ hear_failure (TsLabManaged *m, const TsRecord *record, const char *vm, const cha
     Asked *asked = m->asked->pdata[i];
     if (asked->ask < 0 || g_strcmp0 (asked->vm, vm) != 0)
       continue;
-    gboolean mine = g_str_equal (record->kind, "refused")
+    gboolean mine = g_str_equal (record->kind, "move") ? asked->ask == TS_ASK_MOVE
+                    : g_str_equal (record->kind, "refused")
                         ? g_strcmp0 (ts_record_get_text (record, "verb"), ts_ask_name ((TsAsk)asked->ask)) == 0
                         : g_strv_contains (ours, ts_record_get_text (record, "action"));
     if (!mine || asked->refusal)
@@ -290,7 +291,9 @@ ts_lab_managed_hear (TsLabManaged *m, const TsRecord *record)
     return;
   if (g_str_equal (record->kind, "health") && vm)
     g_hash_table_insert (m->reasons, g_strdup (vm), g_strdup (reason ? reason : ""));
-  else if (vm && (g_str_equal (record->kind, "refused") || g_str_equal (record->kind, "failure")))
+  else if (vm && (g_str_equal (record->kind, "refused") || g_str_equal (record->kind, "failure") ||
+                  (g_str_equal (record->kind, "move") && /* it stays */
+                   g_strcmp0 (ts_record_get_text (record, "phase"), "failed") == 0)))
     hear_failure (m, record, vm, reason ? reason : "it failed");
   if (!m->tell)
     m->tell = g_timeout_add (TELL_MS, tell_now, m);
@@ -466,7 +469,11 @@ do_delete (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
 static void
 do_move (TsLabManaged *m, TsLabVm *vm, GVariant *fields)
 {
-  m->now->refusal = g_strdup ("hosts of the lab do not share their storage: nothing can be moved");
+  gboolean replica = g_str_equal (ts_variant_text (fields, "role", ""), "replica");
+  m->now->ask = TS_ASK_MOVE;
+  obey (m, "move", g_variant_new ("(sus)", vm->config->name,
+                                  (guint32)(replica ? TS_ROLE_REPLICA : TS_ROLE_PRIMARY),
+                                  ts_variant_text (fields, "to", "")));
 }
 
 static void

@@ -40,20 +40,33 @@ set_owner (TsLabVm *vm, const char *server, const char *trust_group, const char 
 }
 
 gboolean
-ts_lab_vm_own (TsLabVm *vm, const char *peer, const TsGrant *grant, GError **error)
+ts_lab_vm_inherit (TsLabVm *vm, const char *server, const char *trust_group, const char *storage,
+                   GError **error)
 {
   g_autofree char *path = owner_path (vm);
-  g_autoptr (GVariant) owner = g_variant_ref_sink (
-      g_variant_new (OWNER_TYPE, peer, grant->trust_group, grant->storage_location));
+  g_autoptr (GVariant) owner =
+      g_variant_ref_sink (g_variant_new (OWNER_TYPE, server, trust_group, storage));
   g_autoptr (GBytes) bytes = g_variant_get_data_as_bytes (owner);
   if (!ts_lab_state_save (path, bytes, error))
     return FALSE;
-  set_owner (vm, peer, grant->trust_group, grant->storage_location);
+  g_autofree char *kept = g_strdup (storage); /* it may be our own */
+  set_owner (vm, server, trust_group, kept);
+  return TRUE;
+}
+
+/* A replica whose primary has moved stays where its disks are. */
+gboolean
+ts_lab_vm_own (TsLabVm *vm, const char *peer, const TsGrant *grant, GError **error)
+{
+  gboolean is_there = vm->storage && ts_lab_host_relation (vm->host, vm);
+  const char *storage = is_there ? vm->storage : grant->storage_location;
+  if (!ts_lab_vm_inherit (vm, peer, grant->trust_group, storage, error))
+    return FALSE;
   TsRecord *record = ts_lab_host_record (vm->host, vm, "authorized");
   ts_record_text (record, "peer", peer);
   ts_record_text (record, "entry",
                   grant->allowed_primary_server ? grant->allowed_primary_server : "");
-  ts_record_text (record, "storage", grant->storage_location);
+  ts_record_text (record, "storage", vm->storage);
   ts_lab_host_report (vm->host, ts_record_text (record, "trust_group", grant->trust_group));
   return TRUE;
 }

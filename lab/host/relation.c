@@ -4,7 +4,9 @@
  * rest is in relation-source.c and relation-replica.c. */
 #include "lab/host/host-internal.h"
 #include "core/base/units.h"
+#include "core/relation/move.h"
 #include "core/relation/turn.h"
+#include "lab/host/move.h"
 #include <string.h>
 
 #define CONNECT_US (15 * TS_S) /* the sender's own patience is shorter or as long (sender.c) */
@@ -339,8 +341,10 @@ perform_now (TsLabRelation *relation, TsAction *action)
       relation->peer = peer;
     return;
   }
-  case TS_ACTION_MOVE: /* nobody asks for it here yet */
-  case TS_ACTION_HAND_CONNECT:
+  case TS_ACTION_MOVE:
+    ts_lab_move_begin (relation->vm->move, relation->move_to);
+    return;
+  case TS_ACTION_HAND_CONNECT: /* move.c's */
   case TS_ACTION_HAND_HANG_UP:
   case TS_ACTION_HAND_SAY:
   case TS_ACTION_HAND_KEEP:
@@ -538,8 +542,9 @@ ts_lab_relation_new_receiver (TsLabVm *vm, GError **error)
   return relation;
 }
 
+/* out: it comes from another host (core/relation/move.h); NULL: from this one's last life. */
 static TsLabRelation *
-restore_sender (TsLabVm *vm, GBytes *bytes, GError **error)
+restore_sender (TsLabVm *vm, GBytes *bytes, TsActions *out, GError **error)
 {
   g_autoptr (GVariant) state =
       g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE (SENDER_TYPE), bytes, FALSE));
@@ -575,12 +580,39 @@ restore_sender (TsLabVm *vm, GBytes *bytes, GError **error)
   }
   TsSenderOptions options = ts_lab_relation_options (relation);
   g_autoptr (GBytes) saved = g_variant_get_data_as_bytes (core);
-  relation->sender = ts_sender_restore (&options, saved, error);
+  relation->sender = out ? ts_move_unpack_sender (&options, saved, out, error)
+                         : ts_sender_restore (&options, saved, error);
   if (!relation->sender) {
     ts_lab_relation_free (relation);
     return NULL;
   }
-  ts_lab_relation_machine (relation, vm->on);
+  if (!out)
+    ts_lab_relation_machine (relation, vm->on);
+  return relation;
+}
+
+GBytes *
+ts_lab_relation_pack (const TsLabRelation *relation)
+{
+  if (relation->receiver)
+    return ts_move_pack_receiver (relation->receiver);
+  g_autoptr (GBytes) baggage = ts_move_pack_sender (relation->sender);
+  return wrap_sender (relation, baggage);
+}
+
+TsLabRelation *
+ts_lab_relation_unpack (TsLabVm *vm, TsRole role, GBytes *packed, TsActions *out, GError **error)
+{
+  if (role == TS_ROLE_PRIMARY)
+    return restore_sender (vm, packed, out, error);
+  TsLabRelation *relation = ts_lab_relation_new_receiver (vm, error);
+  if (!relation)
+    return NULL;
+  g_clear_pointer (&relation->receiver, ts_receiver_free);
+  relation->receiver = ts_move_unpack_receiver (vm->host->config->name, &vm->host->config->settings,
+                                                packed, out, error);
+  if (!relation->receiver)
+    g_clear_pointer (&relation, ts_lab_relation_free);
   return relation;
 }
 
@@ -596,7 +628,7 @@ ts_lab_relation_restore (TsLabVm *vm, GError **error)
   g_autoptr (GBytes) bytes = ts_lab_state_load (sender, &reason);
   if (bytes) {
     g_autoptr (GError) lost = NULL;
-    relation = restore_sender (vm, bytes, &reason);
+    relation = restore_sender (vm, bytes, NULL, &reason);
     if (!ts_lab_tracking_resume (vm, &lost)) /* the next cut says so, too */
       g_printerr ("twinsite host: %s\n", lost->message);
   }
@@ -641,5 +673,6 @@ ts_lab_relation_free (TsLabRelation *relation)
   ts_sender_free (relation->sender);
   ts_receiver_free (relation->receiver);
   g_free (relation->state_path);
+  g_free (relation->move_to);
   g_free (relation);
 }

@@ -3,7 +3,7 @@
  *
  * libvirt is asked on a worker; whether the machine is on is looked at again and again, so that one
  * that stops by itself is noticed too. */
-#include "lab/host/host-internal.h"
+#include "lab/host/move.h"
 #include "core/base/units.h"
 #include "lab/machine/disk.h"
 #include "lab/machine/image.h"
@@ -91,6 +91,7 @@ looked_at (gpointer data)
       TsRecord *record = ts_lab_host_record (host, vm, "failure");
       ts_record_text (record, "action", "shut-down");
       ts_lab_host_report (host, ts_record_text (record, "reason", "the guest does not power off"));
+      ts_lab_move_machine_stays_on (vm->move, "the guest does not power off");
     }
     ts_lab_timer_set (vm->watch, now_us + LOOK_US);
     return;
@@ -139,6 +140,7 @@ ts_lab_vm_is_off (TsLabVm *vm, const char *why)
     ts_lab_watch_off (vm);
   if (relation)
     ts_lab_relation_machine (relation, FALSE);
+  ts_lab_move_machine_off (vm->move);
 }
 
 static void
@@ -371,6 +373,38 @@ ts_lab_vm_leave (TsLabVm *vm, GError **error)
   return TRUE;
 }
 
+gboolean
+ts_lab_vm_wrap (TsLabVm *vm, GError **error)
+{
+  g_autofree char *folder = ts_lab_path_host (&vm->host->layout, vm->host->config->name, "disks");
+  if (g_mkdir_with_parents (folder, 0755) < 0)
+    return ts_throw_errno (error, "make %s", folder);
+  for (guint i = 0; i < vm->config->disks; i++) {
+    g_autofree char *wrap = ts_lab_vm_wrap_path (vm, i);
+    g_autofree char *data = ts_lab_vm_data_path (vm, i);
+    if (g_file_test (data, G_FILE_TEST_EXISTS) &&
+        !ts_lab_disk_wrap (wrap, data, ts_lab_vm_disk_bytes (vm, i), error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+ts_lab_vm_go (TsLabVm *vm, GError **error)
+{
+  g_autofree char *nvram =
+      ts_lab_path_nvram (&vm->host->layout, vm->host->config->name, vm->config->name, FALSE);
+  if (!ts_lab_vm_leave (vm, error))
+    return FALSE;
+  for (guint i = 0; i < vm->config->disks; i++) {
+    g_autofree char *data = ts_lab_vm_data_path (vm, i);
+    if (g_unlink (data) < 0 && errno != ENOENT)
+      return ts_throw_errno (error, "delete %s", data);
+  }
+  (void)g_unlink (nvram);
+  return TRUE;
+}
+
 static gboolean
 delete_overlays (const TsLabVm *vm, const Kind *kind, GError **error)
 {
@@ -520,6 +554,7 @@ ts_lab_vm_new (TsLabHost *host, guint index)
   vm->agent = ts_lab_worker_new ("agent");
   vm->watch = ts_lab_timer_new (&host->clock, watch, vm);
   vm->shut_down_by_us = TS_NEVER;
+  vm->move = ts_lab_move_new (vm);
   ts_lab_watch_recall_off (vm);
   for (guint i = 0; i < vm->config->disks; i++) { /* of an earlier life of this host */
     g_autofree char *data = ts_lab_vm_data_path (vm, i);
@@ -540,6 +575,7 @@ ts_lab_vm_free (TsLabVm *vm)
   g_free (vm->share[1]);
   ts_lab_worker_free (vm->agent);
   ts_lab_worker_free (vm->worker);
+  ts_lab_move_free (vm->move);
   ts_lab_tracker_free (vm->tracker);
   ts_lab_machine_free (vm->test);
   ts_lab_machine_free (vm->machine);

@@ -171,6 +171,15 @@ ts_lab_watch_let_go (TsLabRelation *relation)
   let_go (relation);
 }
 
+gboolean
+ts_lab_watch_is_on (const TsLabRelation *relation)
+{
+  for (guint i = 0; i < relation->vm->config->disks; i++)
+    if (relation->seen[i].known)
+      return TRUE;
+  return FALSE;
+}
+
 void
 ts_lab_watch_go_on (TsLabRelation *relation, guint32 held)
 {

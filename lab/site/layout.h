@@ -11,6 +11,7 @@
  *   RUN/HOST/export/VM_GUID/  an initial replication that is exported (lab/host/medium.h)
  *   RUN/HOST/import/VM_GUID/  one that was carried here
  *   RUN/HOST/state/           what relations persist
+ *   RUN/HOST/moving.VM/       what has come of a VM that moves to here (lab/host/move.h)
  *   SOCKETS/                  short: sockets have room for 107 bytes of path
  *
  * Names of hosts, VMs and disks are plain (ts_lab_name_is_plain).  Every result is the caller's. */

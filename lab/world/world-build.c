@@ -117,10 +117,6 @@ refuse_fault (const TsTopology *topology, const TsOrder *order)
 char *
 ts_lab_world_refusal (const TsTopology *topology, const GPtrArray *orders)
 {
-  for (guint i = 0; orders && i < orders->len; i++)
-    if (((const TsOrder *)orders->pdata[i])->verb == TS_DO_MOVE)
-      return g_strdup_printf ("step %s: machines do not move between hosts in the lab yet",
-                              ((const TsOrder *)orders->pdata[i])->step);
   if (topology->vms->len > VMS_MAX)
     return g_strdup_printf ("%u VMs are more than the %u that the lab runs", topology->vms->len,
                             VMS_MAX);
@@ -219,10 +215,12 @@ write_config (TsWorld *world, guint index, const char *cache, TsLabAccel accel, 
   config->kerberos_port = port_of (topology, index, TS_AUTH_KERBEROS);
   for (guint i = 0; i < topology->hosts->len; i++) {
     g_autofree char *address = address_for (topology, index, i);
-    if (i != index)
-      ts_lab_host_config_add_peer (config, ts_topology_host (topology, i)->name, address,
-                                   port_of (topology, i, TS_AUTH_CERTIFICATE),
-                                   port_of (topology, i, TS_AUTH_KERBEROS));
+    if (i == index)
+      continue;
+    TsLabPeer *peer = ts_lab_host_config_add_peer (config, ts_topology_host (topology, i)->name,
+                                                   address, port_of (topology, i, TS_AUTH_CERTIFICATE),
+                                                   port_of (topology, i, TS_AUTH_KERBEROS));
+    peer->same_cloud = ts_topology_host (topology, i)->site == ts_topology_host (topology, index)->site;
   }
   ts_authorization_free (config->authorization);
   config->authorization = ts_topology_authorization (topology, index, error);

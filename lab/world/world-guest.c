@@ -288,6 +288,10 @@ greet (TsLabGuest *guest)
                          ts_record_text (guest_record (guest, "guest"), "phase", "ready"));
   ts_probe_init (&guest->probe, ts_lab_world_now_us (guest->world));
   ts_lab_timer_set (guest->probing, guest->probe.next_us);
+  if (!view_of (guest)->works_on || guest->is_test || guest->is_copy)
+    return;
+  view_of (guest)->works_on = FALSE;
+  ts_lab_guest_start_work (guest, NULL);
 }
 
 static void
@@ -546,6 +550,29 @@ hear_attached (TsWorld *world, guint index, const TsRecord *record)
                      failed ? ts_record_get_text (record, "reason") : "");
 }
 
+/* It is another host's from when it was given, whose machine has not started yet; who has given it may have
+ * died before it said so, and says later that it is gone, or the other one that it has arrived. */
+static void
+hear_move (TsWorld *world, guint vm, const char *host, const TsRecord *record)
+{
+  TsLabVmView *view = &world->vms[vm];
+  const char *phase = ts_record_get_text (record, "phase");
+  gboolean arrived = g_strcmp0 (phase, "arrived") == 0;
+  if (!arrived && g_strcmp0 (phase, "given") != 0 && g_strcmp0 (phase, "done") != 0)
+    return;
+  gint to = ts_topology_find_host (world->topology, arrived ? host : ts_record_get_text (record, "to"));
+  gint from = ts_topology_find_host (world->topology, arrived ? ts_record_get_text (record, "from") : host);
+  gboolean replica = g_strcmp0 (ts_record_get_text (record, "role"), "replica") == 0;
+  if (to < 0 || from < 0 || to == (replica ? view->replica : (gint)view->primary))
+    return;
+  if (replica)
+    view->replica = to;
+  else
+    view->primary = (guint)to;
+  view->told[to] = view->told[from];
+  view->told[from].state = TS_STATE_DISABLED;
+}
+
 void
 ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
 {
@@ -566,6 +593,8 @@ ts_lab_guests_hear (TsWorld *world, const TsRecord *record)
     switched_on (world, (guint)vm, (guint)host, FALSE);
   else if (g_str_equal (record->kind, "power"))
     own_is_off (world, (guint)vm, (guint)host, FALSE);
+  else if (g_str_equal (record->kind, "move"))
+    hear_move (world, (guint)vm, host_name, record);
   else if (g_str_equal (record->kind, "test_failover"))
     hear_test (world, (guint)vm, (guint)host, record);
   else if (g_str_equal (record->kind, "authorized") &&

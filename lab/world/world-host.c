@@ -48,12 +48,14 @@ message (TsLabControl *control, const char *kind, GVariant *body, gpointer user)
     guint64 number;
     g_variant_get (body, "(&sbtb&s)", &vm, &test, &number, &ok, &reason);
     ts_lab_guest_pong (seat, vm, test, number, ok, reason);
-  } else if (g_str_equal (kind, "quit") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(s)"))) {
+  } else if ((g_str_equal (kind, "quit") || g_str_equal (kind, "hold")) && g_variant_is_of_type (body, G_VARIANT_TYPE ("(s)"))) {
     const char *vm;
     g_variant_get (body, "(&s)", &vm);
     gint index = ts_topology_find_vm (seat->world->topology, vm);
     TsLabGuest *guest = index >= 0 ? ts_lab_guest_at (seat->world, (guint)index, seat->index) : NULL;
     if (guest && guest->channel) {
+      if (g_str_equal (kind, "hold"))
+        seat->world->vms[index].works_on = guest->working;
       ts_lab_guest_stop_work (guest);
       ts_guest_channel_say (guest->channel, "Q");
     }

@@ -65,6 +65,7 @@ typedef struct { /* a VM over all hosts */
     gint state;
   } *told; /* by host: what it has said of its side last; nothing: 0, disabled */
   guint64 next_write;         /* n of core/format/plan.h */
+  gboolean works_on;          /* it is off for a move, and worked before */
   gboolean planned;           /* of the last failover */
   gint64 point_set, point_us; /* that the failover took */
   guint32 excluded; /* disks that are not replicated: bit 1 << disk */

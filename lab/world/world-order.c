@@ -61,6 +61,11 @@ give (TsWorld *world, const Running *running, const TsSideOrder *order, GError *
                                              (guint32)order->ask, order->disks.replicated,
                                              order->disks.disk, order->disks.size_bytes),
                               error);
+  if (!order->shut_down && order->ask == TS_ASK_MOVE)
+    return ts_lab_seat_order (seat, "move",
+                              g_variant_new ("(sus)", vm, (guint32)order->side,
+                                             ts_topology_host (world->topology, order->host)->name),
+                              error);
   if (!order->shut_down)
     return ts_lab_seat_order (seat, "ask",
                               g_variant_new ("(suubuxux)", vm, (guint32)order->side,
@@ -189,7 +194,7 @@ no_operation (TsWorld *world, const TsOrder *order)
   if (order->verb == TS_DO_PROTECT && view->replica >= 0 &&
       view->state[TS_ROLE_PRIMARY] != TS_STATE_DISABLED)
     return "the virtual machine is protected already";
-  if (order->verb != TS_DO_PROTECT && view->replica < 0)
+  if (order->verb != TS_DO_PROTECT && order->verb != TS_DO_MOVE && view->replica < 0)
     return "the virtual machine is not protected";
   const TsVmSpec *vm = ts_topology_vm (world->topology, (guint)order->vm);
   if (vm->extends >= 0 && ts_extend_order_refusal (order))
@@ -252,6 +257,17 @@ side_of_host (const TsLabVmView *view, gint host)
   return host == view->replica ? TS_SIDES_REPLICA : TS_SIDES_PRIMARY;
 }
 
+/* Which side goes to a host, when nobody has said so: that which is at its site. */
+static TsSides
+side_to_move (const TsWorld *world, const TsLabVmView *view, guint host)
+{
+  guint site = ts_topology_host (world->topology, host)->site;
+  gboolean of_primary = view->replica < 0 ||
+                        ts_topology_host (world->topology, view->primary)->site == site ||
+                        ts_topology_host (world->topology, (guint)view->replica)->site != site;
+  return of_primary ? TS_SIDES_PRIMARY : TS_SIDES_REPLICA;
+}
+
 /* A planned failover that waits for the primary's last log is ended, so that it can be cancelled.
  */
 static gboolean
@@ -278,6 +294,8 @@ begin_operation (TsWorld *world, const TsOrder *wanted)
                        : sides_to_cancel (&world->vms[order->vm]);
   else if (order->verb == TS_DO_POWER_ON)
     order->sides = side_of_host (&world->vms[order->vm], order->host);
+  else if (order->verb == TS_DO_MOVE && order->sides == TS_SIDES_DEFAULT)
+    order->sides = side_to_move (world, &world->vms[order->vm], (guint)order->host);
   const char *why_not = no_operation (world, order);
   if (why_not) {
     ts_lab_world_step (world, order->step, order->verb, "refused", why_not);
@@ -310,7 +328,7 @@ begin_operation (TsWorld *world, const TsOrder *wanted)
   running->verb = order->verb;
   running->operation =
       ts_operation_new (order, name, ts_topology_host (world->topology, view->primary)->name,
-                        ts_topology_host (world->topology, (guint)view->replica)->name);
+                        view->replica < 0 ? "" : ts_topology_host (world->topology, (guint)view->replica)->name);
   g_ptr_array_add (world->operations, running);
   go_on_all (world);
 }
