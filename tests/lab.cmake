@@ -2,6 +2,7 @@
 # sites and the link between them
 ts_test(test-dhcp LIBS ts_lab)
 ts_fuzz(fuzz-dhcp ts_lab)
+ts_fuzz(fuzz-cargo ts_lab)
 ts_test(test-site LIBS ts_lab SOURCES lab-support.c TIMEOUT 120 LABELS lab)
 ts_test(test-wan LIBS ts_lab SOURCES lab-support.c TIMEOUT 180 LABELS lab)
 # the guest, and what this machine has of what it needs
@@ -50,6 +51,8 @@ set_tests_properties(test-lab-world test-remote PROPERTIES RUN_SERIAL ON)
 # hosts killed at steps of what they do; all of them: test-lab-death all
 ts_test(test-lab-death LIBS ts_lab SOURCES world-support.c TIMEOUT 900 LABELS lab)
 set_tests_properties(test-lab-death PROPERTIES RUN_SERIAL ON)
+ts_test(test-lab-move LIBS ts_lab SOURCES world-support.c TIMEOUT 600 LABELS lab)
+set_tests_properties(test-lab-move PROPERTIES RUN_SERIAL ON)
 # the bench: its parts; then all of it, small and without peers (it verifies the copies it measures)
 ts_test(test-bench LIBS ts_lab)
 add_test(NAME bench-small COMMAND twinsite bench --size 64MiB --rounds 1 --cases 5:64,5:4 --no-peers
