@@ -44,7 +44,7 @@ foreach(name plan-three-tiers plan-script-fails-planned plan-script-fails-unplan
 endforeach()
 
 if(TS_LAB)
-  foreach(name first-disaster planned-failover cancel-failover test-failover planned-round-trip app-consistent kerberos not-authorized extended-trouble move-refused)
+  foreach(name first-disaster planned-failover cancel-failover test-failover planned-round-trip second-thoughts unplanned-failback point-in-time app-consistent host-reboot kerberos not-authorized extended-trouble move-refused)
     add_test(NAME scenario-lab-${name}
       COMMAND twinsite run ${PROJECT_SOURCE_DIR}/scenarios/${name}.yaml --on lab --no-plots
         --out ${CMAKE_CURRENT_BINARY_DIR}/runs)
