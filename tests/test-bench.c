@@ -97,14 +97,14 @@ images_of_two_sizes_are_refused (void **state)
 static void
 time_of_what_ran_and_ended_counts (void **state)
 {
-  const char *argv[] = {"sh", "-c", "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done", NULL};
+  const char *argv[] = {"sh", "-c", "i=0; while [ $i -lt 600000 ]; do i=$((i+1)); done", NULL};
   g_autofree char *log = g_build_filename (folder, "log", NULL);
   g_autoptr (GError) error = NULL;
   TsBenchCost from = ts_bench_start_clock ();
   assert_true (ts_bench_run (argv, log, 60 * TS_S, &error));
   TsBenchCost cost = ts_bench_since (&from);
   assert_true (cost.wall_us > 0);
-  assert_true (cost.cpu_us >= 5 * TS_MS);
+  assert_true (cost.cpu_us >= 20 * TS_MS); /* the kernel may count by ticks of 10 ms, where one stands */
 }
 
 static void
