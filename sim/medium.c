@@ -103,10 +103,10 @@ ts_sim_medium_copy (const TsSimMedium *medium)
     for (; ts_sim_disk_next_run (from, &page, &count); page += count)
       for (guint64 k = 0; k < count; k++) {
         GError *error = NULL;
-        g_autoptr (GBytes) hash =
-            copy_piece (from, g_ptr_array_index (copy->disks, i), (page + k) * TS_SIM_PAGE_BYTES,
-                        TS_SIM_PAGE_BYTES, &error);
+        GBytes *hash = copy_piece (from, g_ptr_array_index (copy->disks, i),
+                                   (page + k) * TS_SIM_PAGE_BYTES, TS_SIM_PAGE_BYTES, &error);
         g_assert_no_error (error); /* both are of one size */
+        g_bytes_unref (hash);
       }
   }
   if (medium->list)
