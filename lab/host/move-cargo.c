@@ -280,16 +280,6 @@ ts_lab_cargo_write (const TsLabCargo *cargo, const TsLabVm *vm, guint number, gu
   return TRUE;
 }
 
-static gboolean
-sync_path (const char *path, GError **error)
-{
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
-  gboolean ok = (fd >= 0 && fsync (fd) == 0) || ts_throw_errno (error, "sync %s", path);
-  if (fd >= 0)
-    close (fd);
-  return ok;
-}
-
 gboolean
 ts_lab_cargo_settle (const TsLabCargo *cargo, const TsLabVm *vm, GError **error)
 {
@@ -297,11 +287,11 @@ ts_lab_cargo_settle (const TsLabCargo *cargo, const TsLabVm *vm, GError **error)
   g_autofree char *list = g_build_filename (folder, LIST, NULL);
   for (guint i = 0; i < cargo->files->len; i++) {
     g_autofree char *path = lies_at (vm, i);
-    if (!sync_path (path, error))
+    if (!ts_lab_path_sync (path, error))
       return FALSE;
   }
   g_autoptr (GBytes) bytes = ts_lab_cargo_pack (cargo);
-  return sync_path (folder, error) && ts_lab_state_save (list, bytes, error);
+  return ts_lab_path_sync (folder, error) && ts_lab_state_save (list, bytes, error);
 }
 
 TsLabCargo *
@@ -335,7 +325,7 @@ ts_lab_cargo_place (const TsLabCargo *cargo, const TsLabVm *vm, const char *room
       continue;
     if (g_mkdir_with_parents (folder, 0755) < 0 || g_rename (from, to) < 0)
       return ts_throw_errno (error, "put %s in its place", to);
-    if (!sync_path (folder, error))
+    if (!ts_lab_path_sync (folder, error))
       return FALSE;
   }
   return TRUE;

@@ -36,13 +36,13 @@ struct _TsLabSpoolLog {
   guint64 gathered_at_bytes; /* where it belongs */
 };
 
-static gboolean
-sync_folder (const char *folder, GError **error)
+gboolean
+ts_lab_path_sync (const char *path, GError **error)
 {
-  int fd = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
-    return ts_throw_errno (error, "open %s", folder);
-  gboolean ok = fsync (fd) == 0 || ts_throw_errno (error, "sync %s", folder);
+    return ts_throw_errno (error, "open %s", path);
+  gboolean ok = fsync (fd) == 0 || ts_throw_errno (error, "sync %s", path);
   close (fd);
   return ok;
 }
@@ -163,7 +163,7 @@ ts_lab_spool_log_close (TsLabSpoolLog *log, guint32 time_s, TsCutLog *closed, GE
     return FALSE;
   if (fsync (log->fd) < 0)
     return ts_throw_errno (error, "sync %s", log->path);
-  if (!sync_folder (log->spool->folder, error))
+  if (!ts_lab_path_sync (log->spool->folder, error))
     return FALSE;
   closed->log_bytes = ts_hrl_writer_bytes (log->writer);
   closed->entries = ts_hrl_writer_entries (log->writer);
@@ -319,17 +319,13 @@ ts_lab_spool_log (const TsLabSpool *spool, guint64 set, guint disk, GError **err
   return hrl;
 }
 
+/* Of a set whose logs must all be there. */
 static gboolean
 sync_file (const char *path, GError **error)
 {
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0 && errno == ENOENT)
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
     return ts_throw (error, TS_ERROR_FORMAT, "%s is missing", path);
-  if (fd < 0)
-    return ts_throw_errno (error, "open %s", path);
-  gboolean ok = fsync (fd) == 0 || ts_throw_errno (error, "sync %s", path);
-  close (fd);
-  return ok;
+  return ts_lab_path_sync (path, error);
 }
 
 gboolean
@@ -344,7 +340,7 @@ ts_lab_spool_seal (TsLabSpool *spool, guint64 set, guint disks, guint32 which, T
     if ((which >> i & 1) && !sync_file (path, error))
       return FALSE;
   }
-  if (!sync_folder (spool->folder, error))
+  if (!ts_lab_path_sync (spool->folder, error))
     return FALSE;
   for (guint i = 0; i < disks; i++) {
     if (!(which >> i & 1))
@@ -425,7 +421,7 @@ ts_lab_state_save (const char *path, GBytes *state, GError **error)
     ok = ts_throw_errno (error, "rename %s", fresh);
   if (!ok)
     (void)g_unlink (fresh);
-  return ok && sync_folder (folder, error);
+  return ok && ts_lab_path_sync (folder, error);
 }
 
 GBytes *

@@ -63,6 +63,9 @@ gboolean ts_lab_spool_drop (TsLabSpool *spool, guint64 behind_set, GError **erro
 /* Exactly len_bytes of any file. */
 GBytes *ts_lab_file_read (const char *path, guint64 offset_bytes, gsize len_bytes, GError **error);
 
+/* A file is durable; of a folder, the names in it. */
+gboolean ts_lab_path_sync (const char *path, GError **error);
+
 /* A small file, replaced whole or not at all, durable when it returns (the relation's state). */
 gboolean ts_lab_state_save (const char *path, GBytes *state, GError **error);
 /* NULL without error: there is none. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "core/base/error.h"
+#include "lab/host/spool.h"
 #include "lab/machine/overlay.h"
 
 #define NAME_FORMAT "point-%08" G_GUINT64_FORMAT ".disk-%02u.hru"
@@ -88,15 +89,7 @@ make_durable (const TsLabUndo *undo, const File *file, gboolean is_new, GError *
 {
   if (fdatasync (file->fd) < 0)
     return ts_throw_errno (error, "sync %s", file->path);
-  if (!is_new)
-    return TRUE;
-  int folder = open (undo->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  gboolean ok = folder >= 0 && fsync (folder) == 0;
-  if (!ok)
-    ts_throw_errno (error, "sync %s", undo->folder);
-  if (folder >= 0)
-    close (folder);
-  return ok;
+  return !is_new || ts_lab_path_sync (undo->folder, error);
 }
 
 gboolean
