@@ -509,6 +509,19 @@ an_older_tls (void **state)
 }
 
 /* While the main context does not hear, the reader stops: the peer's own sends come to a halt. */
+static guint64
+flooded_until_still (const Rude *rude)
+{
+  guint64 before = 0, now = 0;
+  for (guint still = 0, i = 0; still < 5 && i < 200; i++) {
+    g_usleep (50000);
+    now = __atomic_load_n (&rude->flooded_bytes, __ATOMIC_RELAXED);
+    still = now == before ? still + 1 : 0;
+    before = now;
+  }
+  return now;
+}
+
 static void
 a_flood_is_held_back (void **state)
 {
@@ -516,19 +529,31 @@ a_flood_is_held_back (void **state)
   Rude rude;
   GThread *thread = be_rude (w, &rude, MANNER_FLOOD);
   AWAIT (w->accepted, 1);
-  guint64 before = 0, now = 0;
   guint heard = w->server.frames;
-  for (guint still = 0, i = 0; still < 5 && i < 200; i++) {
-    g_usleep (50000);
-    now = __atomic_load_n (&rude.flooded_bytes, __ATOMIC_RELAXED);
-    still = now == before ? still + 1 : 0;
-    before = now;
-  }
   /* the inbox, and what two sockets hold (tcp_rmem and tcp_wmem: 6 and 4 MiB) */
-  guint64 unheard = now - heard * G_GUINT64_CONSTANT (262144);
+  guint64 unheard = flooded_until_still (&rude) - heard * G_GUINT64_CONSTANT (262144);
   print_message ("held back after %.1f MiB\n", (double)unheard / (1 << 20));
   assert_in_range (unheard, 8 << 20, 24 << 20);
   AWAIT (w->server.frames, heard + 400); /* 100 MiB: it flows again */
+  end_rude (&rude, thread);
+}
+
+/* The main loop runs, and still hears nothing. */
+static void
+a_link_that_is_held_holds_the_peer (void **state)
+{
+  LinkPair *w = *state;
+  Rude rude;
+  GThread *thread = be_rude (w, &rude, MANNER_FLOOD);
+  AWAIT (w->accepted, 1);
+  ts_lab_link_hold (w->server.link, TRUE);
+  guint heard = w->server.frames;
+  guint64 unheard = flooded_until_still (&rude) - heard * G_GUINT64_CONSTANT (262144);
+  assert_in_range (unheard, 8 << 20, 24 << 20);
+  link_run_for (100 * TS_MS);
+  assert_int_equal (w->server.frames, heard);
+  ts_lab_link_hold (w->server.link, FALSE);
+  AWAIT (w->server.frames, heard + 400);
   end_rude (&rude, thread);
 }
 
@@ -604,6 +629,7 @@ main (void)
       LINK_TEST (no_certificate_at_all),
       LINK_TEST (an_older_tls),
       LINK_TEST (a_flood_is_held_back),
+      LINK_TEST (a_link_that_is_held_holds_the_peer),
       LINK_TEST (freed_while_the_peer_reads_nothing),
       LINK_TEST (freed_while_the_inbox_is_full),
       LINK_TEST (listener_freed_in_its_own_events),

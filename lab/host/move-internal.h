@@ -27,6 +27,7 @@ struct _TsLabMove {
   /* taker's */
   TsLabCargo *in;
   gboolean in_whole;
+  guint64 in_bytes; /* that have come and are not written: too many, and the link is held */
   GError *in_error; /* only the worker */
 };
 

@@ -1,7 +1,11 @@
 /* lab/host/move-take.c -- a VM comes from another host: it is received, settled, taken. */
 #include "lab/host/move-internal.h"
 #include "core/base/error.h"
+#include "core/base/units.h"
 #include "core/relation/move.h"
+
+#define UNWRITTEN_MAX                                                                              \
+  ((guint64)16 * TS_MIB) /* more is not heard: a disk may be slower than the link */
 
 char *
 ts_lab_take_why_no_room (const TsLabMove *move)
@@ -62,6 +66,16 @@ ts_lab_take_list (TsLabMove *move, GBytes *list)
   ts_lab_worker_push (ts_lab_move_worker (move), open_cargo, NULL, ts_lab_move_job_drop, job);
 }
 
+static void
+piece_written (gpointer data)
+{
+  TsLabMoveJob *job = data;
+  TsLabMove *move = job->move;
+  move->in_bytes -= g_bytes_get_size (job->bytes);
+  if (move->link && move->in_bytes <= UNWRITTEN_MAX)
+    ts_lab_link_hold (move->link, FALSE);
+}
+
 void
 ts_lab_take_piece (TsLabMove *move, TsFrame *frame)
 {
@@ -69,8 +83,11 @@ ts_lab_take_piece (TsLabMove *move, TsFrame *frame)
   job->cargo = move->in;
   job->file = frame->disk;
   job->at_bytes = frame->offset_bytes;
-  job->bytes = g_steal_pointer (&frame->payload);
-  ts_lab_worker_push (ts_lab_move_worker (move), write_piece, NULL, ts_lab_move_job_drop, job);
+  job->bytes = frame->payload ? g_steal_pointer (&frame->payload) : g_bytes_new_static ("", 0);
+  move->in_bytes += g_bytes_get_size (job->bytes);
+  ts_lab_link_hold (move->link, move->in_bytes > UNWRITTEN_MAX);
+  ts_lab_worker_push (ts_lab_move_worker (move), write_piece, piece_written, ts_lab_move_job_drop,
+                      job);
 }
 
 static void

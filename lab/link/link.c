@@ -52,6 +52,7 @@ struct _TsLabLink {
   gpointer user;
   GSource *source;
 
+  gboolean held; /* the main loop's: nothing is delivered */
   /* fixed before the reader starts; fd and transport are made by it */
   char *what;          /* prefix of every reason */
   char *expected_peer; /* NULL: accepted */
@@ -182,7 +183,7 @@ inbox_dispatch (GSource *source, GSourceFunc callback, gpointer user)
   TsHeard *heard;
   g_source_set_ready_time (source, -1); /* before the look, so that what comes now wakes us again */
   link->refs++;
-  while (!link->freed && (heard = next_heard (link))) {
+  while (!link->freed && !link->held && (heard = next_heard (link))) {
     deliver (link, heard);
     turn_bytes += heard->cost_bytes;
     heard_free (heard);
@@ -489,6 +490,14 @@ read_counter (const TsLabLink *link, const guint64 *counter)
   guint64 value = *counter;
   g_mutex_unlock (lock);
   return value;
+}
+
+void
+ts_lab_link_hold (TsLabLink *link, gboolean on)
+{
+  link->held = on;
+  if (!on)
+    g_source_set_ready_time (link->source, 0);
 }
 
 guint64

@@ -61,6 +61,9 @@ void ts_lab_link_set_events (TsLabLink *link, const TsLabLinkEvents *events, gpo
  * compress as in ts_frame_encode.  Never blocks; before connected the frame waits for that, after
  * lost it is dropped. */
 void ts_lab_link_send (TsLabLink *link, const TsFrame *frame, gboolean compress);
+/* on: no event comes, not even lost, until it is off again; what arrives waits, and when some MiB do, the peer.
+ * For who cannot keep up. */
+void ts_lab_link_hold (TsLabLink *link, gboolean on);
 guint64 ts_lab_link_wire_bytes_sent (const TsLabLink *link); /* frames as encoded, before TLS */
 guint64 ts_lab_link_waiting_bytes (const TsLabLink *link); /* payload not yet given to the socket */
 const char *ts_lab_link_peer (const TsLabLink *link);      /* NULL before connected */
