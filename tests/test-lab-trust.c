@@ -119,6 +119,7 @@ write_config (const char *path, gboolean skip_revocation)
   config->port = PORT;
   config->settings.skip_revocation = skip_revocation;
   ts_lab_host_config_add_peer (config, "hv-lyon", "127.0.0.1", PORT + 1, PORT + 2);
+  ts_lab_host_config_add_peer (config, "hv-paris-2", "127.0.0.1", PORT + 3, PORT + 4)->same_cloud = TRUE;
   ts_lab_vm_config_add_disk (ts_lab_host_config_add_vm (config, "db", "hv-paris"), "os", TS_MIB, 0);
   TsLabVmConfig *web = ts_lab_host_config_add_vm (config, "web", "hv-lyon");
   ts_lab_vm_config_add_disk (web, "os", TS_MIB, 0);
@@ -172,6 +173,7 @@ start_host (void **state)
   static const char *const names[] = {"hv-paris",
                                       "hv-lyon",
                                       "hv-mallory",
+                                      "hv-paris-2",
                                       "hv-nice",
                                       "hv-turin",
                                       "hv-1.contoso.example",
@@ -313,6 +315,16 @@ an_authentic_peer_without_an_entry_gets_nothing (void **state)
   assert_string_equal (ts_record_get_text (record, "peer"), "hv-mallory");
   assert_string_equal (ts_record_get_text (record, "reason"),
                        "no authorization entry allows hv-mallory to replicate here");
+}
+
+/* It may hand over a virtual machine: that is another thing than to replicate. */
+static void
+a_host_of_the_cloud_without_an_entry_gets_nothing (void **state)
+{
+  Caller paris = call_as ("hv-paris-2");
+  assert_int_equal (paris.frames, 0);
+  assert_string_equal (ts_record_get_text (next_record (), "reason"),
+                       "no authorization entry allows hv-paris-2 to replicate here");
 }
 
 static void
@@ -496,6 +508,7 @@ main (int argc, char **argv)
 {
   static const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup (an_authentic_peer_without_an_entry_gets_nothing, forget_records),
+      cmocka_unit_test_setup (a_host_of_the_cloud_without_an_entry_gets_nothing, forget_records),
       cmocka_unit_test_setup (a_peer_with_an_entry_is_heard, forget_records),
       cmocka_unit_test_setup (a_replica_is_of_one_trust_group, forget_records),
       cmocka_unit_test_setup (a_bad_certificate_is_refused, forget_records),

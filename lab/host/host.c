@@ -136,6 +136,18 @@ vm_by_id (const TsLabHost *host, const TsGuid *id)
   return NULL;
 }
 
+/* Authentic, not authorized: not one byte, not even why; the journal says so. */
+static gboolean
+is_authorized (TsLabHost *host, const char *peer)
+{
+  g_autoptr (GError) error = NULL;
+  TsGrant grant;
+  if (ts_authorization_admit (host->config->authorization, peer, &grant, &error))
+    return TRUE;
+  report_refused (host, peer, error->message);
+  return FALSE;
+}
+
 static void
 caller_frame (TsLabLink *link, TsFrame *frame, gpointer user)
 {
@@ -151,6 +163,10 @@ caller_frame (TsLabLink *link, TsFrame *frame, gpointer user)
       caller->link = NULL;
     else
       report_refused (host, ts_lab_link_peer (link), "no virtual machine is moved to here by that peer");
+    caller_free (caller);
+    return;
+  }
+  if (!is_authorized (host, ts_lab_link_peer (link))) { /* a host of this cloud may say the other only */
     caller_free (caller);
     return;
   }
@@ -215,13 +231,8 @@ accepted (TsLabListener *listener, TsLabLink *link, const char *peer, gpointer u
 {
   static const TsLabLinkEvents events = {NULL, caller_frame, caller_lost};
   TsLabHost *host = user;
-  g_autoptr (GError) error = NULL;
-  TsGrant grant;
   const TsLabPeer *known = ts_lab_host_config_peer (host->config, peer);
-  if (!(known && known->same_cloud) && /* what such a one may say is looked at then */
-      !ts_authorization_admit (host->config->authorization, peer, &grant, &error)) {
-    /* Authentic, not authorized: not one byte, not even why. */
-    report_refused (host, peer, error->message);
+  if (!(known && known->same_cloud) && !is_authorized (host, peer)) {
     ts_lab_link_free (link);
     return;
   }
